@@ -1,0 +1,184 @@
+"""What a model is and how it is trained: frozen values that travel with every saved model.
+
+The field names are the keys of ``config.json``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import MISSING, asdict, dataclass, fields
+from typing import Any, TypeVar
+
+from .errors import UserError
+
+SPECIALS = ("PAD", "SOS", "EOS")
+"""Every vocabulary's first entries."""
+PAD, SOS, EOS = range(3)
+"""PAD fills short sequences up: attention never sees it, training never counts it. A target starts after SOS
+and ends with EOS."""
+
+
+@dataclass(frozen=True)
+class VocabSize:
+    """How many entries each side's vocabulary has, special tokens included."""
+
+    source: int
+    target: int
+
+
+_LIMITS = {"d_model": 65_536, "n_layers": 1_000, "d_ff": 1_048_576, "max_seq_len": 100_000}
+"""Beyond any model that this program could train; a damaged file must not make it try."""
+
+
+@dataclass(frozen=True)
+class ModelConfig:
+    """The shape of an encoder-decoder Transformer (Vaswani et al. 2017, Table 3's letters in brackets).
+
+    Raises:
+        UserError: if the numbers do not describe a model, for example ``d_model`` not divisible by ``n_heads``.
+    """
+
+    vocab_size: VocabSize
+    d_model: int = 16
+    n_heads: int = 2
+    n_layers: int = 4
+    """Encoder layers, and as many decoder layers (N)."""
+    d_ff: int = 32
+    """Width of the feed-forward layer's hidden part (d_ff)."""
+    max_seq_len: int = 64
+    """Longest sentence, in source units or tags, that training accepts and decoding produces."""
+
+    def __post_init__(self) -> None:
+        require_positive(self, "d_model", "n_heads", "n_layers", "d_ff", "max_seq_len")
+        for name, limit in _LIMITS.items():
+            if getattr(self, name) > limit:
+                raise UserError(
+                    f"{flag(name)} が大きすぎます（{getattr(self, name)}）。{limit} までにしてください。"
+                )
+        if self.d_model % self.n_heads:
+            raise UserError(
+                f"d_model（{self.d_model}）が n_heads（{self.n_heads}）で割り切れません。",
+                "--d-model を --n-heads の倍数にしてください（例: --d-model 64 --n-heads 4）。",
+            )
+        if self.d_model % 2:
+            raise UserError(
+                f"d_model（{self.d_model}）が奇数です。",
+                "位置符号化は sin と cos を組にするので、--d-model は偶数にしてください。",
+            )
+
+    @property
+    def head_size(self) -> int:
+        """E, the width of one attention head."""
+        return self.d_model // self.n_heads
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain values for ``config.json``."""
+        return asdict(self)
+
+    @classmethod
+    def from_json(cls, values: Mapping[str, Any]) -> ModelConfig:
+        """Read what :meth:`to_json` wrote.
+
+        Raises:
+            UserError: an unknown, missing or mistyped key, named.
+        """
+        values = dict(values)
+        size = values.pop("vocab_size", None)
+        if not isinstance(size, Mapping):
+            raise UserError("モデル設定の vocab_size が {source, target} の形ではありません。")
+        return from_mapping(
+            cls, values, "model", vocab_size=from_mapping(VocabSize, size, "model.vocab_size")
+        )
+
+
+@dataclass(frozen=True)
+class TrainingConfig:
+    """How a model is trained. Learning happens with Adam (Kingma & Ba 2015) on shuffled batches."""
+
+    epochs: int = 200
+    batch_size: int = 8
+    learning_rate: float = 0.004
+    warmup_steps: int = 100
+    """Steps over which the learning rate rises linearly from 0; it is constant afterwards."""
+    dropout: float = 0.0
+    label_smoothing: float = 0.0
+    clip_norm: float = 1.0
+    """Largest Euclidean norm of the whole gradient; 0 leaves gradients alone."""
+    seed: int = 0
+    optimizer: str = "adam"
+    beta1: float = 0.9
+    beta2: float = 0.98
+    epsilon: float = 1e-9
+
+    def __post_init__(self) -> None:
+        require_positive(self, "epochs", "batch_size", "learning_rate", "epsilon")
+        for name in ("warmup_steps", "clip_norm", "seed"):
+            if not getattr(self, name) >= 0:
+                raise UserError(f"{flag(name)} は 0 以上にしてください（いまの値: {getattr(self, name)}）。")
+        for name in ("dropout", "label_smoothing", "beta1", "beta2"):
+            if not 0 <= getattr(self, name) < 1:
+                raise UserError(
+                    f"{flag(name)} は 0 以上 1 未満にしてください（いまの値: {getattr(self, name)}）。",
+                    "割合です。たとえば 0.1 は 10 % のことです。",
+                )
+        if self.optimizer != "adam":
+            raise UserError(f"知らない optimizer です: {self.optimizer!r}", "使えるのは adam だけです。")
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain values for ``config.json``."""
+        return asdict(self)
+
+    @classmethod
+    def from_json(cls, values: Mapping[str, Any]) -> TrainingConfig:
+        """Read what :meth:`to_json` wrote; raises UserError for an unknown, missing or mistyped key."""
+        return from_mapping(cls, values, "training")
+
+
+Config = TypeVar("Config")
+_PLAIN_TYPES: dict[str, type] = {"int": int, "float": float, "str": str, "bool": bool}
+
+
+def from_mapping(cls: type[Config], values: Mapping[str, Any], where: str, **ready: Any) -> Config:
+    """Build dataclass ``cls`` from JSON ``values``, refusing unknown, missing and mistyped keys.
+
+    Args:
+        where: the section's name, for messages.
+        ready: fields that are built already and not read from ``values``.
+    """
+    known = {field.name: field for field in fields(cls) if field.name not in ready}  # type: ignore[arg-type]
+    unknown = sorted(set(values) - set(known))
+    if unknown:
+        raise UserError(
+            f"設定 {where} に知らない項目があります: {', '.join(unknown)}",
+            "もっと新しい版で作られたモデルかもしれません。プログラムを更新してください。",
+        )
+    missing = [name for name, field in known.items() if name not in values and field.default is MISSING]
+    if missing:
+        raise UserError(f"設定 {where} に必要な項目がありません: {', '.join(missing)}")
+    checked = {
+        name: _typed(value, str(known[name].type), f"{where}.{name}") for name, value in values.items()
+    }
+    return cls(**checked, **ready)
+
+
+def _typed(value: Any, expected: str, where: str) -> Any:
+    plain = _PLAIN_TYPES[expected]
+    if plain is float and type(value) is int:
+        value = float(value)
+    # bool is an int in Python, but `"d_model": true` is a damaged file, not a size of 1
+    if type(value) is not plain:
+        raise UserError(f"設定 {where} は {expected} のはずですが、{value!r} でした。")
+    return value
+
+
+def require_positive(config: object, *names: str) -> None:
+    """Raise UserError unless every named field is greater than zero."""
+    for name in names:
+        value = getattr(config, name)
+        if not value > 0:
+            raise UserError(f"{flag(name)} は 0 より大きくしてください（いまの値: {value}）。")
+
+
+def flag(name: str) -> str:
+    """The command-line spelling of a field: ``batch_size`` -> ``--batch-size``."""
+    return "--" + name.replace("_", "-")

@@ -1,0 +1,8 @@
+"""The Transformer, written once on :class:`jsl_seq2seq.ops.base.Ops`."""
+
+from .capture import Capture, Observer
+from .layers import Dropout
+from .parameters import ParameterSpec, parameter_specs
+from .transformer import Transformer
+
+__all__ = ["Capture", "Dropout", "Observer", "ParameterSpec", "Transformer", "parameter_specs"]

@@ -1,0 +1,57 @@
+"""The encoder: reads the whole sentence and gives every character a vector that knows its neighbours."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from ..config import PAD, ModelConfig
+from ..ops.base import Array, Ops
+from .attention import MultiHeadAttention
+from .capture import Observer
+from .layers import Embedding, FeedForward, LayerNorm, Regularizer, untouched
+
+
+class EncoderLayer:
+    """Self-attention, then feed-forward, each Pre-LN with a residual (Xiong et al. 2020, Figure 1b).
+
+    x ← x + SelfAttention(LayerNorm(x));  x ← x + FeedForward(LayerNorm(x))
+    """
+
+    def __init__(self, ops: Ops, parameters: Mapping[str, Array], config: ModelConfig, index: int) -> None:
+        name = f"encoder.layers.{index}"
+        self._ops = ops
+        self._norm1 = LayerNorm(ops, parameters, f"{name}.norm1")
+        self._self_attn = MultiHeadAttention(
+            ops, parameters, f"{name}.self_attn", config.n_heads, f"encoder.{index}.self"
+        )
+        self._norm2 = LayerNorm(ops, parameters, f"{name}.norm2")
+        self._feed_forward = FeedForward(ops, parameters, f"{name}.feed_forward")
+
+    def __call__(
+        self, x: Array, mask: Array, drop: Regularizer = untouched, observe: Observer | None = None
+    ) -> Array:
+        """[B, S, D] -> [B, S, D]; ``mask`` [B, 1, 1, S] hides padding."""
+        add = self._ops.add
+        normed = self._norm1(x)
+        x = add(x, drop(self._self_attn(normed, normed, mask, observe)))
+        return add(x, drop(self._feed_forward(self._norm2(x))))
+
+
+class Encoder:
+    """N layers between an embedding and a final LayerNorm."""
+
+    def __init__(self, ops: Ops, parameters: Mapping[str, Array], config: ModelConfig) -> None:
+        self._ops = ops
+        self._embedding = Embedding(ops, parameters, "encoder.embedding")
+        self._layers = [EncoderLayer(ops, parameters, config, index) for index in range(config.n_layers)]
+        self._final_norm = LayerNorm(ops, parameters, "encoder.final_norm")
+
+    def __call__(
+        self, source: Array, drop: Regularizer = untouched, observe: Observer | None = None
+    ) -> tuple[Array, Array]:
+        """Source ids [B, S] -> memory [B, S, D] and the mask [B, 1, 1, S] of what in it is real."""
+        mask = self._ops.padding_mask(source, PAD)
+        x = drop(self._embedding(source))
+        for layer in self._layers:
+            x = layer(x, mask, drop, observe)
+        return self._final_norm(x), mask

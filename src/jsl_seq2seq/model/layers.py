@@ -1,0 +1,92 @@
+"""The small parts that attention is surrounded with: linear, layer norm, feed-forward, embedding, dropout."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+
+from ..ops.base import Array, Ops
+
+Regularizer = Callable[[Array], Array]
+"""What happens to a sublayer's output on its way: :class:`Dropout` in training, nothing otherwise."""
+
+
+def untouched(x: Array) -> Array:
+    """The regularizer of inference."""
+    return x
+
+
+class Dropout:
+    """The dropout of one training step; every call drops different elements.
+
+    Args:
+        key: [1] unsigned 32-bit, new for each step.
+    """
+
+    def __init__(self, ops: Ops, rate: float, key: Array) -> None:
+        self._ops, self._rate, self._key, self._calls = ops, rate, key, 0
+
+    def __call__(self, x: Array) -> Array:
+        self._calls += 1
+        return self._ops.dropout(x, self._rate, self._key, site=self._calls)
+
+
+class Linear:
+    """x W + b: [..., I] -> [..., O]."""
+
+    def __init__(self, ops: Ops, parameters: Mapping[str, Array], name: str) -> None:
+        self._ops = ops
+        self._weight, self._bias = parameters[f"{name}.weight"], parameters[f"{name}.bias"]
+
+    def __call__(self, x: Array) -> Array:
+        return self._ops.linear(x, self._weight, self._bias)
+
+
+class LayerNorm:
+    """(x - mean) / sqrt(var + ε) · weight + bias: [..., D] -> [..., D] (Ba et al. 2016)."""
+
+    def __init__(self, ops: Ops, parameters: Mapping[str, Array], name: str) -> None:
+        self._ops = ops
+        self._weight, self._bias = parameters[f"{name}.weight"], parameters[f"{name}.bias"]
+
+    def __call__(self, x: Array) -> Array:
+        return self._ops.layer_norm(x, self._weight, self._bias)
+
+
+class FeedForward:
+    """FFN(x) = max(0, x W₁ + b₁) W₂ + b₂: [..., D] -> [..., D] (Vaswani et al. 2017, §3.3, eq. 2)."""
+
+    def __init__(self, ops: Ops, parameters: Mapping[str, Array], name: str) -> None:
+        self._ops = ops
+        self._linear1 = Linear(ops, parameters, f"{name}.linear1")
+        self._linear2 = Linear(ops, parameters, f"{name}.linear2")
+
+    def __call__(self, x: Array) -> Array:
+        return self._linear2(self._ops.relu(self._linear1(x)))
+
+
+class Embedding:
+    """A token's vector, times √D, plus where it stands (Vaswani et al. 2017, §3.4 and §3.5).
+
+    Positions are computed, not learned, so any length can be asked for.
+    """
+
+    def __init__(self, ops: Ops, parameters: Mapping[str, Array], name: str) -> None:
+        self._ops = ops
+        self._weight = parameters[f"{name}.weight"]
+        self._positions: dict[tuple[int, int], Array] = {}
+
+    def __call__(self, ids: Array, start: int = 0) -> Array:
+        """[B, T] integers at positions ``start``, ``start + 1``, ... -> [B, T, D]."""
+        length, d_model = ids.shape[1], self._weight.shape[1]
+        if (start, length) not in self._positions:
+            rows = [sinusoid(position, d_model) for position in range(start, start + length)]
+            self._positions[start, length] = self._ops.array(rows)
+        vectors = self._ops.scale(self._ops.embedding(self._weight, ids), math.sqrt(d_model))
+        return self._ops.add(vectors, self._positions[start, length])
+
+
+def sinusoid(position: int, d_model: int) -> list[float]:
+    """PE(pos, 2i) = sin(pos / 10000^(2i/D)), PE(pos, 2i+1) = cos(the same) (Vaswani et al. 2017, §3.5)."""
+    angles = (position / 10000 ** (2 * i / d_model) for i in range(d_model // 2))
+    return [wave(angle) for angle in angles for wave in (math.sin, math.cos)]

@@ -1,0 +1,55 @@
+"""The whole model: an encoder, a decoder, and the loss that teaches them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from ..config import PAD, ModelConfig
+from ..ops.base import Array, Ops
+from .capture import Observer
+from .decoder import Decoder
+from .encoder import Encoder
+from .layers import Regularizer, untouched
+
+
+class Transformer:
+    """Encoder-decoder Transformer (Vaswani et al. 2017, Figure 1), Pre-LN, bound to one backend.
+
+    Args:
+        parameters: arrays of ``ops`` under the names of :func:`~jsl_seq2seq.model.parameters.parameter_specs`.
+    """
+
+    def __init__(self, ops: Ops, parameters: Mapping[str, Array], config: ModelConfig) -> None:
+        self._ops = ops
+        self.config = config
+        self.encoder = Encoder(ops, parameters, config)
+        self.decoder = Decoder(ops, parameters, config)
+
+    def __call__(
+        self,
+        source: Array,
+        target: Array,
+        drop: Regularizer = untouched,
+        observe: Observer | None = None,
+    ) -> Array:
+        """Teacher forcing: source ids [B, S] and the right tags so far [B, T] -> logits [B, T, V]."""
+        memory, memory_mask = self.encoder(source, drop, observe)
+        return self.decoder(target, memory, memory_mask, drop, observe)
+
+    def loss(
+        self,
+        source: Array,
+        target_in: Array,
+        target_out: Array,
+        label_smoothing: float = 0.0,
+        drop: Regularizer = untouched,
+    ) -> Array:
+        """Cross-entropy averaged over the real target tokens.
+
+        Args:
+            source: [B, S].
+            target_in: SOS and the tags, [B, T].
+            target_out: the tags and EOS, [B, T]; PAD there is not counted.
+        """
+        logits = self(source, target_in, drop)
+        return self._ops.cross_entropy(logits, target_out, PAD, label_smoothing)
