@@ -97,7 +97,7 @@ class TrainingConfig:
 
     epochs: int = 200
     batch_size: int = 8
-    learning_rate: float = 0.004
+    learning_rate: float = 0.002
     warmup_steps: int = 100
     """Steps over which the learning rate rises linearly from 0; it is constant afterwards."""
     dropout: float = 0.0

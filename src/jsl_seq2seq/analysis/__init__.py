@@ -1,0 +1,1 @@
+"""Looking inside: weight statistics, tables and pictures."""

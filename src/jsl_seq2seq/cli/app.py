@@ -1,0 +1,183 @@
+"""The commands: what each takes and what it calls. No command decides anything itself."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from ..errors import UserError
+from ..version import __version__
+from . import options as opt
+from .console import note, say
+
+app = typer.Typer(
+    name="jsl-seq2seq",
+    help="日本語の文を、日本手話のタグの列に訳します（わたしはたべます → <私> <食べる>）。",
+    epilog="動詞の代わりにフラグでも書けます: jsl-seq2seq --train …、jsl-seq2seq --load DIR --predict …",
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["--help", "-h"]},
+)
+
+_WELCOME = f"""jsl-seq2seq {__version__}　日本語 → 手話タグ
+
+はじめての方は、この 2 行を順に試してください。
+  jsl-seq2seq --train --save models/first          付属の例文で学習して保存します（10 秒ほど）
+  jsl-seq2seq --load models/first --predict "わたしはたべます"
+
+できること
+  train     学習する・続きを学習する      jsl-seq2seq train --help
+  predict   文を訳す                      jsl-seq2seq predict --help
+  export    重みを CSV と画像で見る       jsl-seq2seq export --help
+
+出力はタグであって、日本手話そのものではありません（表情・空間・同時性は含まれません）。"""
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        say(f"jsl-seq2seq {__version__}")
+        raise typer.Exit
+
+
+@app.callback(invoke_without_command=True)
+def start(
+    context: typer.Context,
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="版を出す")
+    ] = False,
+    load: Annotated[Path | None, typer.Option("--load", hidden=True)] = None,
+) -> None:
+    if context.invoked_subcommand is None and load is not None:
+        raise UserError(
+            "モデルで何をするかが指定されていません。",
+            f'--predict "ありがとう"、--train、--export-weights NAME のどれかを足してください（--load {load} …）。',
+        )
+    if context.invoked_subcommand is None:
+        say(_WELCOME)
+
+
+@app.command(help="学習して保存します。--load を付けると、そのモデルの続きを学習します。")
+def train(
+    load: opt.Load = None,
+    save: opt.Save = None,
+    data: opt.Data = None,
+    valid: opt.Valid = None,
+    backend: opt.Backend = "auto",
+    epochs: opt.Epochs = None,
+    batch_size: opt.BatchSize = None,
+    learning_rate: opt.LearningRate = None,
+    warmup_steps: opt.WarmupSteps = None,
+    clip_norm: opt.ClipNorm = None,
+    dropout: opt.Dropout = None,
+    label_smoothing: opt.LabelSmoothing = None,
+    seed: opt.Seed = None,
+    d_model: opt.DModel = None,
+    n_heads: opt.NHeads = None,
+    n_layers: opt.NLayers = None,
+    d_ff: opt.DFf = None,
+    max_seq_len: opt.MaxSeqLen = None,
+    no_training_state: opt.NoTrainingState = False,
+    predict: opt.Predict = None,
+    export_weights: opt.ExportWeights = None,
+    export_attn: opt.ExportAttn = False,
+    force_export: opt.ForceExport = False,
+    export_dir: opt.ExportDir = Path("exports"),
+    quiet: opt.Quiet = False,
+    as_json: opt.Json = False,
+) -> None:
+    from ..ops.choose import choose_backend  # noqa: PLC0415
+    from ..train import TrainingRequest  # noqa: PLC0415
+    from ..translator import Translator  # noqa: PLC0415
+    from .predict import run_prediction  # noqa: PLC0415
+    from .train import INTERRUPTED, run_training  # noqa: PLC0415
+
+    given: dict[str, Any] = {
+        "epochs": epochs,
+        "batch_size": batch_size,
+        "learning_rate": learning_rate,
+        "warmup_steps": warmup_steps,
+        "clip_norm": clip_norm,
+        "dropout": dropout,
+        "label_smoothing": label_smoothing,
+        "seed": seed,
+        "d_model": d_model,
+        "n_heads": n_heads,
+        "n_layers": n_layers,
+        "d_ff": d_ff,
+        "max_seq_len": max_seq_len,
+    }
+    chosen = {name: value for name, value in given.items() if value is not None}
+    request = TrainingRequest(chosen, backend, data, valid, load)
+    result, _ = run_training(request, save, not no_training_state, quiet, as_json)
+    if export_weights:
+        _export_weights(result.model, export_weights, export_dir, quiet)
+    if predict:
+        translator = Translator(result.model, choose_backend(backend))
+        run_prediction(translator, predict, export_dir if export_attn else None, force_export, quiet, as_json)
+    if result.interrupted:
+        raise typer.Exit(INTERRUPTED)
+
+
+@app.command(help="文を訳します。")
+def predict(
+    texts: Annotated[list[str] | None, typer.Argument(help="訳す文。- なら標準入力を 1 行ずつ")] = None,
+    load: opt.Load = None,
+    predict: opt.Predict = None,
+    backend: opt.Backend = "auto",
+    export_attn: opt.ExportAttn = False,
+    force_export: opt.ForceExport = False,
+    export_weights: opt.ExportWeights = None,
+    export_dir: opt.ExportDir = Path("exports"),
+    quiet: opt.Quiet = False,
+    as_json: opt.Json = False,
+) -> None:
+    from ..ops.choose import choose_backend  # noqa: PLC0415
+    from ..store import load_model  # noqa: PLC0415
+    from ..translator import Translator  # noqa: PLC0415
+    from .predict import run_prediction  # noqa: PLC0415
+
+    wanted = [*(texts or []), *(predict or [])]
+    if not wanted:
+        raise UserError("訳す文がありません。", 'たとえば: jsl-seq2seq predict --load DIR "ありがとう"')
+    model = load_model(_required(load))
+    chosen = choose_backend(backend)
+    if not quiet:
+        note(f"バックエンド: {chosen.name}（{chosen.reason}）")
+    run_prediction(
+        Translator(model, chosen), wanted, export_dir if export_attn else None, force_export, quiet, as_json
+    )
+    if export_weights:
+        _export_weights(model, export_weights, export_dir, quiet)
+
+
+@app.command(help="重みを CSV と画像に書き出します。")
+def export(
+    load: opt.Load = None,
+    export_weights: opt.ExportWeights = None,
+    export_dir: opt.ExportDir = Path("exports"),
+    quiet: opt.Quiet = False,
+) -> None:
+    from ..store import load_model  # noqa: PLC0415
+
+    model = load_model(_required(load))
+    _export_weights(model, export_weights or ["encoder", "decoder"], export_dir, quiet)
+
+
+def _export_weights(model: Any, names: list[str], directory: Path, quiet: bool) -> None:
+    from ..analysis.export import export_weights  # noqa: PLC0415
+
+    for name in names:
+        written = export_weights(model.parameters, model.vocabularies, name, directory)
+        if not quiet:
+            note(f"重み {name} を書き出しました: {directory}（{len(written)} ファイル）")
+
+
+def _required(load: Path | None) -> Path:
+    if load is None:
+        raise UserError(
+            "モデルが指定されていません。",
+            "--load でモデルのフォルダーを指定してください。まだなければ、まず jsl-seq2seq --train で学習します。",
+        )
+    return load

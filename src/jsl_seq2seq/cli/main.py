@@ -1,0 +1,56 @@
+"""From ``sys.argv`` to an exit code: 0 fine, 2 the user's mistake, 1 a failure, 130 stopped with Ctrl-C."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Sequence
+
+from ..errors import JslError
+from .console import note, prepare_streams, report
+from .flat import with_verb
+from .usage import usage_error
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run the program and exit. No mistake of a user's ends in a traceback."""
+    prepare_streams()
+    sys.exit(run(sys.argv[1:] if arguments is None else arguments))
+
+
+def run(arguments: Sequence[str]) -> int:
+    """Run the program and return its exit code."""
+    from .app import app  # noqa: PLC0415  after the streams are prepared
+
+    if {"--help", "-h"} & set(arguments):
+        _title_help_in_japanese()
+    try:
+        result = app(with_verb(arguments), standalone_mode=False)
+    except JslError as error:
+        report(error)
+        return error.exit_code
+    except KeyboardInterrupt:
+        note("中止しました。")
+        return 130
+    except MemoryError:
+        note("エラー: メモリーが足りません。\n  → モデルやバッチを小さくするか、文を短くしてください。")
+        return 1
+    except BrokenPipeError:
+        # whoever read our output (head, less) has seen enough; keep Python from complaining at exit
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    except Exception as error:
+        mistake = usage_error(error)
+        if mistake is None:
+            raise
+        report(mistake)
+        return mistake.exit_code
+    return result if isinstance(result, int) else 0
+
+
+def _title_help_in_japanese() -> None:
+    from typer import rich_utils  # noqa: PLC0415  rich is slow to import
+
+    rich_utils.ARGUMENTS_PANEL_TITLE = "引数"
+    rich_utils.OPTIONS_PANEL_TITLE = "その他"
+    rich_utils.COMMANDS_PANEL_TITLE = "コマンド"

@@ -1,0 +1,63 @@
+"""Mistakes in the command line itself, said in Japanese.
+
+Typer's own classes for them have moved between its releases (from click into typer itself), so they are
+known here by name.
+"""
+
+from __future__ import annotations
+
+import difflib
+import re
+from typing import Any
+
+from ..errors import UserError
+from .flat import VERBS
+
+_HELP = "使い方は jsl-seq2seq --help で見られます。"
+
+
+def usage_error(error: Exception) -> UserError | None:
+    """The user's mistake behind a Typer exception; ``None`` if it is not one."""
+    names = {cls.__name__ for cls in type(error).__mro__}
+    if "UsageError" not in names:
+        return None
+    if "NoSuchOption" in names:
+        return _no_such_option(error)
+    if "BadOptionUsage" in names:
+        return UserError(f"{getattr(error, 'option_name', 'オプション')} には値が 1 つ必要です。", _HELP)
+    if "BadParameter" in names:
+        return _bad_value(error)
+    return _other(str(getattr(error, "message", error)))
+
+
+def _no_such_option(error: Any) -> UserError:
+    possible = sorted(error.possibilities or [])
+    hint = f"もしかして: {'、'.join(possible)}" if possible else _HELP
+    return UserError(f"そのようなオプションはありません: {error.option_name}", hint)
+
+
+def _bad_value(error: Any) -> UserError:
+    name = error.param.opts[0] if error.param is not None else "引数"
+    message = str(error.message)
+    if re.search(r"\bint", message):
+        hint = "整数で指定してください。"
+    elif re.search(r"number|float", message):
+        hint = "数で指定してください（例: 0.001）。"
+    else:
+        hint = _HELP
+    return UserError(f"{name} の値を読めません。", hint)
+
+
+def _other(message: str) -> UserError:
+    command = re.search(r"No such command '(.*?)'", message)
+    if command:
+        near = difflib.get_close_matches(command.group(1), VERBS, n=1)
+        hint = f"もしかして: jsl-seq2seq {near[0]}" if near else f"使えるのは {'、'.join(VERBS)} です。"
+        return UserError(f"そのようなコマンドはありません: {command.group(1)}", hint)
+    extra = re.search(r"unexpected extra arguments? \((.*)\)", message)
+    if extra:
+        return UserError(
+            f"余分な引数があります: {extra.group(1)}",
+            '空白を含む文や名前は " で囲んでください。' + _HELP,
+        )
+    return UserError(f"コマンドの書き方が正しくありません（{message}）", _HELP)

@@ -1,0 +1,113 @@
+"""The README.md that every model directory carries, in Japanese, made from what really happened."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from ..text import format_tags
+from .saved_model import Example, SavedModel
+
+
+def render_readme(model: SavedModel, directory: Path) -> str:
+    """Markdown: settings, result, examples, and the commands to translate, continue and reproduce."""
+    return (
+        "\n\n".join(
+            [
+                f"# {directory.name}",
+                "日本語文を手話タグの列に訳すモデルです（jsl-seq2seq が自動で書いたファイルです）。",
+                "**出力はタグであって、日本手話そのものではありません。** 表情・空間・同時性は含まれません。"
+                "学習に使った文は、ろう者による確認を受けていないことがあります。",
+                "## 設定\n\n" + _settings(model),
+                "## 結果\n\n" + _result(model),
+                "## 訳の例\n\n保存したときに、このモデルが実際に出した訳です。\n\n"
+                + _examples(model.examples),
+                "## 使い方\n\n" + _commands(model, directory),
+            ]
+        )
+        + "\n"
+    )
+
+
+def _settings(model: SavedModel) -> str:
+    config, training, metadata = model.config, model.training, model.metadata
+    rows = {
+        "d_model": config.d_model,
+        "n_heads": config.n_heads,
+        "n_layers": f"エンコーダー {config.n_layers} + デコーダー {config.n_layers}",
+        "d_ff": config.d_ff,
+        "max_seq_len": config.max_seq_len,
+        "語彙": f"文字 {config.vocab_size.source}、タグ {config.vocab_size.target}（PAD・SOS・EOS を含む）",
+        "パラメーター": f"{sum(array.size for array in model.parameters.values()):,} 個",
+        "学習率": training.learning_rate,
+        "バッチ": training.batch_size,
+        "dropout": training.dropout,
+        "label_smoothing": training.label_smoothing,
+        "seed": training.seed,
+        "データ": model.data_name,
+        "バックエンド": f"{metadata.get('backend', '不明')}（{metadata.get('device', '不明')}）",
+        "学習した日時": f"{metadata.get('trained_at', '不明')}（UTC）",
+        "プログラム": f"jsl-seq2seq {metadata.get('package_version', '不明')}",
+    }
+    return _table(("項目", "値"), [(key, str(value)) for key, value in rows.items()])
+
+
+def _result(model: SavedModel) -> str:
+    if not model.history:
+        return "学習していません。"
+    first, last = model.history[0], model.history[-1]
+    lines = [
+        f"- {model.progress.epoch} エポック（{model.progress.step} ステップ）、"
+        f"{sum(point.seconds for point in model.history):.1f} 秒",
+        f"- 損失（正解タグ 1 個あたり）: {first.loss:.4f} → {last.loss:.4f}",
+    ]
+    if last.valid_loss is not None:
+        lines.append(f"- 検証データの損失: {last.valid_loss:.4f}")
+    if last.valid_exact is not None:
+        lines.append(f"- 検証データの完全一致: {last.valid_exact:.1%}")
+    return "\n".join(lines)
+
+
+def _examples(examples: tuple[Example, ...]) -> str:
+    rows = [
+        (
+            one.source,
+            format_tags(one.produced),
+            "正解" if one.produced == one.expected else f"不正解（正しくは {format_tags(one.expected)}）",
+        )
+        for one in examples
+    ]
+    return _table(("日本語", "出力", "判定"), rows) if rows else "ありません。"
+
+
+def _commands(model: SavedModel, directory: Path) -> str:
+    training, config = model.training, model.config
+    reproduce = (
+        f"jsl-seq2seq --train --epochs {model.progress.epoch} --batch-size {training.batch_size} "
+        f"--learning-rate {training.learning_rate} --warmup-steps {training.warmup_steps} "
+        f"--dropout {training.dropout} --label-smoothing {training.label_smoothing} "
+        f"--clip-norm {training.clip_norm} --d-model {config.d_model} --n-heads {config.n_heads} "
+        f"--n-layers {config.n_layers} --d-ff {config.d_ff} --max-seq-len {config.max_seq_len} "
+        f"--seed {training.seed}{_data_flag(model)}"
+    )
+    here, there = _quoted(directory), _quoted(directory.with_name(directory.name + "-2"))
+    blocks = {
+        "訳す": f'jsl-seq2seq --load {here} --predict "ありがとう"',
+        "続きを学習する": f"jsl-seq2seq --load {here} --train --epochs 100{_data_flag(model)} --save {there}",
+        "はじめから再現する": f"{reproduce} --save {there}",
+    }
+    return "\n\n".join(f"{title}:\n\n```\n{command}\n```" for title, command in blocks.items())
+
+
+def _data_flag(model: SavedModel) -> str:
+    path = Path(model.data_name)
+    return f" --data {_quoted(path)}" if path.suffix and path.exists() else ""
+
+
+def _quoted(path: Path) -> str:
+    text = path.as_posix()
+    return f'"{text}"' if " " in text else text
+
+
+def _table(header: tuple[str, ...], rows: list[tuple[str, ...]]) -> str:
+    lines = [header, tuple("---" for _ in header), *rows]
+    return "\n".join("| " + " | ".join(cell.replace("|", "\\|") for cell in line) + " |" for line in lines)

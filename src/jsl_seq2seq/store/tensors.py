@@ -1,0 +1,62 @@
+"""Named float32 arrays in safetensors files. Never pickle: a model file must not be able to run code."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+import safetensors.numpy
+from safetensors import SafetensorError
+
+from ..errors import Failure
+
+Shapes = Mapping[str, tuple[int, ...]]
+
+
+def pack(tensors: Mapping[str, np.ndarray]) -> bytes:
+    """The bytes of a safetensors file, in which every array reads back as it was.
+
+    Raises:
+        Failure: an array does not come back the same.
+    """
+    # safetensors 0.8 writes the memory of an array as it lies, so a transposed view would be scrambled
+    contiguous = {name: np.ascontiguousarray(array, np.float32) for name, array in tensors.items()}
+    content = safetensors.numpy.save(contiguous)
+    for name, array in safetensors.numpy.load(content).items():
+        if not np.array_equal(array, contiguous[name], equal_nan=True):
+            raise Failure(
+                f"重み {name} を正しく書き出せませんでした。",
+                "safetensors を更新して、もう一度保存してください。",
+            )
+    return content
+
+
+def unpack(content: bytes, shapes: Shapes, path: Path) -> dict[str, np.ndarray]:
+    """The arrays of a safetensors file, exactly those named in ``shapes``, in that order.
+
+    Args:
+        path: stands in messages.
+
+    Raises:
+        Failure: not safetensors, a name too many or too few, another shape or type, NaN or infinity.
+    """
+    try:
+        tensors = safetensors.numpy.load(content)
+    except (SafetensorError, ValueError, KeyError, TypeError) as error:
+        raise Failure(f"重みのファイルを読めません: {path}（safetensors ではありません: {error}）") from None
+    missing, extra = [n for n in shapes if n not in tensors], [n for n in tensors if n not in shapes]
+    if missing or extra:
+        listed = [f"足りない: {', '.join(missing[:3])}"] * bool(missing) + [
+            f"余分: {', '.join(extra[:3])}"
+        ] * bool(extra)
+        raise Failure(f"重みの名前が設定と合いません: {path}（{'、'.join(listed)}）")
+    for name, shape in shapes.items():
+        array = tensors[name]
+        if array.dtype != np.float32:
+            raise Failure(f"重み {name} の型が float32 ではなく {array.dtype} です: {path}")
+        if array.shape != shape:
+            raise Failure(f"重み {name} の形が {shape} ではなく {array.shape} です: {path}")
+        if not np.isfinite(array).all():
+            raise Failure(f"重み {name} に数でない値（NaN や無限大）があります: {path}")
+    return {name: tensors[name] for name in shapes}

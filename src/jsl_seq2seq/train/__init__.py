@@ -1,0 +1,16 @@
+"""Training: batches, schedule, updates, the loop, and the whole job."""
+
+from .job import TrainingJob, TrainingRequest, TrainingResult
+from .loop import Outcome, Quiet, Reporter, fit
+from .trainer import Trainer
+
+__all__ = [
+    "Outcome",
+    "Quiet",
+    "Reporter",
+    "Trainer",
+    "TrainingJob",
+    "TrainingRequest",
+    "TrainingResult",
+    "fit",
+]
