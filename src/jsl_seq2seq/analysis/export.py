@@ -14,6 +14,7 @@ import numpy as np
 from ..errors import Failure, UserError
 from ..text import Vocabularies
 from ..translator import Translation
+from .glyphs import visible
 from .heatmap import heatmap_svg
 from .labels import parameter_labels
 from .tables import table_csv
@@ -142,6 +143,7 @@ def _write_tables(tables: Sequence[Table], directory: Path) -> list[Path]:
             row_title=table.row_title,
             column_title=table.column_title,
             value_range=None if table.signed else (0.0, 1.0),
+            zero_is_masked=not table.signed,
         )
         paths.append(_write(directory / f"{table.name}.svg", picture))
     return paths
@@ -161,7 +163,7 @@ def _write(path: Path, text: str) -> Path:
 
 def _page(translation: Translation, names: Sequence[str]) -> str:
     figures = "\n".join(f'<img src="{name}.svg" alt="{name}" loading="lazy">' for name in names)
-    title = html.escape(f"{translation.text} → {translation}")
+    title = html.escape(visible(f"{translation.text} → {translation}"))
     return f"""<!doctype html>
 <html lang="ja">
 <meta charset="utf-8">

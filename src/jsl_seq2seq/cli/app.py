@@ -11,8 +11,10 @@ from ..errors import UserError
 from ..version import __version__
 from . import options as opt
 from .console import note, say
+from .japanese import JapaneseCommand, JapaneseGroup
 
 app = typer.Typer(
+    cls=JapaneseGroup,
     name="jsl-seq2seq",
     help="日本語の文を、日本手話のタグの列に訳します（わたしはたべます → <私> <食べる>）。",
     epilog="動詞の代わりにフラグでも書けます: jsl-seq2seq --train …、jsl-seq2seq --load DIR --predict …",
@@ -58,7 +60,9 @@ def start(
         say(_WELCOME)
 
 
-@app.command(help="学習して保存します。--load を付けると、そのモデルの続きを学習します。")
+@app.command(
+    cls=JapaneseCommand, help="学習して保存します。--load を付けると、そのモデルの続きを学習します。"
+)
 def train(
     load: opt.Load = None,
     save: opt.Save = None,
@@ -120,9 +124,9 @@ def train(
         raise typer.Exit(INTERRUPTED)
 
 
-@app.command(help="文を訳します。")
+@app.command(cls=JapaneseCommand, help="文を訳します。")
 def predict(
-    texts: Annotated[list[str] | None, typer.Argument(help="訳す文。- なら標準入力を 1 行ずつ")] = None,
+    texts: Annotated[list[str] | None, typer.Argument(help="訳す文。- なら標準入力を 1 行ずつ", metavar="文 …", show_default=False)] = None,
     load: opt.Load = None,
     predict: opt.Predict = None,
     backend: opt.Backend = "auto",
@@ -152,7 +156,7 @@ def predict(
         _export_weights(model, export_weights, export_dir, quiet)
 
 
-@app.command(help="重みを CSV と画像に書き出します。")
+@app.command(cls=JapaneseCommand, help="重みを CSV と画像に書き出します。")
 def export(
     load: opt.Load = None,
     export_weights: opt.ExportWeights = None,

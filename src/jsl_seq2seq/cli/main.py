@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from ..errors import JslError
 from .console import note, prepare_streams, report
 from .flat import with_verb
+from .japanese import title_panels
 from .usage import usage_error
 
 
@@ -23,7 +24,7 @@ def run(arguments: Sequence[str]) -> int:
     from .app import app  # noqa: PLC0415  after the streams are prepared
 
     if {"--help", "-h"} & set(arguments):
-        _title_help_in_japanese()
+        title_panels()
     try:
         result = app(with_verb(arguments), standalone_mode=False)
     except JslError as error:
@@ -46,11 +47,3 @@ def run(arguments: Sequence[str]) -> int:
         report(mistake)
         return mistake.exit_code
     return result if isinstance(result, int) else 0
-
-
-def _title_help_in_japanese() -> None:
-    from typer import rich_utils  # noqa: PLC0415  rich is slow to import
-
-    rich_utils.ARGUMENTS_PANEL_TITLE = "引数"
-    rich_utils.OPTIONS_PANEL_TITLE = "その他"
-    rich_utils.COMMANDS_PANEL_TITLE = "コマンド"

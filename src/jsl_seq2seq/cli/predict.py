@@ -9,7 +9,6 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from ..analysis.export import export_attention
 from ..errors import UserError
 from ..translator import Translation, Translator
 from .console import note, report, say, say_json
@@ -49,6 +48,8 @@ def run_prediction(
 
 
 def _export(translation: Translation, directory: Path, force: bool, quiet: bool) -> None:
+    from ..analysis.export import export_attention  # noqa: PLC0415  pictures are slow to import
+
     try:
         written = export_attention(translation, directory, force)
     except UserError as error:  # too long for a picture: the translation itself is fine

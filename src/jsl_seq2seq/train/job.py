@@ -12,16 +12,14 @@ from typing import Any
 from ..config import ModelConfig, TrainingConfig, flag
 from ..errors import UserError
 from ..ops.choose import AUTO, Backend, choose_backend
-from ..store import Example, Progress, SavedModel, describe_run, load_model
+from ..store import STARTER, Example, Progress, SavedModel, load_model
+from ..store.metadata import describe_run
 from ..text import Corpus, SentencePair, Vocabularies, overlap, read_corpus, read_starter_corpus
 from ..translator import Translator
 from .batches import encode_pairs
 from .initialize import initial_parameters
 from .loop import Outcome, Quiet, Reporter, fit
 from .trainer import Trainer
-
-STARTER = "starter"
-"""The recorded data name of the corpus that ships with the package."""
 
 _MODEL_OPTIONS = ("d_model", "n_heads", "n_layers", "d_ff", "max_seq_len")
 _EXAMPLES = 5

@@ -45,7 +45,8 @@ class Trainer:
         self._model = Transformer(self.ops, self._named, config)
         self._compiled_update = self.ops.compiled(self._update)
         self._unwatched_ops = backend.open(None)
-        self._unwatched_model = Transformer(self._unwatched_ops, self._named, config)
+        unwatched = self._unwatched_ops.split(self._flat, self._shapes)  # the same memory, seen without a tape
+        self._unwatched_model = Transformer(self._unwatched_ops, unwatched, config)
 
     def update(self, batch: Batch) -> Array:
         """One step of Adam on a batch; returns the batch's loss before the step, on the device."""
