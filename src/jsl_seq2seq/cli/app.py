@@ -33,6 +33,8 @@ _WELCOME = f"""jsl-seq2seq {__version__}　日本語 → 手話タグ
   train     学習する・続きを学習する      jsl-seq2seq train --help
   predict   文を訳す                      jsl-seq2seq predict --help
   export    重みを CSV と画像で見る       jsl-seq2seq export --help
+  corpus    規則から例文を作る            jsl-seq2seq corpus --help
+  backends  使える GPU と速さを調べる     jsl-seq2seq backends
 
 出力はタグであって、日本手話そのものではありません（表情・空間・同時性は含まれません）。"""
 
@@ -69,6 +71,7 @@ def train(
     data: opt.Data = None,
     valid: opt.Valid = None,
     backend: opt.Backend = "auto",
+    device: opt.Device = None,
     epochs: opt.Epochs = None,
     batch_size: opt.BatchSize = None,
     learning_rate: opt.LearningRate = None,
@@ -82,6 +85,8 @@ def train(
     n_layers: opt.NLayers = None,
     d_ff: opt.DFf = None,
     max_seq_len: opt.MaxSeqLen = None,
+    checkpoint_every: opt.CheckpointEvery = None,
+    resume: opt.Resume = False,
     no_training_state: opt.NoTrainingState = False,
     predict: opt.Predict = None,
     export_weights: opt.ExportWeights = None,
@@ -95,7 +100,7 @@ def train(
     from ..train import TrainingRequest  # noqa: PLC0415
     from ..translator import Translator  # noqa: PLC0415
     from .predict import run_prediction  # noqa: PLC0415
-    from .train import INTERRUPTED, run_training  # noqa: PLC0415
+    from .train import INTERRUPTED, resuming, run_training  # noqa: PLC0415
 
     given: dict[str, Any] = {
         "epochs": epochs,
@@ -113,12 +118,14 @@ def train(
         "max_seq_len": max_seq_len,
     }
     chosen = {name: value for name, value in given.items() if value is not None}
-    request = TrainingRequest(chosen, backend, data, valid, load)
-    result, _ = run_training(request, save, not no_training_state, quiet, as_json)
+    request = TrainingRequest(chosen, backend, device, data, valid, load)
+    if resume:
+        request = resuming(request, save)
+    result, _ = run_training(request, save, not no_training_state, quiet, as_json, checkpoint_every)
     if export_weights:
         _export_weights(result.model, export_weights, export_dir, quiet)
     if predict:
-        translator = Translator(result.model, choose_backend(backend))
+        translator = Translator(result.model, choose_backend(backend, device, result.model.n_parameters))
         run_prediction(translator, predict, export_dir if export_attn else None, force_export, quiet, as_json)
     if result.interrupted:
         raise typer.Exit(INTERRUPTED)
@@ -126,10 +133,14 @@ def train(
 
 @app.command(cls=JapaneseCommand, help="文を訳します。")
 def predict(
-    texts: Annotated[list[str] | None, typer.Argument(help="訳す文。- なら標準入力を 1 行ずつ", metavar="文 …", show_default=False)] = None,
+    texts: Annotated[
+        list[str] | None,
+        typer.Argument(help="訳す文。- なら標準入力を 1 行ずつ", metavar="文 …", show_default=False),
+    ] = None,
     load: opt.Load = None,
     predict: opt.Predict = None,
     backend: opt.Backend = "auto",
+    device: opt.Device = None,
     export_attn: opt.ExportAttn = False,
     force_export: opt.ForceExport = False,
     export_weights: opt.ExportWeights = None,
@@ -146,7 +157,7 @@ def predict(
     if not wanted:
         raise UserError("訳す文がありません。", 'たとえば: jsl-seq2seq predict --load DIR "ありがとう"')
     model = load_model(_required(load))
-    chosen = choose_backend(backend)
+    chosen = choose_backend(backend, device, model.n_parameters)
     if not quiet:
         note(f"バックエンド: {chosen.name}（{chosen.reason}）")
     run_prediction(
@@ -154,6 +165,33 @@ def predict(
     )
     if export_weights:
         _export_weights(model, export_weights, export_dir, quiet)
+
+
+@app.command(cls=JapaneseCommand, help="この機械で使えるバックエンドと装置を試し、速さを測ります。")
+def backends(as_json: opt.Json = False) -> None:
+    from .backends import show_backends  # noqa: PLC0415
+
+    if not show_backends(as_json):
+        raise typer.Exit(1)
+
+
+@app.command(
+    cls=JapaneseCommand, help="規則から例文とタグの組を作り、学習・検証・テストに分けて書き出します。"
+)
+def corpus(
+    directory: Annotated[
+        Path, typer.Argument(metavar="DIR", help="書き出し先のフォルダー", show_default=False)
+    ],
+    count: opt.Count = 40_000,
+    seed: opt.Seed = None,
+    max_length: opt.MaxLength = 50,
+    train_length: opt.TrainLength = 32,
+    lexicon: opt.LexiconDir = None,
+    as_json: opt.Json = False,
+) -> None:
+    from .corpus import run_corpus  # noqa: PLC0415
+
+    run_corpus(directory, count, seed or 0, max_length, train_length, lexicon, as_json)
 
 
 @app.command(cls=JapaneseCommand, help="重みを CSV と画像に書き出します。")

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-VERBS = ("train", "predict", "export")
+VERBS = ("train", "predict", "export", "backends", "corpus")
 
 
 def with_verb(arguments: Sequence[str]) -> list[str]:

@@ -32,7 +32,12 @@ Save = Annotated[Path | None, _option("--save", "保存先［models/jsl-seq2seq/
 Data = Annotated[Path | None, _option("--data", "学習データ（文<TAB><タグ> …）［付属の例文］", _RUN, "FILE")]
 Valid = Annotated[Path | None, _option("--valid", "検証データ（同じ形式）", _RUN, "FILE")]
 Backend = Annotated[str, _option("--backend", "auto、ndarray（NumPy）、wgpu、torch［auto］", _RUN, "NAME")]
+Device = Annotated[str | None, _option("--device", "装置の番号か名前（一覧: backends）", _RUN, "NAME")]
 Predict = Annotated[list[str] | None, _option("--predict", "訳す文。- なら標準入力（何度でも）", _RUN, "文")]
+CheckpointEvery = Annotated[
+    int | None, _option("--checkpoint-every", "N エポックごとに途中でも保存する", _RUN, "N")
+]
+Resume = Annotated[bool, _option("--resume", "--save にある中断した学習の続きを、合計 epochs まで", _RUN)]
 NoTrainingState = Annotated[bool, _option("--no-training-state", "続きの学習に使う状態を保存しない", _RUN)]
 Quiet = Annotated[bool, _option("--quiet", "結果だけを出す", _RUN)]
 Json = Annotated[bool, _option("--json", "結果を JSON で出す（1 行 1 件）", _RUN)]
@@ -58,3 +63,8 @@ ExportWeights = Annotated[
 ExportAttn = Annotated[bool, _option("--export-attn", "注意の重みを CSV と画像に", _LOOK)]
 ForceExport = Annotated[bool, _option("--force-export", "20 を超える長い文でも書き出す", _LOOK)]
 ExportDir = Annotated[Path, _option("--export-dir", "書き出し先［exports］", _LOOK, "DIR")]
+
+Count = Annotated[int, _option("--count", "作る文の数［40000］", _RUN, "N")]
+MaxLength = Annotated[int, _option("--max-length", "最も長い文の文字数［50］", _RUN, "N")]
+TrainLength = Annotated[int, _option("--train-length", "学習用で最も長い文の文字数［32］", _RUN, "N")]
+LexiconDir = Annotated[Path | None, _option("--lexicon", "自分の語彙のフォルダー［付属の語彙］", _RUN, "DIR")]

@@ -12,15 +12,19 @@ import unicodedata
 _SPACING_TO_COMBINING = str.maketrans({"゛": "\u3099", "゜": "\u309a"})
 """NFKC would turn the free-standing voicing marks into a space and a mark; people type them for か゛."""
 
-_JAPANESE_PUNCTUATION = str.maketrans(
-    {"!": "！", "?": "？", ",": "、", "，": "、", "．": "。", "｡": "。", "､": "、"}
-)
+_FULL_STOP = re.compile(r"．(?!\d)")
+"""A full-width full stop that is no decimal point. (NFKC has an answer for the ASCII one only: leave it.)"""
+
+_THOUSANDS = re.compile(r"(?<=[0-9]),(?=[0-9]{3}(?![0-9]))")
+"""The comma in 1,500; the one in 1,2 separates two numbers."""
+
+_JAPANESE_PUNCTUATION = str.maketrans({"!": "！", "?": "？", ",": "、"})
 
 _INVISIBLE = re.compile(
-    "[\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f\u202a-\u202e\u2060-\u206f\ufe00-\ufe0f\ufeff"
-    "\U000e0000-\U000e0fff]"
+    "[\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f\u202a-\u202e\u2060-\u206f"
+    "\u3164\ufe00-\ufe0f\ufeff\uffa0\U000e0000-\U000e0fff]"
 )
-"""Joiners, directions, variation selectors, tags: nothing a reader sees."""
+"""Joiners, directions, fillers, variation selectors, tags: nothing a reader sees."""
 
 _SURROGATE = re.compile("[\ud800-\udfff]")
 _BLANK = re.compile(r"[\s\x00-\x1f\x7f-\x9f]+")
@@ -35,8 +39,8 @@ def normalize(text: str) -> str:
     """
     text = _SURROGATE.sub("\ufffd", text)
     text = _INVISIBLE.sub("", text.translate(_SPACING_TO_COMBINING))
-    text = unicodedata.normalize("NFKC", text)
-    text = _INVISIBLE.sub("", text).translate(_JAPANESE_PUNCTUATION)
+    text = unicodedata.normalize("NFKC", _FULL_STOP.sub("。", text))
+    text = _THOUSANDS.sub("", text).translate(_JAPANESE_PUNCTUATION)
     return _BLANK.sub(" ", text).strip()
 
 

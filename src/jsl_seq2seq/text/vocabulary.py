@@ -14,6 +14,9 @@ from .normalize import kana_sibling, normalize
 from .pairs import SentencePair
 
 
+_SILENT = frozenset(" 。、！")
+
+
 class Vocabulary:
     """Units in a fixed order; a unit's id is its place after the specials.
 
@@ -92,8 +95,8 @@ class Vocabularies:
         """Characters of a sentence as ids, after :func:`normalize`.
 
         A character the model has never seen is tried as the other kana (タ as た); if that is unknown too it
-        is left out and reported, since a vector nobody trained would only disturb the others. Blanks the
-        model does not know go silently: they carry nothing in Japanese.
+        is left out and reported, since a vector nobody trained would only disturb the others. Blanks and
+        sentence marks the model does not know go silently: they carry nothing that a tag would say.
         """
         ids, units, unknown = [], [], []
         for character in normalize(text):
@@ -101,7 +104,7 @@ class Vocabularies:
             if unit in self.source:
                 ids.append(self.source.id_of(unit))
                 units.append(unit)
-            elif character != " " and character not in unknown:
+            elif character not in _SILENT and character not in unknown:
                 unknown.append(character)
         return EncodedSource(tuple(ids), tuple(units), tuple(unknown))
 

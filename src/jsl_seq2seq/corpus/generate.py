@@ -1,0 +1,157 @@
+"""Pairs of Japanese sentences and tags, the same for the same seed on every machine."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from ..errors import UserError
+from ..text.normalize import normalize
+from .chance import Chance
+from .derive import DeadEnd, Deriver
+from .grammar import read_grammar
+from .lexicon import read_lexicon
+
+SPELLINGS = ("kanji", "kana", "mixed")
+_SHARES = (0.42, 0.36, 0.22)
+_MARKS = str.maketrans("", "", "。、！ ")
+_PATIENCE = 4000
+"""Fruitless attempts in a row after which a grammar is called exhausted."""
+
+
+@dataclass(frozen=True)
+class Pair:
+    """One sentence and its translation.
+
+    Attributes:
+        source: the sentence, normalized.
+        tags: its tags without brackets.
+        phenomenon: what the sentence is an example of (verb-negation, where-is, ...).
+        pattern: the rule and the ending that made it.
+        spelling: "kanji", "kana" or "mixed".
+    """
+
+    source: str
+    tags: tuple[str, ...]
+    phenomenon: str
+    pattern: str
+    spelling: str
+
+
+@dataclass(frozen=True)
+class Derivation:
+    """One meaning with all its spellings; splits keep the spellings of one meaning together."""
+
+    spellings: dict[str, str]
+    tags: tuple[str, ...]
+    phenomenon: str
+    pattern: str
+    combinations: tuple[tuple[str, str], ...]
+
+    def pair(self, spelling: str) -> Pair:
+        """The pair in one spelling."""
+        return Pair(self.spellings[spelling], self.tags, self.phenomenon, self.pattern, spelling)
+
+
+def sentence_key(source: str) -> str:
+    """What two sentences have in common that differ in punctuation only: they count as the same one.
+
+    「？」 stays unless か stands before it: 食べない？ invites, 食べない denies.
+    """
+    key = normalize(source).translate(_MARKS)
+    return key[:-1] if key.endswith("か？") else key
+
+
+def generate_pairs(count: int, seed: int, max_length: int = 50, lexicon: Path | None = None) -> list[Pair]:
+    """``count`` pairs with distinct sources of at most ``max_length`` characters.
+
+    No two of them contradict each other: a sentence, punctuation aside, has one translation.
+
+    Args:
+        lexicon: a folder that replaces the packaged lexicon, or a TSV file of rows added to it.
+
+    Raises:
+        UserError: the lexicon or the grammar is broken, or cannot make that many pairs.
+    """
+    if count < 1 or max_length < 1:
+        raise UserError("文の数と最大の長さは 1 以上にしてください。", "例: count=40000, max_length=50")
+    pairs: list[Pair] = []
+    meanings: dict[str, tuple[str, ...]] = {}
+    sources: set[str] = set()
+    for derivation, chance in derivations(seed, lexicon):
+        pair = derivation.pair(spelling_of(derivation, chance))
+        if len(pair.source) > max_length or pair.source in sources:
+            continue
+        if any(
+            meanings.get(sentence_key(text), pair.tags) != pair.tags for text in derivation.spellings.values()
+        ):
+            continue
+        for text in derivation.spellings.values():
+            meanings[sentence_key(text)] = pair.tags
+        sources.add(pair.source)
+        pairs.append(pair)
+        if len(pairs) == count:
+            break
+    return pairs
+
+
+def spelling_of(derivation: Derivation, chance: Chance) -> str:
+    """Which spelling to show; a mixed one that turned out pure is called what it is."""
+    spelling = chance.weighted(SPELLINGS, _SHARES)
+    text = derivation.spellings[spelling]
+    if text == derivation.spellings["kana"]:
+        return "kana"
+    return "kanji" if text == derivation.spellings["kanji"] else spelling
+
+
+def derivations(seed: int, lexicon: Path | None = None) -> Iterator[tuple[Derivation, Chance]]:
+    """An endless stream of derivations, with the source of chance they came from.
+
+    Raises:
+        UserError: the lexicon or the grammar is broken or yields nothing new any more.
+    """
+    words = read_lexicon(lexicon)
+    chance = Chance(seed)
+    deriver = Deriver(words, read_grammar(words), chance)
+    seen: set[tuple[str, str]] = set()
+    fruitless = 0
+    while True:
+        if fruitless > _PATIENCE:
+            raise UserError(
+                "この語彙と文法からは、これ以上の新しい文を作れません。",
+                "文の数を減らすか、語彙を足してください。",
+            )
+        fruitless += 1
+        try:
+            fragment, rule = deriver.sentence()
+        except DeadEnd:
+            continue
+        spellings = {
+            "kanji": _tidy(fragment.kanji),
+            "kana": _tidy(fragment.kana),
+            "mixed": _tidy(fragment.mixed),
+        }
+        key = (spellings["kanji"], spellings["kana"])
+        if not fragment.tags or not spellings["kana"] or key in seen:
+            continue
+        seen.add(key)
+        fruitless = 0
+        phenomenon = rule.phenomenon or next(iter(deriver.trace.phenomena), "statement")
+        yield (
+            Derivation(
+                spellings,
+                fragment.tags,
+                phenomenon,
+                "+".join([rule.id, *(pattern for _, pattern in deriver.trace.combinations)]),
+                tuple(deriver.trace.combinations),
+            ),
+            chance,
+        )
+
+
+def _tidy(text: str) -> str:
+    text = normalize(text)
+    for doubled, single in (("？。", "？"), ("？？", "？"), ("、、", "、"), ("、。", "。"), ("。。", "。")):
+        text = text.replace(doubled, single)
+    return text.strip("、")

@@ -1,0 +1,245 @@
+"""Splits that measure something: one training set, and four tests of what it does not contain.
+
+random        sentences like the training ones
+length        sentences longer than any training sentence
+composition   a word with a pattern: each was trained on, the two together never
+spelling      sentences trained on in kanji and asked in kana, and the reverse
+"""
+
+from __future__ import annotations
+
+import os
+import tempfile
+import zlib
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from ..errors import Failure, UserError
+from .chance import Chance
+from .generate import Derivation, Pair, derivations, sentence_key, spelling_of
+
+TESTS: tuple[str, ...] = ("test-random", "test-length", "test-composition", "test-spelling")
+SPLITS: tuple[str, ...] = ("train", "valid", *TESTS)
+
+_HELD_OUT = 60
+"""Of a thousand combinations so many are kept for test-composition."""
+
+
+@dataclass(frozen=True)
+class SplitReport:
+    """What was written.
+
+    Attributes:
+        directory: where the files are.
+        counts: pairs per split.
+        tags: distinct tags in the training set.
+        longest_training: characters of the longest training sentence.
+    """
+
+    directory: Path
+    counts: dict[str, int]
+    tags: int
+    longest_training: int
+
+
+@dataclass
+class _Plan:
+    """Room left in each split, and who owns which sentence."""
+
+    wanted: dict[str, int]
+    seed: int
+    train_length: int
+    max_length: int
+    pairs: dict[str, list[Pair]] = field(default_factory=lambda: {name: [] for name in SPLITS})
+    owners: dict[str, str] = field(default_factory=dict)
+    meanings: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    combinations: dict[str, set[tuple[str, str]]] = field(
+        default_factory=lambda: {name: set() for name in SPLITS}
+    )
+
+    def room(self, split: str) -> bool:
+        return len(self.pairs[split]) < self.wanted[split]
+
+    def full(self) -> bool:
+        return not any(self.room(split) for split in SPLITS)
+
+    def has_held_out(self, derivation: Derivation) -> bool:
+        return any(is_held_out(self.seed, combination) for combination in derivation.combinations)
+
+
+def is_held_out(seed: int, combination: tuple[str, str]) -> bool:
+    """Whether a (word, pattern) combination is kept for test-composition.
+
+    Decided by a checksum, so it depends on the seed alone and not on the order of things.
+    """
+    return zlib.crc32(f"{seed}|{combination[0]}|{combination[1]}".encode()) % 1000 < _HELD_OUT
+
+
+def make_splits(
+    count: int = 40000,
+    seed: int = 0,
+    max_length: int = 50,
+    train_length: int = 32,
+    test_count: int | None = None,
+    lexicon: Path | None = None,
+) -> dict[str, list[Pair]]:
+    """The splits as lists of pairs, ``count`` in all.
+
+    A sentence, punctuation aside, stands in one split only; so do all spellings of one derivation, except
+    in test-spelling, where the other spelling is in the training set on purpose.
+
+    Args:
+        count: pairs in all splits together.
+        train_length: the longest training sentence; test-length holds longer ones, up to ``max_length``.
+        test_count: pairs in each of valid and the four tests; by default a twentieth of the whole,
+            at most 2000.
+
+    Raises:
+        UserError: sizes that do not fit together, or a broken lexicon or grammar.
+    """
+    held = test_count if test_count is not None else min(2000, count // 20)
+    if held < 1 or count <= 6 * held or not 0 < train_length < max_length:
+        raise UserError(
+            f"分け方の大きさが合いません: 全体 {count} 文、検証・テスト各 {held} 文、"
+            f"訓練の最長 {train_length} 字、全体の最長 {max_length} 字。",
+            "全体は検証・テストの 6 倍より多く、訓練の最長は全体の最長より短くしてください。",
+        )
+    # A few more than wanted: _drop_unfair takes some away again.
+    wanted = dict.fromkeys(SPLITS, held + held // 4)
+    wanted["train"] = count - 5 * held
+    plan = _Plan(wanted, seed, train_length, max_length)
+    for derivation, chance in derivations(seed, lexicon):
+        _place(derivation, chance, plan)
+        if plan.full():
+            break
+    _drop_unfair(plan)
+    return {name: pairs if name == "train" else pairs[:held] for name, pairs in plan.pairs.items()}
+
+
+def write_splits(
+    directory: Path,
+    count: int = 40000,
+    seed: int = 0,
+    max_length: int = 50,
+    train_length: int = 32,
+    test_count: int | None = None,
+    lexicon: Path | None = None,
+) -> SplitReport:
+    """Write train, valid and the four tests as TSV files into ``directory``; arguments as in make_splits.
+
+    Raises:
+        UserError: as make_splits.
+        Failure: a file could not be written.
+    """
+    splits = make_splits(count, seed, max_length, train_length, test_count, lexicon)
+    try:
+        directory.mkdir(parents=True, exist_ok=True)
+        for name, pairs in splits.items():
+            write_pairs(directory / f"{name}.tsv", pairs, f"{name}（規則から作った文。seed={seed}）")
+    except OSError as error:
+        raise Failure(
+            f"コーパスを書けませんでした: {directory}（{error.strerror}）",
+            "空き容量と書き込みの権限を確かめてください。",
+        ) from error
+    return SplitReport(
+        directory,
+        {name: len(pairs) for name, pairs in splits.items()},
+        len({tag for pair in splits["train"] for tag in pair.tags}),
+        max(len(pair.source) for pair in splits["train"]),
+    )
+
+
+def write_pairs(path: Path, pairs: list[Pair], title: str) -> None:
+    """Write pairs as ``文<TAB><タグ> <タグ><TAB>現象``, UTF-8, LF; the old file stays until the new one is whole."""
+    lines = [
+        f"# jsl-seq2seq コーパス: {title}",
+        "# 規則から作った文であり、日本手話の話者による確認を受けていません。",
+        "# タグの列であって、日本手話そのものではありません。",
+        "# 日本語文\tタグ\t現象",
+    ]
+    lines += [
+        f"{pair.source}\t{' '.join(f'<{tag}>' for tag in pair.tags)}\t{pair.phenomenon}" for pair in pairs
+    ]
+    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(("\n".join(lines) + "\n").encode("utf-8"))
+            file.flush()
+            os.fsync(file.fileno())
+        Path(temporary).replace(path)
+    except BaseException:
+        Path(temporary).unlink(missing_ok=True)
+        raise
+
+
+def _place(derivation: Derivation, chance: Chance, plan: _Plan) -> None:
+    """Put one derivation where it belongs, if there is room and nothing contradicts it."""
+    roll, other_way, spelling = chance.below(1000), chance.happens(0.5), spelling_of(derivation, chance)
+    keys = {name: sentence_key(text) for name, text in derivation.spellings.items()}
+    if any(key in plan.owners for key in keys.values()):
+        # The same sentence again: welcome in another spelling, unless it would cross a border.
+        splits = {plan.owners[key] for key in keys.values() if key in plan.owners}
+        same = all(plan.meanings.get(key, derivation.tags) == derivation.tags for key in keys.values())
+        if splits != {"train"} or not same or keys[spelling] in plan.owners:
+            return
+        split = "train"
+    else:
+        split = _split(derivation, roll, spelling, plan)
+    pair = derivation.pair(spelling)
+    if len(pair.source) > plan.max_length:
+        return
+    if split == "test-spelling":
+        _place_spellings(derivation, keys, other_way, plan)
+        return
+    if split == "train" and (len(pair.source) > plan.train_length or plan.has_held_out(derivation)):
+        return
+    if not plan.room(split):
+        return
+    for key in keys.values():
+        plan.owners.setdefault(key, split)
+        plan.meanings[key] = derivation.tags
+    plan.pairs[split].append(pair)
+    plan.combinations[split].update(derivation.combinations)
+
+
+def _split(derivation: Derivation, roll: int, spelling: str, plan: _Plan) -> str:
+    if plan.has_held_out(derivation):
+        return "test-composition"
+    if len(derivation.spellings[spelling]) > plan.train_length:
+        return "test-length"
+    if roll < 80 and plan.room("test-random"):
+        return "test-random"
+    if 80 <= roll < 160 and plan.room("valid"):
+        return "valid"
+    if (
+        160 <= roll < 300
+        and plan.room("test-spelling")
+        and derivation.spellings["kanji"] != derivation.spellings["kana"]
+    ):
+        return "test-spelling"
+    return "train"
+
+
+def _place_spellings(derivation: Derivation, keys: dict[str, str], other_way: bool, plan: _Plan) -> None:
+    learned, asked = ("kana", "kanji") if other_way else ("kanji", "kana")
+    too_long = any(len(derivation.spellings[name]) > plan.train_length for name in (learned, asked))
+    if too_long or keys[learned] == keys[asked] or not plan.room("train"):
+        return
+    for name, split in ((learned, "train"), (asked, "test-spelling")):
+        plan.pairs[split].append(derivation.pair(name))
+        plan.owners[keys[name]] = split
+        plan.meanings[keys[name]] = derivation.tags
+        plan.combinations[split].update(derivation.combinations)
+    # Half-and-half spelling stays out: it would be a bridge between the two.
+    plan.owners.setdefault(keys["mixed"], "none")
+
+
+def _drop_unfair(plan: _Plan) -> None:
+    """A test may ask only for what training has shown: every tag, and (composition) each half of each combination."""
+    tags = {tag for pair in plan.pairs["train"] for tag in pair.tags}
+    for name in SPLITS[1:]:
+        plan.pairs[name] = [pair for pair in plan.pairs[name] if tags.issuperset(pair.tags)]
+    patterns = {pattern for _, pattern in plan.combinations["train"]}
+    plan.pairs["test-composition"] = [
+        pair for pair in plan.pairs["test-composition"] if patterns.issuperset(pair.pattern.split("+")[1:])
+    ]

@@ -1,0 +1,117 @@
+"""Guards: no sentence in two splits, and each test asks for what its name says."""
+
+from __future__ import annotations
+
+import itertools
+from pathlib import Path
+
+import pytest
+
+from jsl_seq2seq.corpus import Pair, make_splits, sentence_key, write_splits
+from jsl_seq2seq.corpus.generate import derivations
+from jsl_seq2seq.corpus.splits import is_held_out
+from jsl_seq2seq.errors import UserError
+
+COUNT = 12_000
+
+
+@pytest.fixture(scope="module")
+def splits() -> dict[str, list[Pair]]:
+    return make_splits(COUNT, seed=1)
+
+
+def test_sizes(splits: dict[str, list[Pair]]) -> None:
+    assert list(splits) == [
+        "train",
+        "valid",
+        "test-random",
+        "test-length",
+        "test-composition",
+        "test-spelling",
+    ]
+    assert len(splits["train"]) == COUNT - 5 * 600
+    for name in splits:
+        assert len(splits[name]) >= 480, name
+
+
+def test_no_sentence_stands_in_two_splits(splits: dict[str, list[Pair]]) -> None:
+    keys = {name: {sentence_key(pair.source) for pair in pairs} for name, pairs in splits.items()}
+    for first, second in itertools.combinations(keys, 2):
+        assert not keys[first] & keys[second], (first, second)
+
+
+def test_no_contradiction_anywhere(splits: dict[str, list[Pair]]) -> None:
+    meanings: dict[str, tuple[str, ...]] = {}
+    for pair in itertools.chain.from_iterable(splits.values()):
+        assert meanings.setdefault(sentence_key(pair.source), pair.tags) == pair.tags
+
+
+def test_tests_use_only_tags_that_training_has(splits: dict[str, list[Pair]]) -> None:
+    known = {tag for pair in splits["train"] for tag in pair.tags}
+    for pairs in splits.values():
+        for pair in pairs:
+            assert known.issuperset(pair.tags)
+
+
+def test_length_test_is_longer_than_anything_in_training(splits: dict[str, list[Pair]]) -> None:
+    longest = max(len(pair.source) for pair in splits["train"])
+    assert longest <= 32
+    assert all(longest < len(pair.source) <= 50 for pair in splits["test-length"])
+
+
+def _combinations(pair: Pair) -> set[str]:
+    return set(pair.pattern.split("+")[1:])
+
+
+def test_composition_patterns_were_trained_on(splits: dict[str, list[Pair]]) -> None:
+    patterns = set().union(*(_combinations(pair) for pair in splits["train"]))
+    for pair in splits["test-composition"]:
+        assert _combinations(pair) <= patterns
+
+
+def test_composition_differs_from_training() -> None:
+    """What is held out depends on seed, word and pattern alone: the same words with the pattern never train."""
+    splits = make_splits(3000, seed=4)
+    trained = {sentence_key(pair.source) for pair in splits["train"]}
+    asked = {sentence_key(pair.source) for pair in splits["test-composition"]}
+    checked = 0
+    for derivation, _ in itertools.islice((item for item in derivations(4)), 4000):
+        held = any(is_held_out(4, combination) for combination in derivation.combinations)
+        keys = {sentence_key(text) for text in derivation.spellings.values()}
+        if held:
+            assert not keys & trained
+        elif keys & asked:
+            pytest.fail("a composition question whose combinations were all trained on")
+        checked += held
+    assert checked > 100
+
+
+def test_spelling_test_asks_the_other_spelling(splits: dict[str, list[Pair]]) -> None:
+    trained = {(pair.tags, pair.pattern): pair for pair in splits["train"]}
+    kinds = {pair.spelling for pair in splits["test-spelling"]}
+    assert kinds == {"kanji", "kana"}
+    found = [pair for pair in splits["test-spelling"] if (pair.tags, pair.pattern) in trained]
+    assert len(found) == len(splits["test-spelling"])
+
+
+def test_files(tmp_path: Path) -> None:
+    report = write_splits(tmp_path / "corpus", count=2000, seed=2)
+    again = write_splits(tmp_path / "again", count=2000, seed=2)
+    assert report.counts == again.counts
+    for name in report.counts:
+        content = (tmp_path / "corpus" / f"{name}.tsv").read_bytes()
+        assert content == (tmp_path / "again" / f"{name}.tsv").read_bytes()
+        assert b"\r" not in content
+        lines = content.decode("utf-8").splitlines()
+        rows = [line.split("\t") for line in lines if not line.startswith("#")]
+        assert len(rows) == report.counts[name]
+        for source, tags, phenomenon in rows:
+            assert source and phenomenon
+            assert all(tag.startswith("<") and tag.endswith(">") for tag in tags.split(" "))
+    assert len(list((tmp_path / "corpus").iterdir())) == len(report.counts)
+
+
+@pytest.mark.parametrize(("count", "train_length", "held"), [(10, 32, 5), (2000, 50, 10), (2000, 32, 0)])
+def test_sizes_that_do_not_fit(count: int, train_length: int, held: int) -> None:
+    with pytest.raises(UserError):
+        make_splits(count, train_length=train_length, test_count=held)
