@@ -1,8 +1,8 @@
 """The Transformer, written once on :class:`jsl_seq2seq.ops.base.Ops`."""
 
 from .capture import Capture, Observer
-from .layers import Dropout
+from .layers import Dropout, Places
 from .parameters import ParameterSpec, parameter_specs
 from .transformer import Transformer
 
-__all__ = ["Capture", "Dropout", "Observer", "ParameterSpec", "Transformer", "parameter_specs"]
+__all__ = ["Capture", "Dropout", "Observer", "Places", "ParameterSpec", "Transformer", "parameter_specs"]

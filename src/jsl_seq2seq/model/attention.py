@@ -16,7 +16,7 @@ from collections.abc import Mapping
 
 from ..ops.base import Array, Ops
 from .capture import Observer
-from .layers import Linear
+from .layers import Linear, side_by_side
 
 
 def attention(
@@ -56,21 +56,38 @@ class MultiHeadAttention:
 
     def __call__(self, x: Array, memory: Array, mask: Array | None, observe: Observer | None = None) -> Array:
         """[B, T, D] attends to ``memory`` [B, S, D] -> [B, T, D]."""
-        key, value = self.keys_and_values(memory)
-        return self.attend(x, key, value, mask, observe)
+        if memory is x:
+            query, key, value = self.queries_keys_and_values(x)
+        else:
+            query, (key, value) = self.queries(x), self.keys_and_values(memory)
+        return self.attend(query, key, value, mask, observe)
 
-    def keys_and_values(self, memory: Array) -> tuple[Array, Array]:
+    def queries_keys_and_values(self, x: Array) -> tuple[Array, ...]:
+        """What a sequence [B, T, D] asks and shows when it looks at itself: three of [B, H, T, E]."""
+        return self._projected(x, self.q_proj, self.k_proj, self.v_proj)
+
+    def queries(self, x: Array) -> Array:
+        """What a sequence [B, T, D] asks: [B, H, T, E]."""
+        return self._split_heads(self.q_proj(x))
+
+    def keys_and_values(self, memory: Array) -> tuple[Array, ...]:
         """What ``memory`` [B, S, D] shows of itself: two of [B, H, S, E]. Decoding computes it once and keeps it."""
-        return self._split_heads(self.k_proj(memory)), self._split_heads(self.v_proj(memory))
+        return self._projected(memory, self.k_proj, self.v_proj)
 
     def attend(
-        self, x: Array, key: Array, value: Array, mask: Array | None, observe: Observer | None = None
+        self, query: Array, key: Array, value: Array, mask: Array | None, observe: Observer | None = None
     ) -> Array:
-        """[B, T, D] attends to keys and values [B, H, S, E] -> [B, T, D]."""
-        heads, weights = attention(self.ops, self._split_heads(self.q_proj(x)), key, value, mask)
-        if observe is not None:
-            observe(self.label, weights)
+        """Queries [B, H, T, E] attend to keys and values [B, H, S, E] -> [B, T, D]."""
+        heads = self.ops.fused_attention(query, key, value, mask) if observe is None else None
+        if heads is None:  # somebody wants to see the weights, or the backend has no other way
+            heads, weights = attention(self.ops, query, key, value, mask)
+            if observe is not None:
+                observe(self.label, weights)
         return self.out_proj(self._join_heads(heads))
+
+    def _projected(self, x: Array, *projections: Linear) -> tuple[Array, ...]:
+        """x W + b of each projection, [B, H, T, E]."""
+        return tuple(self._split_heads(y) for y in side_by_side(self.ops, x, projections))
 
     def _split_heads(self, x: Array) -> Array:
         """[B, T, D] -> [B, H, T, E]."""

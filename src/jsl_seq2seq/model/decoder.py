@@ -9,7 +9,7 @@ from ..config import ModelConfig
 from ..ops.base import Array, Ops
 from .attention import MultiHeadAttention
 from .capture import Observer
-from .layers import Embedding, FeedForward, LayerNorm, Linear, Regularizer, untouched
+from .layers import Embedding, FeedForward, LayerNorm, Linear, Places, Regularizer, TiedLinear, untouched
 
 
 @dataclass(frozen=True)
@@ -27,7 +27,7 @@ class DecoderCache:
     """An explicit value, handed to :meth:`Decoder.step` and returned by it: the tags written so far."""
 
     layers: tuple[LayerCache, ...]
-    memory_mask: Array
+    memory_mask: Array | None
     length: int
     """Tags written so far."""
 
@@ -56,8 +56,8 @@ class DecoderLayer:
         self,
         x: Array,
         memory: Array,
-        causal_mask: Array,
-        memory_mask: Array,
+        causal_mask: Array | None,
+        memory_mask: Array | None,
         drop: Regularizer = untouched,
         observe: Observer | None = None,
     ) -> Array:
@@ -68,16 +68,28 @@ class DecoderLayer:
         x = add(x, drop(self.cross_attn(self._norm2(x), memory, memory_mask, observe)))
         return add(x, drop(self._feed_forward(self._norm3(x))))
 
-    def step(self, x: Array, cache: LayerCache, memory_mask: Array, position: int) -> Array:
-        """The same for one new position [B, 1, D]; its key and value are written into ``cache``."""
+    def step(
+        self,
+        x: Array,
+        cache: LayerCache,
+        memory_mask: Array | None,
+        position: int | Array,
+        seen: Array | None = None,
+    ) -> Array:
+        """The same for one new position [B, 1, D]; its key and value are written into ``cache``.
+
+        Args:
+            seen: what of the cache may be looked at. The newest position may see all before it, so ``None``
+                will do, unless :meth:`Ops.write` gives back places that are not written yet.
+        """
         add = self._ops.add
         normed = self._norm1(x)
-        key, value = self.self_attn.keys_and_values(normed)
+        query, key, value = self.self_attn.queries_keys_and_values(normed)
         keys = self._ops.write(cache.self_key, key, position)
         values = self._ops.write(cache.self_value, value, position)
-        # the newest position may see all before it, so no mask is needed
-        x = add(x, self.self_attn.attend(normed, keys, values, None))
-        x = add(x, self.cross_attn.attend(self._norm2(x), cache.memory_key, cache.memory_value, memory_mask))
+        x = add(x, self.self_attn.attend(query, keys, values, seen))
+        query = self.cross_attn.queries(self._norm2(x))
+        x = add(x, self.cross_attn.attend(query, cache.memory_key, cache.memory_value, memory_mask))
         return add(x, self._feed_forward(self._norm3(x)))
 
 
@@ -86,32 +98,44 @@ class Decoder:
 
     def __init__(self, ops: Ops, parameters: Mapping[str, Array], config: ModelConfig) -> None:
         self._ops, self._config = ops, config
-        self._embedding = Embedding(ops, parameters, "decoder.embedding")
+        self._embedding = Embedding(ops, parameters, "decoder.embedding", config.embedding_scale)
         self._layers = [DecoderLayer(ops, parameters, config, index) for index in range(config.n_layers)]
-        self._final_norm = LayerNorm(ops, parameters, "decoder.final_norm")
-        self._output_projection = Linear(ops, parameters, "decoder.output_projection")
+        self._final_norm = (
+            LayerNorm(ops, parameters, "decoder.final_norm") if config.final_norm else untouched
+        )
+        self._output_projection = (
+            TiedLinear(ops, parameters, "decoder.embedding", "decoder.output_projection")
+            if config.tied_embeddings
+            else Linear(ops, parameters, "decoder.output_projection")
+        )
 
     def __call__(
         self,
         target: Array,
         memory: Array,
-        memory_mask: Array,
+        memory_mask: Array | None,
         drop: Regularizer = untouched,
         observe: Observer | None = None,
+        places: Places | None = None,
     ) -> Array:
         """Target ids [B, T] and memory [B, S, D] -> logits [B, T, V] of each position's *next* tag.
 
         Padding stands behind a target's end, where the causal mask already hides it from every real
         position, so the target needs no padding mask.
         """
-        causal_mask = self._ops.causal_mask(target.shape[1])
-        x = drop(self._embedding(target))
+        causal_mask = self._ops.causal_mask(target.shape[1]) if self._config.attention_masks else None
+        embedding = self._embedding
+        x = drop(embedding(target) if places is None else embedding.at(target, places.target, places.capacity))
         for layer in self._layers:
             x = layer(x, memory, causal_mask, memory_mask, drop, observe)
         return self._output_projection(self._final_norm(x))
 
-    def start(self, memory: Array, memory_mask: Array, capacity: int) -> DecoderCache:
-        """An empty cache for at most ``capacity`` tags; the memory's keys and values are computed here, once."""
+    def start(self, memory: Array, memory_mask: Array | None, capacity: int) -> DecoderCache:
+        """An empty cache for at most ``capacity`` tags; the memory's keys and values are computed here, once.
+
+        Only for models with attention masks: without the causal mask earlier positions change with every tag,
+        and what is kept of them here would be wrong.
+        """
         shape = (memory.shape[0], self._config.n_heads, capacity, self._config.head_size)
         layers = tuple(
             LayerCache(
@@ -120,6 +144,56 @@ class Decoder:
             for layer in self._layers
         )
         return DecoderCache(layers, memory_mask, length=0)
+
+    def kept(
+        self, cache: DecoderCache, rows: Array, memory_mask: Array | None, same_memory: bool
+    ) -> DecoderCache:
+        """Rows [R] of a cache, in this order, copied: beams go on from others, finished sentences leave.
+
+        Args:
+            memory_mask: the mask of the rows that stay, [R, 1, 1, S].
+            same_memory: whether each row reads the same memory as the row that stood in its place.
+        """
+        take = self._ops.take
+        layers = tuple(
+            LayerCache(
+                take(layer.self_key, rows),
+                take(layer.self_value, rows),
+                layer.memory_key if same_memory else take(layer.memory_key, rows),
+                layer.memory_value if same_memory else take(layer.memory_value, rows),
+            )
+            for layer in cache.layers
+        )
+        return DecoderCache(layers, memory_mask, cache.length)
+
+    def room(self, batch: int, source_length: int, capacity: int) -> tuple[LayerCache, ...]:
+        """Caches that :meth:`fill` fills and :meth:`step_at` grows, in place, for one batch after another."""
+        config = self._config
+        own, memory = (
+            (batch, config.n_heads, length, config.head_size) for length in (capacity, source_length)
+        )
+        zeros = self._ops.zeros
+        return tuple(LayerCache(zeros(own), zeros(own), zeros(memory), zeros(memory)) for _ in self._layers)
+
+    def fill(self, layers: tuple[LayerCache, ...], memory: Array) -> None:
+        """Write what ``memory`` [B, S, D] shows of itself into caches from :meth:`room`, in place."""
+        for layer, cache in zip(self._layers, layers, strict=True):
+            key, value = layer.cross_attn.keys_and_values(memory)
+            self._ops.write(cache.memory_key, key, 0)
+            self._ops.write(cache.memory_value, value, 0)
+
+    def step_at(self, ids: Array, cache: DecoderCache, position: Array) -> Array:
+        """The same as :meth:`step` with the tags' place, an integer array [1], on the device.
+
+        ``cache.length`` is not looked at, and nothing here depends on anything but shapes: one recording of
+        this (:meth:`Ops.compiled`) serves every position.
+        """
+        capacity = cache.layers[0].self_key.shape[2]
+        x = self._embedding.at(ids, position, capacity)
+        seen = self._ops.seen_mask(position, capacity)
+        for layer, layer_cache in zip(self._layers, cache.layers, strict=True):
+            x = layer.step(x, layer_cache, cache.memory_mask, position, seen)
+        return self._ops.reshape(self._output_projection(self._final_norm(x)), (ids.shape[0], -1))
 
     def step(self, ids: Array, cache: DecoderCache) -> tuple[Array, DecoderCache]:
         """One more tag [B, 1] for every sentence -> logits [B, V] of the next one, and the grown cache."""

@@ -8,7 +8,7 @@ from ..config import PAD, ModelConfig
 from ..ops.base import Array, Ops
 from .attention import MultiHeadAttention
 from .capture import Observer
-from .layers import Embedding, FeedForward, LayerNorm, Regularizer, untouched
+from .layers import Embedding, FeedForward, LayerNorm, Places, Regularizer, untouched
 
 
 class EncoderLayer:
@@ -28,7 +28,7 @@ class EncoderLayer:
         self._feed_forward = FeedForward(ops, parameters, f"{name}.feed_forward")
 
     def __call__(
-        self, x: Array, mask: Array, drop: Regularizer = untouched, observe: Observer | None = None
+        self, x: Array, mask: Array | None, drop: Regularizer = untouched, observe: Observer | None = None
     ) -> Array:
         """[B, S, D] -> [B, S, D]; ``mask`` [B, 1, 1, S] hides padding."""
         add = self._ops.add
@@ -41,17 +41,29 @@ class Encoder:
     """N layers between an embedding and a final LayerNorm."""
 
     def __init__(self, ops: Ops, parameters: Mapping[str, Array], config: ModelConfig) -> None:
-        self._ops = ops
-        self._embedding = Embedding(ops, parameters, "encoder.embedding")
+        self._ops, self._masked = ops, config.attention_masks
+        self._embedding = Embedding(ops, parameters, "encoder.embedding", config.embedding_scale)
         self._layers = [EncoderLayer(ops, parameters, config, index) for index in range(config.n_layers)]
-        self._final_norm = LayerNorm(ops, parameters, "encoder.final_norm")
+        self._final_norm = (
+            LayerNorm(ops, parameters, "encoder.final_norm") if config.final_norm else untouched
+        )
 
     def __call__(
-        self, source: Array, drop: Regularizer = untouched, observe: Observer | None = None
-    ) -> tuple[Array, Array]:
-        """Source ids [B, S] -> memory [B, S, D] and the mask [B, 1, 1, S] of what in it is real."""
-        mask = self._ops.padding_mask(source, PAD)
-        x = drop(self._embedding(source))
+        self,
+        source: Array,
+        drop: Regularizer = untouched,
+        observe: Observer | None = None,
+        places: Places | None = None,
+        padded: bool = True,
+    ) -> tuple[Array, Array | None]:
+        """Source ids [B, S] -> memory [B, S, D] and the mask [B, 1, 1, S] of what in it is real, if masks are used.
+
+        Args:
+            padded: false if the caller knows that there is no PAD in ``source``, and so nothing to mask.
+        """
+        mask = self._ops.padding_mask(source, PAD) if self._masked and padded else None
+        embedding = self._embedding
+        x = drop(embedding(source) if places is None else embedding.at(source, places.source, places.capacity))
         for layer in self._layers:
             x = layer(x, mask, drop, observe)
         return self._final_norm(x), mask

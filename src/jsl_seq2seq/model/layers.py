@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 
 from ..ops.base import Array, Ops
 
@@ -36,10 +37,15 @@ class Linear:
 
     def __init__(self, ops: Ops, parameters: Mapping[str, Array], name: str) -> None:
         self._ops = ops
-        self._weight, self._bias = parameters[f"{name}.weight"], parameters[f"{name}.bias"]
+        self.weight, self.bias = parameters[f"{name}.weight"], parameters[f"{name}.bias"]
 
     def __call__(self, x: Array) -> Array:
-        return self._ops.linear(x, self._weight, self._bias)
+        return self._ops.linear(x, self.weight, self.bias)
+
+
+def side_by_side(ops: Ops, x: Array, layers: Sequence[Linear]) -> tuple[Array, ...]:
+    """Several linear layers of one input: [..., I] -> [..., O] from each."""
+    return ops.linears(x, [layer.weight for layer in layers], [layer.bias for layer in layers])
 
 
 class LayerNorm:
@@ -51,6 +57,19 @@ class LayerNorm:
 
     def __call__(self, x: Array) -> Array:
         return self._ops.layer_norm(x, self._weight, self._bias)
+
+
+class TiedLinear:
+    """x Eᵀ + b with the rows of an embedding E [V, D] for weights: [B, T, D] -> [B, T, V] (Press & Wolf 2017)."""
+
+    def __init__(self, ops: Ops, parameters: Mapping[str, Array], embedding: str, name: str) -> None:
+        self._ops = ops
+        self._weight, self._bias = parameters[f"{embedding}.weight"], parameters[f"{name}.bias"]
+
+    def __call__(self, x: Array) -> Array:
+        ops = self._ops
+        rows = ops.matmul(ops.reshape(x, (-1, x.shape[-1])), self._weight, transpose_b=True)
+        return ops.reshape(ops.add(rows, self._bias), (*x.shape[:-1], -1))
 
 
 class FeedForward:
@@ -65,25 +84,53 @@ class FeedForward:
         return self._linear2(self._ops.relu(self._linear1(x)))
 
 
+@dataclass(frozen=True)
+class Places:
+    """Where the tokens of a batch stand, if not at 0, 1, 2, ...
+
+    Attributes:
+        source: [S] integers.
+        target: [T] integers.
+        capacity: above all of them.
+    """
+
+    source: Array
+    target: Array
+    capacity: int
+
+
 class Embedding:
     """A token's vector, times √D, plus where it stands (Vaswani et al. 2017, §3.4 and §3.5).
 
     Positions are computed, not learned, so any length can be asked for.
+
+    Args:
+        scaled: whether to multiply by √D.
     """
 
-    def __init__(self, ops: Ops, parameters: Mapping[str, Array], name: str) -> None:
-        self._ops = ops
+    def __init__(self, ops: Ops, parameters: Mapping[str, Array], name: str, scaled: bool = True) -> None:
+        self._ops, self._scaled = ops, scaled
         self._weight = parameters[f"{name}.weight"]
         self._positions: dict[tuple[int, int], Array] = {}
 
     def __call__(self, ids: Array, start: int = 0) -> Array:
         """[B, T] integers at positions ``start``, ``start + 1``, ... -> [B, T, D]."""
-        length, d_model = ids.shape[1], self._weight.shape[1]
+        return self._ops.add(self._vectors(ids), self.positions(start, ids.shape[1]))
+
+    def at(self, ids: Array, positions: Array, capacity: int) -> Array:
+        """[B, T] integers at positions below ``capacity`` that stand in an integer array [T] -> [B, T, D]."""
+        return self._ops.add(self._vectors(ids), self._ops.embedding(self.positions(0, capacity), positions))
+
+    def _vectors(self, ids: Array) -> Array:
+        vectors = self._ops.embedding(self._weight, ids)
+        return self._ops.scale(vectors, math.sqrt(self._weight.shape[1])) if self._scaled else vectors
+
+    def positions(self, start: int, length: int) -> Array:
+        """PE of ``start``, ``start + 1``, ...: [length, D]. Computed once."""
         if (start, length) not in self._positions:
-            rows = [sinusoid(position, d_model) for position in range(start, start + length)]
+            rows = [sinusoid(position, self._weight.shape[1]) for position in range(start, start + length)]
             self._positions[start, length] = self._ops.array(rows)
-        vectors = self._ops.scale(self._ops.embedding(self._weight, ids), math.sqrt(d_model))
-        return self._ops.add(vectors, self._positions[start, length])
+        return self._positions[start, length]
 
 
 def sinusoid(position: int, d_model: int) -> list[float]:

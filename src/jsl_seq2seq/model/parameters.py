@@ -51,7 +51,8 @@ def _model(config: ModelConfig) -> Specs:
         yield from _attention(f"{name}.self_attn", config.d_model)
         yield from _layer_norm(f"{name}.norm2", config.d_model)
         yield from _feed_forward(f"{name}.feed_forward", config)
-    yield from _layer_norm("encoder.final_norm", config.d_model)
+    if config.final_norm:
+        yield from _layer_norm("encoder.final_norm", config.d_model)
 
     yield _embedding("decoder.embedding", config.vocab_size.target, config.d_model)
     for layer in range(config.n_layers):
@@ -62,8 +63,10 @@ def _model(config: ModelConfig) -> Specs:
         yield from _attention(f"{name}.cross_attn", config.d_model)
         yield from _layer_norm(f"{name}.norm3", config.d_model)
         yield from _feed_forward(f"{name}.feed_forward", config)
-    yield from _layer_norm("decoder.final_norm", config.d_model)
-    yield from _linear("decoder.output_projection", config.d_model, config.vocab_size.target)
+    if config.final_norm:
+        yield from _layer_norm("decoder.final_norm", config.d_model)
+    projection = _linear("decoder.output_projection", config.d_model, config.vocab_size.target)
+    yield from (spec for spec in projection if not (config.tied_embeddings and spec[0].endswith(".weight")))
 
 
 def _attention(name: str, d_model: int) -> Specs:

@@ -9,7 +9,7 @@ from ..ops.base import Array, Ops
 from .capture import Observer
 from .decoder import Decoder
 from .encoder import Encoder
-from .layers import Regularizer, untouched
+from .layers import Places, Regularizer, untouched
 
 
 class Transformer:
@@ -31,10 +31,11 @@ class Transformer:
         target: Array,
         drop: Regularizer = untouched,
         observe: Observer | None = None,
+        places: Places | None = None,
     ) -> Array:
         """Teacher forcing: source ids [B, S] and the right tags so far [B, T] -> logits [B, T, V]."""
-        memory, memory_mask = self.encoder(source, drop, observe)
-        return self.decoder(target, memory, memory_mask, drop, observe)
+        memory, memory_mask = self.encoder(source, drop, observe, places)
+        return self.decoder(target, memory, memory_mask, drop, observe, places)
 
     def loss(
         self,
@@ -43,6 +44,7 @@ class Transformer:
         target_out: Array,
         label_smoothing: float = 0.0,
         drop: Regularizer = untouched,
+        places: Places | None = None,
     ) -> Array:
         """Cross-entropy averaged over the real target tokens.
 
@@ -51,5 +53,5 @@ class Transformer:
             target_in: SOS and the tags, [B, T].
             target_out: the tags and EOS, [B, T]; PAD there is not counted.
         """
-        logits = self(source, target_in, drop)
+        logits = self(source, target_in, drop, places=places)
         return self._ops.cross_entropy(logits, target_out, PAD, label_smoothing)

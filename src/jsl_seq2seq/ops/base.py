@@ -20,8 +20,8 @@ Array = Any
 Vjp = Callable[[Array], tuple[Array, ...]]
 """Vector-Jacobian product of one operation: the output's gradient in, one gradient per input out."""
 
-MASKED = -1e9
-"""Added to a score that must not be seen. Finite, so that no inf - inf turns into NaN."""
+MASKED = -1e38
+"""Stands in for a score that must not be seen: finite, so that no inf - inf turns into NaN, and below any score."""
 
 
 class Recorder(Protocol):
@@ -38,10 +38,27 @@ class Recorder(Protocol):
         ...
 
 
+class Processes:
+    """The processes that train one model together; here: this one alone."""
+
+    rank: int = 0
+    """This process's number. Number 0 writes and prints."""
+    count: int = 1
+
+    def sum(self, *values: float) -> list[float]:
+        """Each value's sum over all processes."""
+        return list(values)
+
+    def same(self, what: str) -> bool:
+        """Whether all processes say the same."""
+        return True
+
+
 class Ops(ABC):
     """The operations of a Transformer on one backend.
 
-    Operations return new arrays and change none, except :meth:`write` and :meth:`adam_update`, which say so.
+    Operations return new arrays and change none, except :meth:`write`, :meth:`accumulate` and :meth:`adam_update`,
+    which say so.
 
     Args:
         recorder: sees every differentiable operation; ``None`` for inference, where nothing is kept.
@@ -51,6 +68,13 @@ class Ops(ABC):
     """What ``--backend`` calls it."""
     device: str
     """What the computation runs on, for people to read."""
+    precision: str = "fp32"
+    """What ``--precision`` calls the numbers it computes in; parameters and moments are always float32."""
+    replays: bool = False
+    """Whether :meth:`compiled` tells the device the same again instead of running Python. Then places in a
+    sequence are arrays on the device, so that one recording serves all of them, and reading back is dear."""
+    shape_step: int = 1
+    """Batches whose sizes are multiples of this (where they are longer) repeat their shapes often enough."""
 
     def __init__(self, recorder: Recorder | None = None) -> None:
         self._recorder = recorder
@@ -98,6 +122,10 @@ class Ops(ABC):
     def linear(self, x: Array, weight: Array, bias: Array) -> Array:
         """x W + b: [..., I] x [I, O] + [O] -> [..., O]."""
 
+    def linears(self, x: Array, weights: Sequence[Array], biases: Sequence[Array]) -> tuple[Array, ...]:
+        """Several linear layers of one input, such as attention's Q, K and V. Here: one after another."""
+        return tuple(self.linear(x, weight, bias) for weight, bias in zip(weights, biases, strict=True))
+
     @abstractmethod
     def relu(self, x: Array) -> Array:
         """max(0, x); the gradient at 0 is 0."""
@@ -113,6 +141,14 @@ class Ops(ABC):
         Returns:
             [..., K]; rows sum to 1, masked positions are exactly 0, and a fully masked row is all zeros.
         """
+
+    def fused_attention(self, query: Array, key: Array, value: Array, mask: Array | None) -> Array | None:
+        """softmax(Q Kᵀ / √E) V without ever writing the softmax down, if the backend can; else ``None``.
+
+        An optional capability: :func:`jsl_seq2seq.model.attention.attention` says the same in four operations.
+        Shapes and the meaning of the mask are the same, too.
+        """
+        return None
 
     @abstractmethod
     def layer_norm(self, x: Array, weight: Array, bias: Array, epsilon: float = 1e-5) -> Array:
@@ -167,16 +203,39 @@ class Ops(ABC):
         """log softmax(logits) over the last axis. Not differentiable: training uses :meth:`cross_entropy`."""
 
     @abstractmethod
+    def top_k(self, x: Array, k: int) -> tuple[Array, Array]:
+        """The ``k`` largest elements along the last axis, largest first, and where they stand; of equals the first.
+
+        [..., V] -> values [..., k] and int32 indices [..., k]. Not differentiable.
+        """
+
+    def take(self, x: Array, rows: Array) -> Array:
+        """``x[rows[i]]`` in place i, copied: [N, ...], [R] integers -> [R, ...]; how beams change their places."""
+        flat = self.embedding(self.reshape(x, (x.shape[0], -1)), rows)
+        return self.reshape(flat, (rows.shape[0], *x.shape[1:]))
+
+    @abstractmethod
     def zeros(self, shape: Sequence[int]) -> Array:
         """A float array of zeros, for caches and optimizer moments."""
 
     @abstractmethod
-    def write(self, buffer: Array, values: Array, start: int) -> Array:
+    def write(self, buffer: Array, values: Array, start: int | Array) -> Array:
         """Put ``values`` [B, H, N, E] at ``start`` on axis 2 of ``buffer`` [B, H, C, E], in place.
 
+        Args:
+            start: a number; on backends that replay also an integer array [1].
+
         Returns:
-            The written part of the buffer so far, [B, H, start + N, E].
+            The written part of the buffer so far, [B, H, start + N, E]; the whole buffer if ``start`` is an
+            array, whose value nobody but the device knows.
         """
+
+    def seen_mask(self, position: Array, capacity: int) -> Array:
+        """[1, 1, 1, C]: whoever stands at ``position``, an integer array [1], sees places up to and including it.
+
+        The row of :meth:`causal_mask` that replayed decoding needs; only backends that replay have it.
+        """
+        raise NotImplementedError
 
     # -- training ---------------------------------------------------------------------------------
 
@@ -185,7 +244,9 @@ class Ops(ABC):
 
         A backend may run ``step`` once per shape, remember what the device was told to do, and tell it the
         same again. So ``step`` must do nothing but operations on its arguments and on arrays that stay
-        where they are (parameters, moments), and must not read values back. Here: ``step`` itself.
+        where they are (parameters, moments), and must not read values back. Arguments and results may be
+        arrays or tuples and dataclasses of arrays, such as a decoder's cache; plain numbers in them are
+        part of the shape. Here: ``step`` itself.
         """
         return step
 
@@ -196,6 +257,14 @@ class Ops(ABC):
     @abstractmethod
     def gradients(self, loss: Array, parameters: Mapping[str, Array]) -> Array:
         """d loss / d parameters as one flat [N] array, in the mapping's order."""
+
+    @abstractmethod
+    def accumulate(self, total: Array, gradient: Array, weight: Array) -> None:
+        """total ← total + weight · g on flat [N] arrays, in place; ``weight`` is [1], on the device."""
+
+    def sum_over_processes(self, array: Array) -> Array:
+        """The sum of every process's ``array``, for those that train together; here: ``array`` itself."""
+        return array
 
     @abstractmethod
     def clip_norm(self, gradient: Array, max_norm: float) -> Array:

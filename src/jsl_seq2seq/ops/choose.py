@@ -1,50 +1,186 @@
-"""Which backend runs the model: by name, or the best one that this machine has."""
+"""Which backend runs the model: the one that was asked for, or the best one that this machine has."""
 
 from __future__ import annotations
 
+import ctypes
+import importlib.util
+import os
+import platform
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from ..errors import UserError
-from .base import Ops, Recorder
+from ..errors import JslError, UserError
+from .base import Ops, Processes, Recorder
+
+# each backend's library is imported only when that backend is looked at
+# ruff: noqa: PLC0415
 
 AUTO = "auto"
+PRECISIONS = ("fp32", "bf16")
+ALONE = Processes()
 NAMES = ("ndarray", "wgpu", "torch")
+
+SMALL = 5_000_000
+"""Parameters up to which a CPU translates a sentence sooner than a GPU is ready to begin."""
 
 
 @dataclass(frozen=True)
 class Backend:
-    """A backend that is there and works.
+    """A backend that is there.
 
     Attributes:
         open: makes its operations; a recorder makes them differentiable.
-        reason: why this one, in Japanese, one line.
+        reason: what it runs on and why it was chosen, in Japanese, one line.
+        processes: those that train together.
     """
 
     name: str
     open: Callable[[Recorder | None], Ops]
     reason: str
+    processes: Processes = ALONE
 
 
-def choose_backend(name: str = AUTO) -> Backend:
+def choose_backend(
+    name: str = AUTO,
+    device: str | None = None,
+    translating: int | None = None,
+    precision: str = "fp32",
+    together: bool = False,
+) -> Backend:
     """The backend that ``--backend name`` asks for.
 
+    ``auto`` takes PyTorch if it is installed and has a GPU here, else WebGPU if there is a real GPU, else NumPy.
+
+    Args:
+        device: which of the backend's devices; an adapter's number or part of its name for ``wgpu``, ``cuda``,
+            ``mps`` or ``cpu`` for ``torch``.
+        translating: how many parameters the model has, if it is only to translate; ``auto`` then leaves
+            small models on the CPU.
+        precision: ``fp32``, or ``bf16`` to train with on ``torch``.
+        together: train with the other processes that ``torchrun`` started, if it did.
+
     Raises:
-        UserError: an unknown name, or a backend that this version or this machine does not have.
+        UserError: an unknown name, or a backend or device that this machine does not have.
+        Failure: the backend is there and does not work.
     """
-    if name == AUTO:
-        return _ndarray("自動選択: この版で使えるのは NumPy（CPU）だけです")
-    if name == "ndarray":
-        return _ndarray("指定どおり")
-    if name in NAMES:
+    if precision not in PRECISIONS:
         raise UserError(
-            f"バックエンド {name} はこの版にはまだありません。",
-            "--backend ndarray（NumPy）か --backend auto を使ってください。",
+            f"知らない --precision です: {precision}", f"使えるのは {' と '.join(PRECISIONS)} です。"
         )
+    processes = int(os.environ.get("WORLD_SIZE", "1")) if together else 1
+    if name == AUTO and processes == 1 and precision == "fp32":
+        return _best(device, translating)
+    if name in (AUTO, "torch"):
+        return _torch(device, precision, processes > 1)
+    if processes > 1:
+        raise UserError(
+            f"{name} バックエンドは、複数のプロセスで学習できません。",
+            "--backend torch を指定するか、torchrun を使わずに実行してください。",
+        )
+    if precision != "fp32":
+        raise UserError(
+            f"{name} バックエンドは --precision {precision} では計算できません（いつも fp32 です）。",
+            "--precision を外すか、--backend torch を指定してください。",
+        )
+    if name == "ndarray":
+        if device is not None:
+            raise UserError("ndarray バックエンドに --device はありません（いつも CPU です）。")
+        return _ndarray("指定どおり")
+    if name == "wgpu":
+        return _wgpu(device)
     raise UserError(f"知らないバックエンドです: {name}", f"使える名前は {', '.join((AUTO, *NAMES))} です。")
 
 
-def _ndarray(reason: str) -> Backend:
-    from .numpy import NumpyOps  # noqa: PLC0415  each backend's library is imported only when it is used
+def _best(device: str | None, translating: int | None) -> Backend:
+    if device is not None:
+        raise UserError(
+            "--device だけでは、どのバックエンドの装置か決まりません。",
+            "--backend wgpu か --backend torch と一緒に指定してください（一覧: jsl-seq2seq backends）。",
+        )
+    if translating is not None and translating <= SMALL:
+        return _ndarray("自動選択: 小さなモデルの翻訳は CPU がいちばん速いため")
+    if _torch_has_gpu():
+        return _torch(None)
+    try:
+        return _wgpu(None, software=False)
+    except JslError as error:
+        return _ndarray(f"自動選択: {error.what.rstrip('。')}")
 
-    return Backend("ndarray", NumpyOps, reason)
+
+def _ndarray(reason: str) -> Backend:
+    from .numpy import NumpyOps
+
+    return Backend("ndarray", NumpyOps, f"NumPy・CPU、{reason}")
+
+
+def _wgpu(device: str | None, software: bool = True) -> Backend:
+    from .wgpu import WgpuOps, choose_adapter
+
+    adapter = choose_adapter(device, software)
+    return Backend("wgpu", lambda recorder: WgpuOps(recorder, str(adapter.index)), str(adapter))
+
+
+def _torch(device: str | None, precision: str = "fp32", together: bool = False) -> Backend:
+    if importlib.util.find_spec("torch") is None:
+        raise UserError(
+            "PyTorch が入っていないので、torch バックエンドは使えません。",
+            "pip install 'jsl-seq2seq[torch]' で入ります。",
+        )
+    from .torch import TorchOps, TorchProcesses, best_device, device_of_this_process
+
+    chosen = device_of_this_process(device or best_device())
+    try:
+        ops = TorchOps(None, chosen)
+        ops.zeros((1,))
+    except (RuntimeError, AssertionError) as error:
+        raise UserError(
+            f"PyTorch の装置 {chosen} は使えません（{str(error).splitlines()[0]}）。",
+            "--device cuda、mps、cpu のうち、この機械にあるものを指定してください。",
+        ) from None
+    processes = TorchProcesses(ops.torch_device) if together else None
+    reason = ops.device if precision == "fp32" else f"{ops.device}、{precision}"
+    if processes:
+        reason += f"、{processes.count} プロセス"
+
+    def open_(recorder: Recorder | None) -> TorchOps:
+        return TorchOps(recorder, chosen, precision=precision, processes=processes)
+
+    return Backend("torch", open_, reason, processes or ALONE)
+
+
+def _torch_has_gpu() -> bool:
+    """Whether PyTorch is installed and could have a GPU, without the seconds that importing it takes."""
+    if importlib.util.find_spec("torch") is None:
+        return False
+    if sys.platform == "darwin":
+        return platform.machine() == "arm64"
+    try:
+        ctypes.CDLL("nvcuda.dll" if sys.platform == "win32" else "libcuda.so.1")
+    except OSError:
+        return False
+    from .torch import best_device
+
+    return best_device() != "cpu"
+
+
+def all_backends() -> list[tuple[str, Backend | JslError]]:
+    """Every backend and device of this machine under a name for people, or why it cannot be used."""
+    found: list[tuple[str, Backend | JslError]] = [("ndarray", choose_backend("ndarray"))]
+    try:
+        from .wgpu import list_adapters
+
+        adapters = list_adapters()
+        if not adapters:
+            choose_backend("wgpu")  # raises with the advice that belongs here
+        found += [
+            (f"wgpu --device {adapter.index}", choose_backend("wgpu", str(adapter.index)))
+            for adapter in adapters
+        ]
+    except JslError as error:
+        found.append(("wgpu", error))
+    try:
+        found.append(("torch", choose_backend("torch")))
+    except JslError as error:
+        found.append(("torch", error))
+    return found

@@ -72,15 +72,15 @@ class NumpyOps(Ops):
         return self._recorded(y, (x,), lambda g: (g * (y > 0),))
 
     def softmax(self, scores: Array, mask: Array | None = None) -> Array:
-        if mask is None:
-            y = np.exp(scores - scores.max(axis=-1, keepdims=True))
-            y /= y.sum(axis=-1, keepdims=True)
-        else:
-            hidden = np.where(mask, scores, MASKED)
-            y = np.exp(hidden - hidden.max(axis=-1, keepdims=True))
+        hidden = scores if mask is None else np.where(mask, scores, MASKED)
+        y = hidden - np.maximum.reduce(hidden, axis=-1, keepdims=True)
+        np.exp(y, out=y)
+        if mask is not None:
             y *= mask  # a fully masked row: exp(MASKED - MASKED) is 1 everywhere, and must be 0
-            total = y.sum(axis=-1, keepdims=True)
-            y /= np.where(total > 0, total, 1)
+        total = np.add.reduce(y, axis=-1, keepdims=True)
+        if mask is not None:
+            total[total == 0] = 1
+        y /= total
 
         def vjp(g: Array) -> tuple[Array, ...]:  # dx = y ⊙ (g - Σ g ⊙ y)
             product = g * y
@@ -89,18 +89,22 @@ class NumpyOps(Ops):
         return self._recorded(y, (scores,), vjp)
 
     def layer_norm(self, x: Array, weight: Array, bias: Array, epsilon: float = 1e-5) -> Array:
-        centred = x - x.mean(axis=-1, keepdims=True)
-        variance = np.vecdot(centred, centred)[..., None] / x.shape[-1]
-        inverse_std = 1 / np.sqrt(variance + epsilon)
-        normal = centred * inverse_std
-        y = normal * weight + bias
+        size = x.shape[-1]
+        normal = x - np.vecdot(x, _shares(size, x.dtype))[..., None]  # x - mean
+        std = np.vecdot(normal, normal)[..., None]
+        std /= size
+        std += epsilon
+        np.sqrt(std, out=std)
+        normal /= std
+        y = normal * weight
+        y += bias
 
         def vjp(g: Array) -> tuple[Array, ...]:
             # dx = (gw - mean(gw) - x̂ mean(gw ⊙ x̂)) / σ  with  gw = g ⊙ weight
             gw = g * weight
             dx = gw - gw.mean(axis=-1, keepdims=True)
-            dx -= normal * (np.vecdot(gw, normal)[..., None] / x.shape[-1])
-            dx *= inverse_std
+            dx -= normal * (np.vecdot(gw, normal)[..., None] / size)
+            dx /= std
             return dx, _sum_to(g * normal, weight.shape), _sum_to(g, bias.shape)
 
         return self._recorded(y, (x, weight, bias), vjp)
@@ -150,10 +154,15 @@ class NumpyOps(Ops):
         shifted = logits - logits.max(axis=-1, keepdims=True)
         return shifted - np.log(np.exp(shifted).sum(axis=-1, keepdims=True))
 
+    def top_k(self, x: Array, k: int) -> tuple[Array, Array]:
+        order = np.argsort(-x, axis=-1, kind="stable")[..., :k]
+        return np.take_along_axis(x, order, axis=-1), order.astype(np.int32)
+
     def zeros(self, shape: Sequence[int]) -> Array:
         return np.zeros(shape, self.dtype)
 
-    def write(self, buffer: Array, values: Array, start: int) -> Array:
+    def write(self, buffer: Array, values: Array, start: int | Array) -> Array:
+        assert isinstance(start, int)
         end = start + values.shape[2]
         buffer[:, :, start:end] = values
         return buffer[:, :, :end]
@@ -175,6 +184,9 @@ class NumpyOps(Ops):
                 for g, p in zip(pieces, parameters.values(), strict=True)
             ]
         )
+
+    def accumulate(self, total: Array, gradient: Array, weight: Array) -> None:
+        total += weight * gradient
 
     def clip_norm(self, gradient: Array, max_norm: float) -> Array:
         norm = np.sqrt(np.vdot(gradient, gradient))
@@ -201,6 +213,12 @@ def _sum_to(gradient: Array, shape: tuple[int, ...]) -> Array:
         leading + axis for axis, size in enumerate(shape) if size == 1 and gradient.shape[leading + axis] != 1
     )
     return gradient.sum(axis=axes).reshape(shape)
+
+
+@lru_cache(maxsize=64)
+def _shares(size: int, dtype: np.dtype) -> Array:
+    """The weights of a mean."""
+    return np.full(size, 1 / size, dtype)
 
 
 @lru_cache(maxsize=64)

@@ -1,3 +1,4 @@
+//! with rows
 // One step of Adam (Kingma & Ba 2015, Algorithm 1) on flat arrays, in place:
 //
 //     m ← β₁ m + (1 - β₁) g,   v ← β₂ v + (1 - β₂) g²,   θ ← θ - α m / (√v + ε)

@@ -1,3 +1,4 @@
+//! with rows
 // y = g · min(1, max_norm / ‖g‖) (Pascanu et al. 2013, Algorithm 1); ‖g‖² is the sum of `pieces` from `norm`.
 
 struct Job {

@@ -1,3 +1,4 @@
+//! with rows
 // For each row of logits [R, V] with wanted distribution w = (1 - ε) [target] + ε/V:
 //
 //     loss = -Σ w log p = log Σ e^x - (1 - ε) x_target - ε/V Σ x        (0 where the target is `ignore`)

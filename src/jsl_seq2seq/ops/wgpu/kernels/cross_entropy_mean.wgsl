@@ -1,3 +1,4 @@
+//! with rows
 // out = (Σ loss / count, count) over the rows of `cross_entropy`; the mean of nothing is 0.
 
 struct Job {

@@ -1,3 +1,4 @@
+//! with rows
 // y = (x - mean) / σ · weight + bias   with   σ = sqrt(var + ε), row by row; mean and 1/σ are kept in `stats`.
 
 struct Job {

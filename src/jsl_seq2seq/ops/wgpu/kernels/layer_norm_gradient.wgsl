@@ -1,3 +1,4 @@
+//! with rows
 // dx = (gw - mean(gw) - x̂ mean(gw ⊙ x̂)) / σ + extra   with   gw = g ⊙ weight,  x̂ = (x - mean) / σ, row by row.
 // `extra` is what reaches x along other ways (the residual connection).
 

@@ -1,3 +1,4 @@
+//! with rows
 // y = x - max x - log Σ e^(x - max x), row by row.
 
 struct Job {

@@ -1,3 +1,4 @@
+//! with rows
 // The first half of ‖g‖² = Σ g²: piece p of [N] floats adds up its share into out[p]. At most 256 pieces.
 
 struct Job {

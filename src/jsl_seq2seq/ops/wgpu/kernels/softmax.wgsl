@@ -1,3 +1,4 @@
+//! with rows
 // Softmax of scaled, masked scores, row by row:
 //
 //     y_k = e^(s_k - max s) / Σ e^(s - max s)   with   s = factor · x where the mask is not 0, else left out

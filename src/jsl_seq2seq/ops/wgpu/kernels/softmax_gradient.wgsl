@@ -1,3 +1,4 @@
+//! with rows
 // dx = factor · y ⊙ (g - Σ g ⊙ y), row by row; y is the softmax' result.
 
 struct Job {

@@ -1,9 +1,11 @@
 // out[o, i] = factor · Σ_r x[o, r, i]: the middle axis added up, one thread to a sum, in order.
+// Where there is a bias, bias[i mod columns] is added.
 
 struct Job {
     first: u32, count: u32, width: u32, size: u32,
     x: u32, out: u32, inner: u32, repeat: u32,
     outer_stride: u32, repeat_stride: u32, inner_stride: u32, factor: f32,
+    bias: u32, columns: u32,
 }
 
 @group(0) @binding(0) var<storage, read_write> memory: array<f32>;
@@ -22,5 +24,7 @@ fn main(@builtin(workgroup_id) workgroup: vec3<u32>, @builtin(local_invocation_i
         sum += memory[x];
         x += stride;
     }
-    memory[jobs[j].out + i] = jobs[j].factor * sum;
+    sum *= jobs[j].factor;
+    if (jobs[j].bias != NONE) { sum += memory[jobs[j].bias + i % jobs[j].columns]; }
+    memory[jobs[j].out + i] = sum;
 }

@@ -1,0 +1,14 @@
+"""PyTorch: CUDA, Apple's MPS, and the CPU. Differentiation and fused attention are PyTorch's own."""
+
+from .device import best_device, describe
+from .ops import TorchOps
+from .processes import TorchProcesses, device_of_this_process, started_together
+
+__all__ = [
+    "TorchOps",
+    "TorchProcesses",
+    "best_device",
+    "describe",
+    "device_of_this_process",
+    "started_together",
+]

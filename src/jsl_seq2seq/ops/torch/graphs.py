@@ -1,0 +1,123 @@
+"""CUDA graphs: a whole step told to the GPU as one launch.
+
+A training step of this model is hundreds of kernels of a few microseconds each; telling the GPU about them one
+by one takes several times as long as running them.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import torch
+
+_WARM_UP = 3
+"""Calls that run as they are before the first graph is taken: libraries start and choose their kernels."""
+
+_GRAPHS = 128
+"""Graphs kept at once, the least recently used is forgotten. They share one pool of memory."""
+
+_ALIGNMENT = 64
+"""Bytes between whose multiples each argument begins."""
+
+_ON_DEVICE = {"f": np.float32, "i": np.int64, "u": np.int64, "b": np.bool_}
+"""As which type an argument from the host arrives; PyTorch indexes with, and hashes in, 64 bits."""
+
+
+class CudaGraphs:
+    """A step, recorded once for each combination of argument shapes and replayed as one launch.
+
+    Args:
+        to_device: makes an argument a tensor on ``device``, for the calls that are not replayed.
+    """
+
+    def __init__(
+        self, step: Callable[..., Any], to_device: Callable[[Any], torch.Tensor], device: torch.device
+    ) -> None:
+        self._step, self._to_device, self._device = step, to_device, device
+        self._calls: dict[tuple, int] = {}
+        self._graphs: OrderedDict[tuple, _Graph] = OrderedDict()
+        self._pool = torch.cuda.graph_pool_handle()
+
+    def __call__(self, *arguments: Any) -> Any:
+        key = tuple(np.shape(argument) for argument in arguments)
+        if key not in self._graphs:
+            self._calls[key] = self._calls.get(key, 0) + 1
+            if self._calls[key] <= (1 if self._graphs else _WARM_UP):
+                return detached(self._step(*(self._to_device(argument) for argument in arguments)))
+            if len(self._graphs) == _GRAPHS:
+                self._graphs.popitem(last=False)
+            self._graphs[key] = _Graph(self._step, arguments, self._device, self._pool)
+        self._graphs.move_to_end(key)
+        return self._graphs[key].replay(arguments)
+
+
+class _Graph:
+    """One recording. Arguments from the host travel together, in one copy that nobody waits for."""
+
+    def __init__(
+        self, step: Callable[..., Any], arguments: tuple[Any, ...], device: torch.device, pool: Any
+    ) -> None:
+        self._layout: list[tuple[int, int, Any] | None] = []
+        end = 0
+        for argument in arguments:
+            if isinstance(argument, torch.Tensor):
+                self._layout.append(None)
+                continue
+            values = np.asarray(argument)
+            dtype = np.dtype(_ON_DEVICE[values.dtype.kind])
+            start = -(-end // _ALIGNMENT) * _ALIGNMENT
+            end = start + values.size * dtype.itemsize
+            self._layout.append((start, end, dtype))
+        self._room = torch.zeros(max(end, 1), dtype=torch.uint8, device=device)
+        self._inputs = [
+            argument.clone() if place is None else self._input(np.shape(argument), *place)
+            for argument, place in zip(arguments, self._layout, strict=True)
+        ]
+        self._graph = torch.cuda.CUDAGraph()
+        # other threads (NCCL's watchdog) may talk to the GPU meanwhile
+        with torch.cuda.graph(self._graph, pool=pool, capture_error_mode="thread_local"):
+            result = step(*self._inputs)
+        self._results = detached(result)
+        self._brought: list[tuple[torch.Tensor, int] | None] = [None] * len(arguments)
+
+    def replay(self, arguments: tuple[Any, ...]) -> Any:
+        """Do it again with other arguments of the same shapes."""
+        # pinned memory comes from PyTorch's own store, which waits for the copy before giving it out again
+        staged = torch.empty(self._room.numel(), dtype=torch.uint8, pin_memory=self._room.is_cuda)
+        host = staged.numpy()
+        for number, (argument, place) in enumerate(zip(arguments, self._layout, strict=True)):
+            if place is None:
+                self._bring(number, argument)
+            else:
+                start, end, dtype = place
+                host[start:end].view(dtype)[:] = np.asarray(argument).reshape(-1)
+        if any(self._layout):
+            self._room.copy_(staged, non_blocking=True)
+        self._graph.replay()
+        return each(self._results, torch.Tensor.clone)  # the next replay writes over them
+
+    def _bring(self, number: int, argument: torch.Tensor) -> None:
+        """Copy an argument to its place, unless it is the one that lies there."""
+        brought = self._brought[number]
+        if brought is None or brought[0] is not argument or brought[1] != argument._version:
+            self._inputs[number].copy_(argument)
+            self._brought[number] = (argument, argument._version)
+
+    def _input(self, shape: tuple[int, ...], start: int, end: int, dtype: Any) -> torch.Tensor:
+        kind = getattr(torch, np.dtype(dtype).name)
+        return self._room[start:end].view(kind).view(shape)
+
+
+def detached(result: Any) -> Any:
+    """A step's tensors without the way back to what they came from, which would keep its memory."""
+    return each(result, torch.Tensor.detach)
+
+
+def each(result: Any, change: Callable[[torch.Tensor], torch.Tensor]) -> Any:
+    """The same tuple, single tensor or ``None``, changed."""
+    if isinstance(result, tuple):
+        return tuple(map(change, result))
+    return None if result is None else change(result)

@@ -1,0 +1,66 @@
+"""Adam as one Triton kernel: everything is read once and written once.
+
+With 22 million parameters PyTorch's own operations move 2 GB through memory for one update, this one 0.7 GB.
+"""
+
+from __future__ import annotations
+
+import torch
+import triton  # pyright: ignore[reportMissingImports]
+import triton.language as tl  # pyright: ignore[reportMissingImports]
+
+_BLOCK = 1024
+
+
+def adam_update(
+    parameters: torch.Tensor,
+    gradient: torch.Tensor,
+    m: torch.Tensor,
+    v: torch.Tensor,
+    rates: torch.Tensor,
+    betas: tuple[float, float],
+    shadow: torch.Tensor | None,
+) -> None:
+    """One step on flat [N] arrays, in place; ``shadow`` [N], if any, gets the new parameters, rounded."""
+    size = parameters.numel()
+    _kernel[(triton.cdiv(size, _BLOCK),)](  # pyright: ignore[reportIndexIssue]
+        parameters,
+        gradient,
+        m,
+        v,
+        rates,
+        parameters if shadow is None else shadow,
+        size,
+        *betas,
+        HAS_SHADOW=shadow is not None,
+        BLOCK=_BLOCK,
+    )
+
+
+@triton.jit
+def _kernel(
+    parameters,
+    gradient,
+    m,
+    v,
+    rates,
+    shadow,
+    size,
+    beta1,
+    beta2,
+    HAS_SHADOW: tl.constexpr,
+    BLOCK: tl.constexpr,
+):
+    at = tl.program_id(0) * BLOCK + tl.arange(0, BLOCK)
+    inside = at < size
+    alpha = tl.load(rates)
+    epsilon = tl.load(rates + 1)
+    g = tl.load(gradient + at, mask=inside).to(tl.float32)
+    new_m = beta1 * tl.load(m + at, mask=inside) + (1 - beta1) * g
+    new_v = beta2 * tl.load(v + at, mask=inside) + (1 - beta2) * g * g
+    new = tl.load(parameters + at, mask=inside) - alpha * new_m / (tl.sqrt(new_v) + epsilon)
+    tl.store(m + at, new_m, mask=inside)
+    tl.store(v + at, new_v, mask=inside)
+    tl.store(parameters + at, new, mask=inside)
+    if HAS_SHADOW:
+        tl.store(shadow + at, new.to(shadow.dtype.element_ty), mask=inside)

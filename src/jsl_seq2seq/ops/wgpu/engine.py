@@ -1,0 +1,217 @@
+"""One adapter at work: jobs are collected, planned and submitted here, and results brought back."""
+
+from __future__ import annotations
+
+from collections import deque
+from functools import cache
+from typing import Any
+
+import numpy as np
+
+from ...errors import Failure
+from .device import SOFTWARE, Adapter, choose_adapter, native, open_device, translated_errors, wgpu
+from .encode import Commands
+from .job import Block, Job
+from .kernels import MAX_JOBS, ROW_WORDS, Pipelines
+from .memory import Memory
+from .plan import Plan, complete, make_plan
+from .tensor import Hold
+
+_LONGEST_QUEUE = 5000
+"""Jobs that are collected at most before they are submitted without being asked for."""
+_IN_FLIGHT = 8
+"""Submissions the host may be ahead of the device."""
+
+
+class JobTable:
+    """A uniform buffer with the fields of a plan's jobs, and the bind group that shows it to the kernels."""
+
+    def __init__(self, engine: Engine, rows: int) -> None:
+        self._engine = engine
+        usage = wgpu.BufferUsage.UNIFORM | wgpu.BufferUsage.COPY_DST
+        self.rows = rows
+        with translated_errors():
+            self._buffer = engine.device.create_buffer(label="jobs", size=4 * ROW_WORDS * rows, usage=usage)
+        self._generation = -1
+        self._bind_group: Any = None
+
+    def write(self, table: np.ndarray) -> None:
+        """Put rows into the buffer, for everything that is submitted from now on."""
+        with translated_errors():
+            self._engine.device.queue.write_buffer(self._buffer, 0, table)
+
+    def bind_group(self) -> Any:
+        """The memory as it is now, and this table."""
+        memory = self._engine.memory
+        if self._generation != memory.generation:
+            with translated_errors():
+                self._bind_group = self._engine.device.create_bind_group(
+                    layout=self._engine.pipelines.bind_group_layout,
+                    entries=[
+                        {"binding": 0, "resource": {"buffer": memory.buffer}},
+                        {
+                            "binding": 1,
+                            "resource": {
+                                "buffer": self._buffer,
+                                "offset": 0,
+                                "size": 4 * ROW_WORDS * MAX_JOBS,
+                            },
+                        },
+                    ],
+                )
+            self._generation = memory.generation
+        return self._bind_group
+
+
+class Engine:
+    """What all operations on one adapter share.
+
+    Args:
+        checked: see :class:`Pipelines`.
+        serial: whether to choose kernels for a processor instead of a GPU; ``None`` asks the adapter.
+    """
+
+    def __init__(self, adapter: Adapter, checked: bool = False, serial: bool | None = None) -> None:
+        self.adapter = adapter
+        self.serial = adapter.kind == SOFTWARE if serial is None else serial
+        """Whether few threads that do much are better than many that do little."""
+        self.wanted_groups = 8 if self.serial else 256
+        """Workgroups of a large matrix product that keep the device busy."""
+        self.device = open_device(adapter)
+        self.memory = Memory(adapter, self.device)
+        self.pipelines = Pipelines(self.device, checked)
+        self.jobs: list[Job] = []
+        self.recording = False
+        self._scratch = Block(0)
+        self._table: JobTable | None = None
+        self._returned: list[Block] = []
+        self._submitted: deque[int] = deque()
+
+    # -- memory -----------------------------------------------------------------------------------
+
+    def hold(self, block: Block) -> Hold:
+        """Keep a block until the last array in it is gone."""
+        return Hold(block, self._release)
+
+    def place(self, block: Block) -> None:
+        """Give a block (or the one that it is a part of) its place."""
+        while block.inside is not None:
+            block = block.inside[0]
+        if block.place is None and not block.bound:
+            self.memory.place(block)
+
+    def scratch(self, size: int) -> int:
+        """Where ``size`` words lie that every plan may use, one after another."""
+        if self._scratch.size < size:
+            if self._scratch.place is not None:
+                self.memory.free(self._scratch)
+            self._scratch.size = size
+            self.memory.place(self._scratch)
+        return self._scratch.place or 0
+
+    def _release(self, block: Block) -> None:
+        # jobs that still wait may use it, so its memory comes back only after they were submitted
+        if block.place is not None:
+            self._returned.append(block)
+
+    def _take_back(self) -> None:
+        while self._returned:
+            block = self._returned.pop()
+            if block.place is not None and not block.held:
+                self.memory.free(block)
+
+    # -- work -------------------------------------------------------------------------------------
+
+    def add(self, job: Job) -> None:
+        """Remember a job for later."""
+        self.jobs.append(job)
+        if len(self.jobs) >= _LONGEST_QUEUE and not self.recording:
+            self.flush()
+
+    def flush(self) -> None:
+        """Submit everything that was asked for so far."""
+        if self.recording:
+            raise RuntimeError("a compiled step must not read values back")
+        jobs, self.jobs = self.jobs, []
+        if jobs:
+            plan = make_plan(jobs)
+            self.place_all(plan)
+            complete(plan)
+            bind(plan, plan.scratch, self.scratch(plan.scratch.size))
+            rows = len(plan.table)
+            if self._table is None or self._table.rows < rows:
+                self._table = JobTable(self, max(rows, 512))
+            self._table.write(plan.table)
+            self.submit(Commands(plan.dispatches, self.pipelines), self._table)
+        self._take_back()
+
+    def place_all(self, plan: Plan) -> list[Block]:
+        """Give every block of a plan that outlives it a place; returns those that only the plan knows."""
+        own = []
+        for dispatch in plan.dispatches:
+            for job in dispatch.jobs:
+                for span in (*job.reads, *job.writes):
+                    block = span.root().block
+                    if block.place is None and not block.bound:
+                        self.memory.place(block)
+                        if not block.held:
+                            own.append(block)
+        self._returned += own
+        return own
+
+    def submit(self, commands: Commands, table: JobTable, timestamps: Any = None) -> None:
+        """Send a plan to the device. Waits if the device is far behind."""
+        with translated_errors():
+            encoder = self.device.create_command_encoder()
+            commands.encode(encoder, table.bind_group(), timestamps)
+            buffer = encoder.finish()
+            self.memory.changed()
+            handles = native.ffi.new("WGPUCommandBuffer[]", [buffer._internal])
+            queue = self.device.queue._internal
+            self._submitted.append(native.libf.wgpuQueueSubmitForIndex(queue, 1, handles))
+            if len(self._submitted) > _IN_FLIGHT:
+                self._wait_for(self._submitted.popleft())
+
+    def wait(self) -> None:
+        """Until the device has done everything."""
+        if self._submitted:
+            self._wait_for(self._submitted[-1])
+            self._submitted.clear()
+
+    def read(self, block: Block, offset: int, size: int) -> np.ndarray:
+        """Words of a block, as unsigned integers."""
+        if self.jobs or block.place is None:
+            self.flush()
+        while block.inside is not None:
+            block, inner = block.inside
+            offset += inner
+        if block.place is None and block.values is None:
+            raise Failure(
+                "前の処理が失敗したため、この配列の値は計算されていません。",
+                "保存済みのモデルは無事です。もう一度実行し、続きは --load で学習してください。",
+            )
+        self.place(block)
+        assert block.place is not None
+        return self.memory.read(block.place + offset, size)
+
+    def _wait_for(self, index: int) -> None:
+        pointer = native.ffi.new("WGPUSubmissionIndex *", index)
+        native.libf.wgpuDevicePoll(self.device._internal, True, pointer)
+
+
+def bind(plan: Plan, block: Block, place: int) -> None:
+    """Write the addresses in a bound block into the plan's table."""
+    entries = plan.bindings.get(block)
+    if entries is not None:
+        words, offsets = entries
+        plan.table.reshape(-1)[words] = offsets + np.uint32(place)
+
+
+@cache
+def _engine(index: int) -> Engine:
+    return Engine(choose_adapter(str(index)))
+
+
+def shared_engine(device: str | None = None) -> Engine:
+    """The engine of an adapter; the same one each time, so that all operations see the same arrays."""
+    return _engine(choose_adapter(device).index)

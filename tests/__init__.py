@@ -1,0 +1,1 @@
+"""Tests, laid out like ``src/jsl_seq2seq``."""

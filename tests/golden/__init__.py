@@ -1,0 +1,1 @@
+"""Small fixtures that a second implementation can be checked against."""

@@ -1,0 +1,1 @@
+"""The model, on every backend, against an independent one."""

@@ -1,0 +1,1 @@
+"""One suite for every backend: each operation of Ops, forward and gradient."""
