@@ -47,6 +47,18 @@ class ModelConfig:
     """Width of the feed-forward layer's hidden part (d_ff)."""
     max_seq_len: int = 64
     """Longest sentence, in source units or tags, that training accepts and decoding produces."""
+    final_norm: bool = True
+    """Whether a LayerNorm stands behind the last encoder and the last decoder layer, as Pre-LN wants it."""
+    attention_masks: bool = True
+    """Whether attention is kept from padding, and the decoder from what comes later. The original Rust
+    project trained without: an imported model has learnt with what it saw there, and needs to see it."""
+    source_length: int = 0
+    """Every shorter sentence is filled up with PAD to this length; 0 for none (imported models)."""
+    embedding_scale: bool = True
+    """Whether embeddings are multiplied by √D before positions are added (Vaswani et al. 2017, §3.4)."""
+    tied_embeddings: bool = False
+    """Whether tags are read and written with the same vectors: the output projection's weight is the
+    decoder's embedding (Press & Wolf 2017)."""
 
     def __post_init__(self) -> None:
         require_positive(self, "d_model", "n_heads", "n_layers", "d_ff", "max_seq_len")
@@ -64,6 +76,10 @@ class ModelConfig:
             raise UserError(
                 f"d_model（{self.d_model}）が奇数です。",
                 "位置符号化は sin と cos を組にするので、--d-model は偶数にしてください。",
+            )
+        if not 0 <= self.source_length <= self.max_seq_len:
+            raise UserError(
+                f"source_length（{self.source_length}）は 0 から max_seq_len（{self.max_seq_len}）までです。"
             )
 
     @property
@@ -91,15 +107,39 @@ class ModelConfig:
         )
 
 
+_CHOICES = {
+    "optimizer": ("adam",),
+    "schedule": ("constant", "inverse-sqrt", "cosine"),
+    "keep": ("last", "best", "average"),
+}
+
+
 @dataclass(frozen=True)
 class TrainingConfig:
     """How a model is trained. Learning happens with Adam (Kingma & Ba 2015) on shuffled batches."""
 
     epochs: int = 200
     batch_size: int = 8
+    batch_tokens: int = 0
+    """Instead of ``batch_size``: as many sentences as have so many positions once they are padded; 0 for off."""
+    accumulate: int = 1
+    """Batches whose gradients make one update together."""
     learning_rate: float = 0.002
     warmup_steps: int = 100
-    """Steps over which the learning rate rises linearly from 0; it is constant afterwards."""
+    """Steps over which the learning rate rises linearly from 0; ``schedule`` says what comes afterwards."""
+    schedule: str = "constant"
+    """``constant``, ``inverse-sqrt`` or ``cosine``: see :func:`jsl_seq2seq.train.schedule.learning_rate`."""
+    decay_steps: int = 0
+    """Step at which ``cosine`` arrives; 0 for the last step of the training that begins."""
+    position_shift: int = 0
+    """In training sentences begin at a position drawn from 0 to this, so that a model trained on short
+    sentences has seen the positions of longer ones (Kiyono et al. 2021)."""
+    keep: str = "last"
+    """Which parameters are saved in the end: those of the ``last`` step, of the epoch with the ``best``
+    validation loss, or the ``average`` of the last ``average`` epochs (Vaswani et al. 2017, §6.1)."""
+    average: int = 5
+    patience: int = 0
+    """Stop after so many epochs without a better validation loss; 0 for never."""
     dropout: float = 0.0
     label_smoothing: float = 0.0
     clip_norm: float = 1.0
@@ -111,8 +151,8 @@ class TrainingConfig:
     epsilon: float = 1e-9
 
     def __post_init__(self) -> None:
-        require_positive(self, "epochs", "batch_size", "learning_rate", "epsilon")
-        for name in ("warmup_steps", "clip_norm", "seed"):
+        require_positive(self, "epochs", "batch_size", "accumulate", "learning_rate", "epsilon", "average")
+        for name in ("batch_tokens", "warmup_steps", "clip_norm", "seed", "decay_steps", "position_shift", "patience"):
             if not getattr(self, name) >= 0:
                 raise UserError(f"{flag(name)} は 0 以上にしてください（いまの値: {getattr(self, name)}）。")
         for name in ("dropout", "label_smoothing", "beta1", "beta2"):
@@ -121,8 +161,11 @@ class TrainingConfig:
                     f"{flag(name)} は 0 以上 1 未満にしてください（いまの値: {getattr(self, name)}）。",
                     "割合です。たとえば 0.1 は 10 % のことです。",
                 )
-        if self.optimizer != "adam":
-            raise UserError(f"知らない optimizer です: {self.optimizer!r}", "使えるのは adam だけです。")
+        for name, known in _CHOICES.items():
+            if getattr(self, name) not in known:
+                raise UserError(
+                    f"知らない {flag(name)} です: {getattr(self, name)!r}", f"使えるのは {'、'.join(known)} です。"
+                )
 
     def to_json(self) -> dict[str, Any]:
         """Plain values for ``config.json``."""
@@ -133,6 +176,12 @@ class TrainingConfig:
         """Read what :meth:`to_json` wrote; raises UserError for an unknown, missing or mistyped key."""
         return from_mapping(cls, values, "training")
 
+
+SETTINGS = frozenset(field.name for cls in (ModelConfig, TrainingConfig) for field in fields(cls))
+"""Everything about a model and its training that can be set by name."""
+
+DATA_SETTINGS = frozenset({"source_units", "target_units", "subword_vocab"})
+"""What can be set about the units that a new model's vocabulary consists of."""
 
 Config = TypeVar("Config")
 _PLAIN_TYPES: dict[str, type] = {"int": int, "float": float, "str": str, "bool": bool}

@@ -3,61 +3,71 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import numpy as np
 
 from ..config import EOS, PAD, SOS
 from ..model import Transformer
 from ..ops.base import Ops
-from ..text.padding import pad_rows
+from .hypothesis import Hypothesis
+from .replayed import ReplayedGreedy
+from .steps import Step, next_tags, side_by_side
 
-
-@dataclass(frozen=True)
-class Hypothesis:
-    """One decoded target.
-
-    Attributes:
-        ids: tags, without SOS and EOS.
-        log_probs: natural logarithm of each tag's probability given those before it; one more, the end's,
-            if ``finished``.
-        finished: whether the model ended the sentence itself, before the length ran out.
-    """
-
-    ids: tuple[int, ...]
-    log_probs: tuple[float, ...]
-    finished: bool
+_WORTH_LEAVING = 0.75
+"""Share of rows that still grow, below which those that have ended leave: copying the others costs something."""
 
 
 def greedy(
-    ops: Ops, model: Transformer, sources: Sequence[Sequence[int]], max_length: int
+    ops: Ops,
+    model: Transformer,
+    sources: Sequence[Sequence[int]],
+    max_length: int,
+    replayed: ReplayedGreedy | None = None,
 ) -> list[Hypothesis]:
     """Translate sentences side by side; each comes out as it would alone.
 
     Args:
         sources: source ids of each sentence, none empty.
         max_length: most tags to write.
+        replayed: whoever translates one batch after another hands over the same one each time; it matters
+            only on backends that replay.
     """
-    memory, memory_mask = model.encoder(ops.array(pad_rows(sources)))
-    cache = model.decoder.start(memory, memory_mask, capacity=max_length + 1)
-    ids: list[list[int]] = [[] for _ in sources]
-    log_probs: list[list[float]] = [[] for _ in sources]
-    growing = np.ones(len(sources), bool)
-    latest = np.full(len(sources), SOS, np.int32)
-    while growing.any() and cache.length <= max_length:
-        logits, cache = model.decoder.step(ops.array(latest[:, None]), cache)
-        scores = ops.to_host(ops.log_softmax(logits))
-        scores[:, [PAD, SOS]] = -np.inf  # never a tag
-        latest = scores.argmax(axis=-1).astype(np.int32)
-        for row in np.flatnonzero(growing):
-            chosen = int(latest[row])
-            if chosen != EOS and len(ids[row]) == max_length:
-                continue
-            log_probs[row].append(float(scores[row, chosen]))
-            if chosen != EOS:
-                ids[row].append(chosen)
+    if ops.replays and model.config.attention_masks:
+        tags, scores = (replayed or ReplayedGreedy(ops, model))(sources, max_length)
+        return [_ended(*row, max_length) for row in zip(tags.tolist(), scores.tolist(), strict=True)]
+    found: dict[int, Hypothesis] = {}
+    for indices in side_by_side(model.config, sources):
+        step = next_tags(ops, model, [sources[index] for index in indices], capacity=max_length + 1)
+        found.update(zip(indices, _grown(step, len(indices), max_length), strict=True))
+    return [found[index] for index in range(len(sources))]
+
+
+def _grown(step: Step, count: int, max_length: int) -> list[Hypothesis]:
+    tags = np.full((count, max_length + 1), EOS, np.int32)
+    scores = np.zeros((count, max_length + 1))
+    rows = np.arange(count)  # the sentence that each row of the step belongs to
+    growing = np.ones(count, bool)
+    latest = np.full(count, SOS, np.int32)
+    for position in range(max_length + 1):
+        log_probs = step(latest)
+        log_probs[:, [PAD, SOS]] = -np.inf  # never a tag
+        latest = log_probs.argmax(axis=-1).astype(np.int32)
+        tags[rows, position] = latest
+        scores[rows, position] = log_probs[np.arange(len(rows)), latest]
         growing &= latest != EOS
-    return [
-        Hypothesis(tuple(tags), tuple(scores), finished=not open_ended)
-        for tags, scores, open_ended in zip(ids, log_probs, growing, strict=True)
-    ]
+        left = np.count_nonzero(growing)
+        if not left:
+            break
+        if left < _WORTH_LEAVING * len(rows):
+            stay = np.flatnonzero(growing)
+            step.keep(stay)
+            rows, growing, latest = rows[stay], growing[stay], latest[stay]
+    return [_ended(*row, max_length) for row in zip(tags.tolist(), scores.tolist(), strict=True)]
+
+
+def _ended(tags: list[int], scores: list[float], max_length: int) -> Hypothesis:
+    """What was written until the end, or until the length ran out."""
+    end = tags.index(EOS) if EOS in tags else len(tags)
+    finished = end < len(tags)
+    ids = tags[: min(end, max_length)]
+    return Hypothesis(tuple(ids), tuple(scores[: len(ids) + finished]), finished)

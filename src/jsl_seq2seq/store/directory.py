@@ -5,6 +5,7 @@ model.safetensors            parameters
 vocabulary.json              both vocabularies
 metrics.json                 training curve, weight statistics, example translations
 training_state.safetensors   Adam's moments, for continuing (optional)
+burn.json                    what else the original project's file held, for export-burn (imported models)
 README.md                    the same for people
 """
 
@@ -19,28 +20,32 @@ from typing import Any
 import numpy as np
 
 from ..analysis.statistics import weight_statistics
-from ..config import ModelConfig, TrainingConfig, from_mapping
-from ..errors import Failure, JslError, UserError
+from ..errors import Failure, UserError
 from ..model import parameter_specs
 from ..text import Vocabularies
-from .files import locked, read_checked, replace_files, sha256
+from .config_file import (
+    BURN,
+    CONFIG,
+    FORMAT,
+    FORMAT_VERSION,
+    METRICS,
+    OPTIONAL,
+    README,
+    REQUIRED,
+    TRAINING_STATE,
+    VOCABULARY,
+    WEIGHTS,
+    checksum,
+    read_config,
+    settings,
+)
+from .files import locked, read_checked, replace_files, sha256, while_unchanged
 from .readme import render_readme
-from .saved_model import EpochMetrics, Example, Moments, Progress, SavedModel
-from .tensors import pack, unpack
+from .saved_model import EpochMetrics, Example, Moments, SavedModel
+from .tensors import largest, pack, unpack
 
-FORMAT = "jsl-seq2seq"
-FORMAT_VERSION = 1
-"""Goes up when an older program could no longer read the directory; CHANGELOG.md keeps the list."""
-
-CONFIG = "config.json"
-WEIGHTS = "model.safetensors"
-VOCABULARY = "vocabulary.json"
-METRICS = "metrics.json"
-TRAINING_STATE = "training_state.safetensors"
-README = "README.md"
-_REQUIRED = (WEIGHTS, VOCABULARY, METRICS, README)
-_SECTIONS = {"model", "training", "progress", "metadata", "checksum"}
-_MAX_CONFIG_BYTES = 1_000_000
+_MAX_JSON_BYTES = 200_000_000
+"""No training curve is that long."""
 
 
 def save_model(model: SavedModel, directory: Path) -> None:
@@ -54,10 +59,12 @@ def save_model(model: SavedModel, directory: Path) -> None:
         WEIGHTS: pack(model.parameters),
         VOCABULARY: _json_bytes(model.vocabularies.to_json()),
         METRICS: _json_bytes(_metrics(model)),
-        README: render_readme(model, directory).encode("utf-8"),
+        README: render_readme(model, directory).encode("utf-8", "replace"),
     }
     if model.moments is not None:
         files[TRAINING_STATE] = pack(_prefixed(model.moments))
+    if model.burn is not None:
+        files[BURN] = _json_bytes(model.burn)
     config: dict[str, Any] = {
         "model": model.config.to_json(),
         "training": model.training.to_json(),
@@ -71,9 +78,10 @@ def save_model(model: SavedModel, directory: Path) -> None:
             "files": {name: {"bytes": len(data), "sha256": sha256(data)} for name, data in files.items()},
         },
     }
-    config["checksum"] = _checksum(config)
+    config["checksum"] = checksum(config)
+    gone = [name for name in OPTIONAL if name not in files]
     with locked(directory):
-        replace_files(directory, files, CONFIG, _json_bytes(config))
+        replace_files(directory, files, CONFIG, _json_bytes(config), gone)
 
 
 def load_model(directory: Path, training_state: bool = False) -> SavedModel:
@@ -84,20 +92,27 @@ def load_model(directory: Path, training_state: bool = False) -> SavedModel:
 
     Raises:
         UserError: there is no model there.
-        Failure: it is damaged, or made by a newer program; says which file and how.
+        Failure: it is damaged, cannot be read, or was made by a newer program; says which file and how.
     """
-    config = _read_config(directory)
     try:
-        model_config = ModelConfig.from_json(config["model"])
-        training = TrainingConfig.from_json(config["training"])
-        progress = from_mapping(Progress, config["progress"], "progress")
-    except UserError as error:
-        raise Failure(f"{directory / CONFIG}: {error.what}", error.hint) from None
+        return while_unchanged(directory, CONFIG, lambda: _load(directory, training_state))
+    except OSError as error:
+        raise Failure(
+            f"モデルを読めません: {error.filename or directory}（{error.strerror}）",
+            "名前と、フォルダーの権限を確かめてください。",
+        ) from None
+
+
+def _load(directory: Path, training_state: bool) -> SavedModel:
+    config = read_config(directory)
+    model_config, training, progress = settings(config, directory)
     metadata = config["metadata"]
     listed = metadata["files"]
 
+    limits = size_limits(config, directory)
+
     def read(name: str) -> bytes:
-        return read_checked(directory, name, listed[name]["bytes"], listed[name]["sha256"])
+        return read_checked(directory, name, listed[name]["bytes"], listed[name]["sha256"], limits[name])
 
     vocabularies = _read_vocabulary(read(VOCABULARY), directory)
     if vocabularies.hash != metadata["vocab_hash"] or vocabularies.size != model_config.vocab_size:
@@ -114,6 +129,7 @@ def load_model(directory: Path, training_state: bool = False) -> SavedModel:
             {name: state[f"m.{name}"] for name in shapes}, {name: state[f"v.{name}"] for name in shapes}
         )
     history, examples = _read_metrics(read(METRICS), directory)
+    burn = _read_burn(read(BURN), directory) if BURN in listed else None
     return SavedModel(
         config=model_config,
         training=training,
@@ -128,54 +144,16 @@ def load_model(directory: Path, training_state: bool = False) -> SavedModel:
         examples=examples,
         data_name=metadata["data"]["name"],
         data_digest=metadata["data"]["sha256"],
+        burn=burn,
     )
 
 
-def _read_config(directory: Path) -> dict[str, Any]:
-    path = directory / CONFIG
-    if not path.is_file():
-        raise _no_model(directory)
-    if path.stat().st_size > _MAX_CONFIG_BYTES:
-        raise Failure(f"{path} が大きすぎます。", "jsl-seq2seq の config.json ではありません。")
-    try:
-        config = json.loads(path.read_text(encoding="utf-8"))
-    except (ValueError, RecursionError) as error:
-        raise Failure(
-            f"{path} を JSON として読めません（{error}）。", "元のコピーに戻してください。"
-        ) from None
-    metadata = config.get("metadata") if isinstance(config, dict) else None
-    if not isinstance(metadata, dict) or metadata.get("format") != FORMAT:
-        raise Failure(f"{path} は jsl-seq2seq のモデルの設定ではありません。")
-    version = metadata.get("format_version")
-    if type(version) is not int or version > FORMAT_VERSION:
-        raise Failure(
-            f"{path} は新しい形式（{version}）で書かれています。この版が読めるのは {FORMAT_VERSION} までです。",
-            "pip install --upgrade jsl-seq2seq で更新してください。",
-        )
-    if set(config) != _SECTIONS or config["checksum"] != _checksum(config):
-        raise Failure(
-            f"{path} の内容が保存したときと違います。",
-            "手で書き換えた場合は元に戻してください。設定を変えるには学習し直します。",
-        )
-    listed = metadata["files"]
-    if not set(_REQUIRED) <= set(listed) <= {*_REQUIRED, TRAINING_STATE}:
-        raise Failure(f"{path} が挙げているファイルの一覧が正しくありません: {', '.join(sorted(listed))}")
-    return config
-
-
-def _no_model(directory: Path) -> JslError:
-    if not directory.exists():
-        return UserError(
-            f"モデルのフォルダーがありません: {directory}", "--load に渡した名前を確かめてください。"
-        )
-    if not directory.is_dir():
-        return UserError(
-            f"モデルはフォルダーで指定します: {directory}", f"--load {directory.parent} ではありませんか。"
-        )
-    return UserError(
-        f"モデルがありません: {directory}（{CONFIG} がありません）",
-        "保存が終わる前に止まったか、別のフォルダーです。--load に渡した名前を確かめてください。",
-    )
+def size_limits(config: Mapping[str, Any], directory: Path) -> dict[str, int]:
+    """How many bytes each file of a model with this ``config.json`` can have at most."""
+    model_config, _, _ = settings(config, directory)
+    shapes = {name: spec.shape for name, spec in parameter_specs(model_config).items()}
+    limits = dict.fromkeys((*REQUIRED, *OPTIONAL), _MAX_JSON_BYTES)
+    return limits | {WEIGHTS: largest(shapes), TRAINING_STATE: 2 * largest(shapes)}
 
 
 def _read_vocabulary(content: bytes, directory: Path) -> Vocabularies:
@@ -184,6 +162,16 @@ def _read_vocabulary(content: bytes, directory: Path) -> Vocabularies:
     except (ValueError, RecursionError, UserError) as error:
         what = error.what if isinstance(error, UserError) else str(error)
         raise Failure(f"語彙のファイルを読めません: {directory / VOCABULARY}（{what}）") from None
+
+
+def _read_burn(content: bytes, directory: Path) -> dict[str, Any]:
+    try:
+        burn = json.loads(content)
+    except (ValueError, RecursionError) as error:
+        raise Failure(f"元のプロジェクトの記録を読めません: {directory / BURN}（{error}）") from None
+    if not isinstance(burn, dict):
+        raise Failure(f"元のプロジェクトの記録を読めません: {directory / BURN}（形が違います）")
+    return burn
 
 
 def _metrics(model: SavedModel) -> dict[str, Any]:
@@ -199,6 +187,10 @@ def _read_metrics(content: bytes, directory: Path) -> tuple[tuple[EpochMetrics, 
     try:
         metrics = json.loads(content)
         history = tuple(EpochMetrics(**point) for point in metrics["history"])
+        if not all(
+            isinstance(value, int | float | None) for point in history for value in vars(point).values()
+        ):
+            raise TypeError("history")
         examples = tuple(
             Example(one["source"], tuple(one["expected"]), tuple(one["produced"]))
             for one in metrics["examples"]
@@ -214,12 +206,7 @@ def _prefixed(moments: Moments) -> dict[str, np.ndarray]:
     }
 
 
-def _checksum(config: Mapping[str, Any]) -> str:
-    """SHA-256 of everything else in config.json, so that a changed digit is noticed there too."""
-    rest = {key: value for key, value in config.items() if key != "checksum"}
-    canonical = json.dumps(rest, ensure_ascii=True, sort_keys=True, separators=(",", ":"))
-    return sha256(canonical.encode("ascii"))
-
-
 def _json_bytes(values: Any) -> bytes:
-    return (json.dumps(values, ensure_ascii=False, indent=2, allow_nan=False) + "\n").encode("utf-8")
+    text = json.dumps(values, ensure_ascii=False, indent=2, allow_nan=False) + "\n"
+    # a path that is no text (on Linux) holds lone surrogates: \\udcff is what JSON calls them, too
+    return text.encode("utf-8", "backslashreplace")

@@ -6,7 +6,7 @@ others. Saving goes in three steps:
 1. Every new file but the deciding one is written beside the old one, as ``NAME.new``, and forced to disk.
 2. The deciding file is replaced in one rename. Until then the directory is the old model, from then on the
    new one.
-3. Each ``NAME.new`` is renamed to ``NAME``.
+3. Each ``NAME.new`` is renamed to ``NAME``, and files that the new model does not have are deleted.
 
 Killed in step 1, the old model is untouched. Killed in step 3, a reader finds under ``NAME.new`` what has
 not been renamed yet: it takes whichever of the two has the right checksum.
@@ -15,17 +15,20 @@ not been renamed yet: it takes whichever of the two has the right checksum.
 from __future__ import annotations
 
 import contextlib
+import errno
 import hashlib
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
+from typing import TypeVar
 
 from filelock import FileLock, Timeout
 
-from ..errors import Failure, UserError
+from ..errors import Failure, JslError, UserError
 
 _PENDING = ".new"
 _LOCK = ".lock"
+Found = TypeVar("Found")
 
 
 def sha256(content: bytes) -> str:
@@ -65,55 +68,116 @@ def locked(directory: Path) -> Iterator[None]:
         lock.release()
 
 
-def replace_files(directory: Path, files: Mapping[str, bytes], deciding: str, decision: bytes) -> None:
+def replace_files(
+    directory: Path, files: Mapping[str, bytes], deciding: str, decision: bytes, gone: Iterable[str] = ()
+) -> None:
     """Replace a directory's files together, as described above. The caller holds :func:`locked`.
+
+    Args:
+        gone: names that the directory shall not have any more.
 
     Raises:
         Failure: writing failed (disk full, medium removed); what was there before still is.
     """
     try:
-        _write_through(directory, files, deciding, decision)
+        _finish_interrupted(directory, deciding)
+        _write_new(directory, {**files, deciding: decision})
+        _rename_new(directory, deciding)
     except OSError as error:
         raise Failure(
             f"保存に失敗しました: {directory}（{error.strerror}）",
             "保存する前の内容はそのまま残っています。空き容量を確かめて、もう一度保存してください。",
         ) from error
+    # From here on the directory is the new model. What cannot be renamed now (on Windows, while someone
+    # reads the old file) is found under its other name, and renamed by the next save.
+    with contextlib.suppress(OSError):
+        _sync_directory(directory)  # the decision is on disk before any old file goes
+        for name in files:
+            _rename_new(directory, name)
+        for name in gone:
+            (directory / name).unlink(missing_ok=True)
+            (directory / (name + _PENDING)).unlink(missing_ok=True)
+        _sync_directory(directory)
 
 
-def read_checked(directory: Path, name: str, size: int, digest: str) -> bytes:
+def read_checked(directory: Path, name: str, size: int, digest: str, limit: int) -> bytes:
     """The content of ``name`` that has the given size in bytes and SHA-256.
 
+    Args:
+        limit: a larger file is not read at all.
+
     Raises:
-        Failure: there is none; says whether the file is missing, cut short or altered.
+        Failure: there is none; says whether the file is missing, cut short, altered or far too large.
     """
-    for candidate in (directory / name, directory / (name + _PENDING)):
-        if not candidate.is_file() or candidate.stat().st_size != size:
+    # the name once more: another program may have finished a save, and renamed the pending file, meanwhile
+    for candidate in (directory / name, directory / (name + _PENDING), directory / name):
+        if not candidate.is_file() or _size(candidate) != size:
             continue
-        content = candidate.read_bytes()
-        if sha256(content) == digest:
-            return content
+        if size > limit:
+            raise Failure(
+                f"モデルのファイルが大きすぎます: {candidate}（{size:,} バイト、上限は {limit:,}）",
+                "このモデルの設定ではありえない大きさです。元のコピーを使ってください。",
+            )
+        with contextlib.suppress(FileNotFoundError):
+            content = candidate.read_bytes()
+            if sha256(content) == digest:
+                return content
     path = directory / name
     if not path.is_file():
         raise Failure(
             f"モデルのファイルがありません: {path}", "モデルのフォルダーをもう一度コピーしてください。"
         )
-    found = path.stat().st_size
+    found = _size(path)
     detail = f"{size} バイトのはずが {found} バイトです" if found != size else "中身が保存したときと違います"
     raise Failure(
         f"モデルのファイルが壊れています: {path}（{detail}）", "保存し直すか、元のコピーを使ってください。"
     )
 
 
-def _write_through(directory: Path, files: Mapping[str, bytes], deciding: str, decision: bytes) -> None:
-    _finish_interrupted(directory, deciding)
-    for name, content in files.items():
-        _write_synced(directory / (name + _PENDING), content)
-    _write_synced(directory / (deciding + _PENDING), decision)
-    Path(directory / (deciding + _PENDING)).replace(directory / deciding)
-    _sync_directory(directory)
-    for name in files:
-        Path(directory / (name + _PENDING)).replace(directory / name)
-    _sync_directory(directory)
+def while_unchanged(directory: Path, deciding: str, read: Callable[[], Found]) -> Found:
+    """What ``read`` returns; it is called again if it fails while another program saves to the directory."""
+    for _ in range(20):
+        before = stamp(directory / deciding)
+        try:
+            return read()
+        except (JslError, OSError):
+            if stamp(directory / deciding) == before:
+                raise
+    return read()
+
+
+def stamp(path: Path) -> tuple[int, ...]:
+    """Another one whenever the file has been replaced."""
+    try:
+        status = path.stat()
+    except OSError:
+        return ()
+    return status.st_ino, status.st_mtime_ns, status.st_size
+
+
+def _size(path: Path) -> int:
+    """In bytes; -1 if it has just gone."""
+    try:
+        return path.stat().st_size
+    except FileNotFoundError:
+        return -1
+
+
+def _write_new(directory: Path, files: Mapping[str, bytes]) -> None:
+    """Step 1; leaves nothing behind if it fails."""
+    try:
+        for name, content in files.items():
+            _write_synced(directory / (name + _PENDING), content)
+        _sync_directory(directory)
+    except OSError:
+        for name in files:
+            with contextlib.suppress(OSError):
+                (directory / (name + _PENDING)).unlink(missing_ok=True)
+        raise
+
+
+def _rename_new(directory: Path, name: str) -> None:
+    (directory / (name + _PENDING)).replace(directory / name)
 
 
 def _finish_interrupted(directory: Path, deciding: str) -> None:
@@ -126,8 +190,8 @@ def _finish_interrupted(directory: Path, deciding: str) -> None:
         return
     decided = decision.read_bytes()
     for pending in sorted(directory.glob("*" + _PENDING)):
-        if sha256(pending.read_bytes()).encode("ascii") in decided:
-            Path(pending).replace(pending.with_suffix(""))
+        if pending.is_file() and sha256(pending.read_bytes()).encode("ascii") in decided:
+            _rename_new(directory, pending.name.removesuffix(_PENDING))
 
 
 def _write_synced(path: Path, content: bytes) -> None:
@@ -143,5 +207,8 @@ def _sync_directory(directory: Path) -> None:
     descriptor = os.open(directory, os.O_RDONLY)
     try:
         os.fsync(descriptor)
+    except OSError as error:
+        if error.errno not in (errno.EINVAL, errno.ENOTSUP):  # some network drives do not know this
+            raise
     finally:
         os.close(descriptor)

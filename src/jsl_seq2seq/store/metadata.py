@@ -22,6 +22,7 @@ def describe_run(ops: Ops, seed: int) -> dict[str, Any]:
         "system": f"{platform.system()} {platform.machine()}",
         "backend": ops.name,
         "device": ops.device,
+        "precision": ops.precision,
         "libraries": {name: _version(name) for name in (*_LIBRARIES.get(ops.name, ()), "safetensors")},
         "seed": seed,
         "trained_at": datetime.now(UTC).isoformat(timespec="seconds"),

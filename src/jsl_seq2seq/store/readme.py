@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
-from ..text import format_tags
-from .saved_model import Example, SavedModel
+from .saved_model import STARTER, Example, SavedModel
 
 
 def render_readme(model: SavedModel, directory: Path) -> str:
@@ -13,14 +13,14 @@ def render_readme(model: SavedModel, directory: Path) -> str:
     return (
         "\n\n".join(
             [
-                f"# {directory.name}",
+                f"# {_name(directory)}",
                 "日本語文を手話タグの列に訳すモデルです（jsl-seq2seq が自動で書いたファイルです）。",
                 "**出力はタグであって、日本手話そのものではありません。** 表情・空間・同時性は含まれません。"
                 "学習に使った文は、ろう者による確認を受けていないことがあります。",
                 "## 設定\n\n" + _settings(model),
                 "## 結果\n\n" + _result(model),
                 "## 訳の例\n\n保存したときに、このモデルが実際に出した訳です。\n\n"
-                + _examples(model.examples),
+                + _examples(model.examples, model.vocabularies.format_target),
                 "## 使い方\n\n" + _commands(model, directory),
             ]
         )
@@ -30,20 +30,22 @@ def render_readme(model: SavedModel, directory: Path) -> str:
 
 def _settings(model: SavedModel) -> str:
     config, training, metadata = model.config, model.training, model.metadata
+    kinds = model.vocabularies.kinds
     rows = {
         "d_model": config.d_model,
         "n_heads": config.n_heads,
         "n_layers": f"エンコーダー {config.n_layers} + デコーダー {config.n_layers}",
         "d_ff": config.d_ff,
         "max_seq_len": config.max_seq_len,
-        "語彙": f"文字 {config.vocab_size.source}、タグ {config.vocab_size.target}（PAD・SOS・EOS を含む）",
-        "パラメーター": f"{sum(array.size for array in model.parameters.values()):,} 個",
+        "語彙": f"{kinds.source_name} {config.vocab_size.source}、{kinds.target_name}"
+        f" {config.vocab_size.target}（PAD・SOS・EOS を含む）",
+        "パラメーター": f"{model.n_parameters:,} 個",
         "学習率": training.learning_rate,
         "バッチ": training.batch_size,
         "dropout": training.dropout,
         "label_smoothing": training.label_smoothing,
         "seed": training.seed,
-        "データ": model.data_name,
+        "データ": "付属の例文" if model.data_name == STARTER else model.data_name,
         "バックエンド": f"{metadata.get('backend', '不明')}（{metadata.get('device', '不明')}）",
         "学習した日時": f"{metadata.get('trained_at', '不明')}（UTC）",
         "プログラム": f"jsl-seq2seq {metadata.get('package_version', '不明')}",
@@ -52,13 +54,16 @@ def _settings(model: SavedModel) -> str:
 
 
 def _result(model: SavedModel) -> str:
+    if not model.history and model.burn is not None:
+        origin = model.metadata.get("imported_from", "元のプロジェクト")
+        return f"{origin} のモデルを取り込みました。学習の記録はありません。元の形式には export-burn で戻せます。"
     if not model.history:
         return "学習していません。"
     first, last = model.history[0], model.history[-1]
     lines = [
         f"- {model.progress.epoch} エポック（{model.progress.step} ステップ）、"
         f"{sum(point.seconds for point in model.history):.1f} 秒",
-        f"- 損失（正解タグ 1 個あたり）: {first.loss:.4f} → {last.loss:.4f}",
+        f"- 損失（正解タグ 1 個あたり）: {first.loss:.4g} → {last.loss:.4g}",
     ]
     if last.valid_loss is not None:
         lines.append(f"- 検証データの損失: {last.valid_loss:.4f}")
@@ -67,12 +72,12 @@ def _result(model: SavedModel) -> str:
     return "\n".join(lines)
 
 
-def _examples(examples: tuple[Example, ...]) -> str:
+def _examples(examples: tuple[Example, ...], written: Callable[[tuple[str, ...]], str]) -> str:
     rows = [
         (
             one.source,
-            format_tags(one.produced),
-            "正解" if one.produced == one.expected else f"不正解（正しくは {format_tags(one.expected)}）",
+            _code(written(one.produced)),
+            "正解" if one.produced == one.expected else f"不正解（正しくは {_code(written(one.expected))}）",
         )
         for one in examples
     ]
@@ -87,15 +92,22 @@ def _commands(model: SavedModel, directory: Path) -> str:
         f"--dropout {training.dropout} --label-smoothing {training.label_smoothing} "
         f"--clip-norm {training.clip_norm} --d-model {config.d_model} --n-heads {config.n_heads} "
         f"--n-layers {config.n_layers} --d-ff {config.d_ff} --max-seq-len {config.max_seq_len} "
-        f"--seed {training.seed}{_data_flag(model)}"
+        f"--seed {training.seed}{_units_flags(model)}{_data_flag(model)}"
     )
-    here, there = _quoted(directory), _quoted(directory.with_name(directory.name + "-2"))
+    here, there = _quoted(directory), _quoted(directory.parent / f"{_name(directory)}-2")
     blocks = {
         "訳す": f'jsl-seq2seq --load {here} --predict "ありがとう"',
         "続きを学習する": f"jsl-seq2seq --load {here} --train --epochs 100{_data_flag(model)} --save {there}",
         "はじめから再現する": f"{reproduce} --save {there}",
     }
+    if model.burn is not None:
+        del blocks["はじめから再現する"]  # it began elsewhere
     return "\n\n".join(f"{title}:\n\n```\n{command}\n```" for title, command in blocks.items())
+
+
+def _name(directory: Path) -> str:
+    """The folder's own name, also for ``.`` and ``..``."""
+    return directory.name if directory.name not in ("", "..") else directory.resolve().name or "model"
 
 
 def _data_flag(model: SavedModel) -> str:
@@ -103,9 +115,21 @@ def _data_flag(model: SavedModel) -> str:
     return f" --data {_quoted(path)}" if path.suffix and path.exists() else ""
 
 
+def _units_flags(model: SavedModel) -> str:
+    kinds = model.vocabularies.kinds
+    flags = f" --source-units {kinds.source}" if kinds.source != "char" else ""
+    flags += f" --subword-vocab {len(model.vocabularies.source.units)}" if kinds.source == "subword" else ""
+    return flags + (f" --target-units {kinds.target}" if kinds.target != "tags" else "")
+
+
 def _quoted(path: Path) -> str:
     text = path.as_posix()
     return f'"{text}"' if " " in text else text
+
+
+def _code(written: str) -> str:
+    """As code: Markdown would take ``<OK>`` for HTML and show nothing."""
+    return f"`{written}`" if written else "（タグなし）"
 
 
 def _table(header: tuple[str, ...], rows: list[tuple[str, ...]]) -> str:

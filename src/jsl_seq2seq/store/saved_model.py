@@ -10,6 +10,9 @@ import numpy as np
 from ..config import ModelConfig, TrainingConfig
 from ..text import Vocabularies
 
+STARTER = "builtin:starter"
+"""``data_name`` of the corpus that ships with the package."""
+
 
 @dataclass(frozen=True)
 class Progress:
@@ -19,11 +22,13 @@ class Progress:
         step: updates made.
         epoch: epochs finished.
         batch: batches finished of the epoch that was interrupted, 0 between epochs.
+        until: the epoch that was to be reached, so that ``--resume`` knows; 0 if nobody said.
     """
 
     step: int = 0
     epoch: int = 0
     batch: int = 0
+    until: int = field(default=0, compare=False)  # where it was going says nothing about where it is
 
 
 @dataclass(frozen=True)
@@ -82,3 +87,10 @@ class SavedModel:
     data_name: str = ""
     data_digest: str = ""
     """SHA-256 of the training pairs, so that continuing with other data can be said."""
+    burn: dict[str, Any] | None = None
+    """Of a model imported from the original project: what :func:`.burn.export_burn` needs to write it back."""
+
+    @property
+    def n_parameters(self) -> int:
+        """How many numbers the model has learnt."""
+        return sum(array.size for array in self.parameters.values())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -18,8 +19,14 @@ def pack(tensors: Mapping[str, np.ndarray]) -> bytes:
     """The bytes of a safetensors file, in which every array reads back as it was.
 
     Raises:
-        Failure: an array does not come back the same.
+        Failure: an array holds NaN or infinity, so that nobody could load it, or does not come back the same.
     """
+    for name, array in tensors.items():
+        if not np.isfinite(array).all():
+            raise Failure(
+                f"重み {name} に数でない値（NaN や無限大）があるので保存できません。",
+                "学習が発散しています。--learning-rate を小さくして、学習し直してください。",
+            )
     # safetensors 0.8 writes the memory of an array as it lies, so a transposed view would be scrambled
     contiguous = {name: np.ascontiguousarray(array, np.float32) for name, array in tensors.items()}
     content = safetensors.numpy.save(contiguous)
@@ -30,6 +37,11 @@ def pack(tensors: Mapping[str, np.ndarray]) -> bytes:
                 "safetensors を更新して、もう一度保存してください。",
             )
     return content
+
+
+def largest(shapes: Shapes) -> int:
+    """More bytes than a file of these arrays can have."""
+    return sum(4 * math.prod(shape) + 1_000 for shape in shapes.values()) + 10_000
 
 
 def unpack(content: bytes, shapes: Shapes, path: Path) -> dict[str, np.ndarray]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-import json
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
@@ -12,16 +12,18 @@ from typing import Any
 from ..config import ModelConfig, TrainingConfig, flag
 from ..errors import UserError
 from ..ops.choose import AUTO, Backend, choose_backend
-from ..store import STARTER, Example, Progress, SavedModel, load_model
+from ..store import EpochMetrics, Example, Progress, SavedModel, load_model
 from ..store.metadata import describe_run
-from ..text import Corpus, SentencePair, Vocabularies, overlap, read_corpus, read_starter_corpus
+from ..text import SentencePair, Vocabularies, overlap, read_corpus
 from ..translator import Translator
-from .batches import encode_pairs
+from .data import check_lengths, digest, encode_corpus, learn_vocabularies, longest, read_data, units_of
+from .encoded import EncodedPair
 from .initialize import initial_parameters
 from .loop import Outcome, Quiet, Reporter, fit
 from .trainer import Trainer
 
-_MODEL_OPTIONS = ("d_model", "n_heads", "n_layers", "d_ff", "max_seq_len")
+_MODEL_OPTIONS = ("d_model", "n_heads", "n_layers", "d_ff", "max_seq_len", "tied_embeddings")
+_BATCH_OPTIONS = ("batch_size", "batch_tokens", "accumulate", "seed")
 _EXAMPLES = 5
 _CHECKED = 500
 """Sentences of the data that are translated at the end to say how many come out exactly."""
@@ -32,17 +34,30 @@ class TrainingRequest:
     """What a user asks for.
 
     Attributes:
-        options: fields of ModelConfig and TrainingConfig that were given; all others keep their defaults, or
-            the loaded model's values.
+        options: fields of ModelConfig and TrainingConfig that were given, and of DATA_SETTINGS; all others keep
+            their defaults, or the loaded model's values.
         data, valid: corpus files; ``None`` for the starter corpus (or the loaded model's data) and for none.
         load: a model directory to go on from.
+        precision: what the backend computes in, ``fp32`` or ``bf16``; files do not depend on it.
+        resume: ``load`` is this very training, interrupted: ``epochs`` counts from its beginning.
     """
 
     options: Mapping[str, Any]
     backend: str = AUTO
+    device: str | None = None
     data: Path | None = None
     valid: Path | None = None
     load: Path | None = None
+    resume: bool = False
+    precision: str = "fp32"
+
+
+@dataclass(frozen=True)
+class Checkpoints:
+    """Saving while training goes on: ``save`` is called after every ``every`` epochs, except the last."""
+
+    every: int
+    save: Callable[[SavedModel], None]
 
 
 @dataclass(frozen=True)
@@ -73,15 +88,29 @@ class TrainingJob:
 
     def __init__(self, request: TrainingRequest) -> None:
         self.notes: list[str] = []
-        self.backend: Backend = choose_backend(request.backend)
         loaded = load_model(request.load, training_state=True) if request.load else None
-        self.corpus, self._data_name = _read_data(request.data, loaded)
-        self.valid = read_corpus(request.valid) if request.valid else None
-        self.start = self._continued(loaded, request) if loaded else self._fresh(request)
-        self._note_data(self.corpus)
-        for corpus in filter(None, (self.corpus, self.valid)):
-            _check_lengths(corpus, self.start)
-            _check_tags(corpus, self.start.vocabularies)
+        units = units_of(request.options, loaded, request.resume)
+        self.corpus, self._data_name = read_data(request.data, loaded, units)
+        self._digest = digest(self.corpus.pairs)
+        self.valid = read_corpus(request.valid, units) if request.valid else None
+        vocabularies = (
+            loaded.vocabularies if loaded else learn_vocabularies(self.corpus, units, request.options)
+        )
+        self._pairs, unknown = encode_corpus(self.corpus, vocabularies)
+        self.start = self._continued(loaded, request) if loaded else self._fresh(vocabularies, request)
+        check_lengths(self.corpus, self._pairs, self.start.config.max_seq_len)
+        self._valid_pairs: Sequence[EncodedPair] = []
+        if self.valid:
+            self._valid_pairs, more = encode_corpus(self.valid, vocabularies)
+            check_lengths(self.valid, self._valid_pairs, self.start.config.max_seq_len)
+            unknown += more
+        self._note_data(unknown)
+        # read now: at the end of a long training, the files may have changed or gone
+        self._checked = _spread(self.corpus.pairs, _CHECKED)
+        self._valid_checked = _spread(self.valid.pairs, _CHECKED) if self.valid else []
+        self.backend: Backend = choose_backend(
+            request.backend, request.device, precision=request.precision, together=True
+        )
 
     @property
     def training(self) -> TrainingConfig:
@@ -89,32 +118,62 @@ class TrainingJob:
         return self.start.training
 
     def run(
-        self, reporter: Reporter | None = None, should_stop: Callable[[], bool] = lambda: False
+        self,
+        reporter: Reporter | None = None,
+        should_stop: Callable[[], bool] = lambda: False,
+        checkpoints: Checkpoints | None = None,
     ) -> TrainingResult:
         """Train. Stops early, keeping what was learnt, when ``should_stop`` says so."""
         start = self.start
+        processes = self.backend.processes
+        if not processes.same(self._fingerprint()):
+            raise UserError(
+                "一緒に学習するプロセスの間で、データ、設定、モデルのどれかが違います。",
+                "すべての機械に同じファイルを置き、同じコマンドで始めてください。",
+            )
         trainer = Trainer(
             self.backend, start.config, start.training, start.parameters, start.moments, start.progress.step
         )
+
+        def after_epoch(progress: Progress, history: tuple[EpochMetrics, ...]) -> None:
+            if checkpoints and progress.epoch % checkpoints.every == 0:
+                checkpoints.save(self._snapshot(trainer, progress, history))
+
         outcome = fit(
             trainer,
-            encode_pairs(self.corpus.pairs, start.vocabularies),
-            encode_pairs(self.valid.pairs, start.vocabularies) if self.valid else [],
-            start.training.epochs,
+            self._pairs,
+            self._valid_pairs,
+            start.progress.until - start.progress.epoch,
             start.progress,
             reporter or Quiet(),
             should_stop,
+            after_epoch,
         )
+        if processes.rank:  # the first process has the same parameters, and says and saves everything
+            return TrainingResult(start, 0, 0, outcome.interrupted)
         return self._result(trainer, outcome)
 
-    def _fresh(self, request: TrainingRequest) -> SavedModel:
-        vocabularies = Vocabularies.from_pairs(self.corpus.pairs)
+    def _fingerprint(self) -> str:
+        """Everything that processes must have in common before they train together."""
+        start = self.start
+        seen = hashlib.sha256(self._digest.encode())
+        seen.update(repr((start.config, start.training, start.progress)).encode())
+        for array in start.parameters.values():
+            seen.update(array.tobytes())
+        return seen.hexdigest()
+
+    def _fresh(self, vocabularies: Vocabularies, request: TrainingRequest) -> SavedModel:
         shape = {name: request.options[name] for name in _MODEL_OPTIONS if name in request.options}
-        longest = max(_length(pair) for pair in self.corpus.pairs)
-        shape.setdefault("max_seq_len", max(ModelConfig.max_seq_len, longest))
+        shape.setdefault("max_seq_len", max(ModelConfig.max_seq_len, longest(self._pairs)))
         config = ModelConfig(vocabularies.size, **shape)
         training = _overridden(TrainingConfig(), request.options)
-        return SavedModel(config, training, vocabularies, initial_parameters(config, training.seed))
+        if training.schedule == "cosine" and not training.decay_steps:
+            batches = math.ceil(len(self.corpus.pairs) / training.batch_size / training.accumulate)
+            training = replace(training, decay_steps=batches * training.epochs)
+        parameters = initial_parameters(config, training.seed)
+        return SavedModel(
+            config, training, vocabularies, parameters, progress=Progress(until=training.epochs)
+        )
 
     def _continued(self, loaded: SavedModel, request: TrainingRequest) -> SavedModel:
         for name in _MODEL_OPTIONS:
@@ -128,100 +187,78 @@ class TrainingJob:
         progress = loaded.progress
         if training.seed != loaded.training.seed:
             self.notes.append(f"seed を {loaded.training.seed} から {training.seed} に変えて続けます。")
+        if not loaded.config.attention_masks:
+            self.notes.append(
+                "取り込んだモデルなので、元のプロジェクトと同じくマスクなしで続けます。"
+                "損失は実力より小さく出ます（正解の続きが見えるため）。"
+            )
         if loaded.moments is None:
             self.notes.append("このモデルには学習の途中経過が保存されていないので、Adam は最初から始めます。")
             progress = Progress(step=0, epoch=progress.epoch)
         if progress.batch and (
-            training.batch_size != loaded.training.batch_size
-            or _digest(self.corpus.pairs) != loaded.data_digest
+            any(getattr(training, name) != getattr(loaded.training, name) for name in _BATCH_OPTIONS)
+            or self._digest != loaded.data_digest
         ):
             self.notes.append(
                 "データかバッチの大きさが変わったので、途中だったエポックは最初からやり直します。"
             )
             progress = replace(progress, batch=0)
-        if _digest(self.corpus.pairs) != loaded.data_digest:
+        if self._digest != loaded.data_digest:
             self.notes.append(f"前回とは違うデータで続けます（前回: {loaded.data_name}）。")
-        return replace(loaded, training=training, progress=progress)
+        until = progress.epoch + training.epochs
+        if request.resume:
+            until = request.options.get("epochs", loaded.progress.until or loaded.training.epochs)
+            if progress.epoch >= until:
+                self.notes.append(f"もう {progress.epoch} エポックまで終わっています。")
+        return replace(
+            loaded, training=training, progress=replace(progress, until=max(until, progress.epoch))
+        )
 
-    def _note_data(self, corpus: Corpus) -> None:
-        self.notes += corpus.notes
+    def _note_data(self, unknown: Sequence[str]) -> None:
+        self.notes += self.corpus.notes
         if self.valid:
             self.notes += self.valid.notes
-            shared = overlap(corpus.pairs, self.valid.pairs)
+        self.notes += unknown
+        if self.valid:
+            shared = overlap(self.corpus.pairs, self.valid.pairs)
             if shared:
                 self.notes.append(
                     f"検証データの {len(shared)} 文が学習データにもあります（{shared[0]} など）。"
                     "検証の数字は実力より良く見えます。"
                 )
 
-    def _result(self, trainer: Trainer, outcome: Outcome) -> TrainingResult:
-        model = replace(
+    def _snapshot(
+        self, trainer: Trainer, progress: Progress, history: tuple[EpochMetrics, ...]
+    ) -> SavedModel:
+        """The model as it is now; its examples are still those of the start."""
+        return replace(
             self.start,
             parameters=trainer.parameters(),
             moments=trainer.moments(),
-            progress=outcome.progress,
-            history=self.start.history + outcome.history,
-            metadata=describe_run(trainer.ops, self.training.seed),
+            progress=progress,
+            history=self.start.history + history,
+            metadata=self.start.metadata | describe_run(trainer.ops, self.training.seed),
             data_name=self._data_name,
-            data_digest=_digest(self.corpus.pairs),
+            data_digest=self._digest,
         )
-        checked = _spread(self.corpus.pairs, _CHECKED)
+
+    def _result(self, trainer: Trainer, outcome: Outcome) -> TrainingResult:
+        model = self._snapshot(trainer, outcome.progress, outcome.history)
+        if outcome.kept is not None:
+            model = replace(model, parameters=outcome.kept)
         translator = Translator(model, self.backend)
-        examples = _translated(translator, checked)
-        if self.valid and model.history:
-            valid = _translated(translator, _spread(self.valid.pairs, _CHECKED))
+        examples = _translated(translator, self._checked)
+        if self._valid_checked and model.history:
+            valid = _translated(translator, self._valid_checked)
             last = replace(model.history[-1], valid_exact=_exact(valid) / len(valid))
             model = replace(model, history=(*model.history[:-1], last))
         model = replace(model, examples=tuple(_spread(examples, _EXAMPLES)))
-        return TrainingResult(model, _exact(examples), len(checked), outcome.interrupted)
-
-
-def _read_data(path: Path | None, loaded: SavedModel | None) -> tuple[Corpus, str]:
-    """The training data and the name under which it is recorded."""
-    if path is not None:
-        return read_corpus(path), str(path)
-    if loaded is None or loaded.data_name == STARTER:
-        return read_starter_corpus(), STARTER
-    recorded = Path(loaded.data_name)
-    if not recorded.is_file():
-        raise UserError(
-            f"このモデルの学習データが見つかりません: {recorded}",
-            "--data で学習データのファイルを指定してください。",
-        )
-    return read_corpus(recorded), loaded.data_name
+        return TrainingResult(model, _exact(examples), len(examples), outcome.interrupted)
 
 
 def _overridden(training: TrainingConfig, options: Mapping[str, Any]) -> TrainingConfig:
     names = {field.name for field in fields(TrainingConfig)}
     return replace(training, **{name: value for name, value in options.items() if name in names})
-
-
-def _length(pair: SentencePair) -> int:
-    """Positions a pair needs: its characters, or its tags and EOS."""
-    return max(len(pair.source), len(pair.tags) + 1)
-
-
-def _check_lengths(corpus: Corpus, model: SavedModel) -> None:
-    limit = model.config.max_seq_len
-    too_long = next((pair for pair in corpus.pairs if _length(pair) > limit), None)
-    if too_long:
-        raise UserError(
-            f"{corpus.name} に長すぎる文があります（{_length(too_long)}、上限は {limit}）: {too_long.source}",
-            f"--max-seq-len {max(map(_length, corpus.pairs))} で新しく学習するか、その文を分けてください。",
-        )
-
-
-def _check_tags(corpus: Corpus, vocabularies: Vocabularies) -> None:
-    unknown = sorted({tag for pair in corpus.pairs for tag in pair.tags if tag not in vocabularies.target})
-    if unknown:
-        listed = "、".join(f"<{tag}>" for tag in unknown[:5]) + ("など" if len(unknown) > 5 else "")
-        raise UserError(
-            f"{corpus.name} に、モデルの語彙にないタグがあります: {listed}",
-            "そのタグも学習させるには、そのタグを含むデータで新しいモデルを学習してください（--load を外す）。",
-        )
-    blank = next((pair for pair in corpus.pairs if not vocabularies.encode_source(pair.source).ids), None)
-    if blank:
-        raise UserError(f"{corpus.name} に、モデルの知っている文字が 1 つもない文があります: {blank.source}")
 
 
 def _translated(translator: Translator, pairs: Sequence[SentencePair]) -> list[Example]:
@@ -243,9 +280,3 @@ def _spread(items: Sequence[Any], count: int) -> list[Any]:
     if len(items) <= count:
         return list(items)
     return [items[round(i * (len(items) - 1) / (count - 1))] for i in range(count)]
-
-
-def _digest(pairs: Sequence[SentencePair]) -> str:
-    """SHA-256 of the pairs in order: whether two trainings saw the same data."""
-    canonical = json.dumps([[pair.source, *pair.tags] for pair in pairs], ensure_ascii=True)
-    return hashlib.sha256(canonical.encode("ascii")).hexdigest()

@@ -5,14 +5,23 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol
 
+import numpy as np
+
 from ..errors import Failure
-from ..ops.base import Array
+from ..ops.base import Array, Processes
 from ..store import EpochMetrics, Progress
-from .batches import EncodedPair, epoch_order, make_batch
+from .batches import BatchOrder, EncodedPair, epoch_order, make_batch
+from .keeper import Keeper
 from .trainer import Trainer
+
+_AGREE_EVERY = 8
+"""Batches between two times that processes ask each other whether to stop."""
+
+_VALID_BATCH = 64
+"""Sentences that are validated side by side."""
 
 
 class Reporter(Protocol):
@@ -45,11 +54,13 @@ class Outcome:
     Attributes:
         history: one entry for each epoch that was finished now.
         interrupted: whether ``should_stop`` ended it early.
+        kept: the parameters to save, if not those of the last step.
     """
 
     progress: Progress
     history: tuple[EpochMetrics, ...]
     interrupted: bool
+    kept: dict[str, np.ndarray] | None = None
 
 
 def fit(
@@ -60,54 +71,94 @@ def fit(
     progress: Progress,
     reporter: Reporter,
     should_stop: Callable[[], bool],
+    after_epoch: Callable[[Progress, tuple[EpochMetrics, ...]], None] = lambda *_: None,
 ) -> Outcome:
     """Train until ``progress.epoch + epochs``, going on in the middle of an epoch if that is where it stands.
 
     Args:
         valid: pairs to measure the loss on after each epoch, or none.
         should_stop: asked after each batch; the batch is always finished.
+        after_epoch: called after each epoch but the last, with what :class:`Outcome` would say now.
 
     Raises:
         Failure: the loss is no longer a number.
     """
     training = trainer.training
     last_epoch = progress.epoch + epochs
-    per_epoch = math.ceil(len(pairs) / training.batch_size)
-    valid_batches = [make_batch(valid[i : i + 64]) for i in range(0, len(valid), 64)]
+    stopping = _agreed(trainer.processes, should_stop)
+
+    def order_of(epoch: int) -> BatchOrder:
+        return epoch_order(pairs, training.batch_size, training.seed, epoch, training.batch_tokens)
+
+    per_epoch = len(order_of(progress.epoch))
     history: list[EpochMetrics] = []
+    keeper = Keeper(training)
     reporter.start(progress.batch, epochs * per_epoch)
     while progress.epoch < last_epoch:
-        order = epoch_order(pairs, training.batch_size, training.seed, progress.epoch)
+        order = order_of(progress.epoch)
         losses: list[tuple[Array, int]] = []
         started = time.perf_counter()
-        for number in range(progress.batch, len(order)):
-            batch = make_batch([pairs[index] for index in order[number]])
-            loss = trainer.update(batch)
-            losses.append((loss, batch.tokens))
-            progress = Progress(trainer.step, progress.epoch, number + 1)
-            reporter.batch(batch.tokens, lambda loss=loss: float(trainer.ops.to_host(loss)))
-            if should_stop() and progress.batch < len(order):
-                return Outcome(progress, tuple(history), interrupted=True)
-        progress = Progress(trainer.step, progress.epoch + 1, 0)
-        history.append(
-            _metrics(trainer, losses, progress.epoch, time.perf_counter() - started, valid_batches)
-        )
+        for number in range(progress.batch, len(order), training.accumulate):
+            group = order[number : number + training.accumulate]
+            batches = [trainer.batch([pairs[index] for index in indices]) for indices in group]
+            found = trainer.update_together(batches)
+            losses += found
+            progress = replace(progress, step=trainer.step, batch=number + len(group))
+            for batch, (loss, _) in zip(batches, found, strict=True):
+                reporter.batch(batch.tokens, lambda loss=loss: float(trainer.ops.to_host(loss)))
+            if stopping() and progress.batch < len(order):
+                return Outcome(progress, tuple(history), interrupted=True, kept=keeper.kept())
+        progress = replace(progress, step=trainer.step, epoch=progress.epoch + 1, batch=0)
+        history.append(_metrics(trainer, losses, progress.epoch, time.perf_counter() - started, valid))
         reporter.epoch(history[-1])
-        if should_stop() and progress.epoch < last_epoch:
-            return Outcome(progress, tuple(history), interrupted=True)
-    return Outcome(progress, tuple(history), interrupted=False)
+        keeper.see(history[-1], trainer.parameters)
+        if progress.epoch == last_epoch or keeper.exhausted:
+            break
+        if stopping():
+            return Outcome(progress, tuple(history), interrupted=True, kept=keeper.kept())
+        after_epoch(progress, tuple(history))
+    return Outcome(progress, tuple(history), interrupted=False, kept=keeper.kept())
 
 
-def _metrics(trainer: Trainer, losses: list, epoch: int, seconds: float, valid_batches: list) -> EpochMetrics:
-    tokens = sum(count for _, count in losses)
-    loss = sum(float(trainer.ops.to_host(loss)) * count for loss, count in losses) / tokens
+def _agreed(processes: Processes, should_stop: Callable[[], bool]) -> Callable[[], bool]:
+    """``should_stop`` of all processes: they stop after the same batch, or wait for each other for ever."""
+    if processes.count == 1:
+        return should_stop
+    asked = 0
+
+    def anyone() -> bool:
+        nonlocal asked
+        asked += 1
+        return asked % _AGREE_EVERY == 0 and processes.sum(float(should_stop()))[0] > 0
+
+    return anyone
+
+
+def _metrics(
+    trainer: Trainer, losses: list, epoch: int, seconds: float, valid: Sequence[EncodedPair]
+) -> EpochMetrics:
+    loss, tokens = trainer.processes.sum(
+        sum(float(trainer.ops.to_host(loss)) * count for loss, count in losses),
+        sum(count for _, count in losses),
+    )
+    loss /= tokens
     if not math.isfinite(loss):
         raise Failure(
             f"学習が発散しました（{epoch} エポック目の損失が数ではなくなりました）。",
             "--learning-rate を小さくしてください（たとえば半分に）。",
         )
-    valid_loss = None
-    if valid_batches:
-        total = sum(batch.tokens for batch in valid_batches)
-        valid_loss = sum(trainer.loss(batch) * batch.tokens for batch in valid_batches) / total
+    valid_loss = _valid_loss(trainer, valid) if valid else None
     return EpochMetrics(epoch, loss, seconds, tokens / seconds, valid_loss)
+
+
+def _valid_loss(trainer: Trainer, valid: Sequence[EncodedPair]) -> float:
+    """The mean over all tokens. Batches are made as they are needed: validation data may be large too."""
+    processes = trainer.processes
+    total = tokens = 0.0
+    for start in range(0, len(valid), _VALID_BATCH):
+        if (start // _VALID_BATCH) % processes.count == processes.rank:
+            batch = make_batch(valid[start : start + _VALID_BATCH], trainer.source_length)
+            total += trainer.loss(batch) * batch.tokens
+            tokens += batch.tokens
+    total, tokens = processes.sum(total, tokens)
+    return total / tokens

@@ -1,0 +1,72 @@
+"""Does a backend compute what it should here, and how fast? Answered by training a few steps."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+
+import numpy as np
+
+from ..config import ModelConfig, TrainingConfig, VocabSize
+from ..ops.choose import Backend, choose_backend
+from .batches import Batch, EncodedPair, make_batch
+from .initialize import initial_parameters
+from .trainer import Trainer
+
+_CONFIG = ModelConfig(VocabSize(source=90, target=82))
+"""The reference setting: d_model 16, 2 heads, 4+4 layers, d_ff 32."""
+_STEPS = 5
+_TOLERANCE = 1e-3
+
+
+@dataclass(frozen=True)
+class SelfTest:
+    """What a backend did.
+
+    Attributes:
+        difference: largest relative difference of a loss from NumPy's over the first steps.
+        seconds: median time of one training step.
+    """
+
+    difference: float
+    seconds: float
+
+    @property
+    def passed(self) -> bool:
+        """Whether the backend computes what NumPy computes."""
+        return self.difference <= _TOLERANCE
+
+
+def self_test(backend: Backend) -> SelfTest:
+    """Train the reference model a few steps on ``backend`` and on NumPy, with batches of 8.
+
+    Raises:
+        JslError: the backend failed.
+    """
+    ours, _ = _train(backend, _STEPS)
+    wanted, _ = _train(choose_backend("ndarray"), _STEPS)
+    _, seconds = _train(backend, 3 * _STEPS)
+    return SelfTest(float(np.max(np.abs(ours / wanted - 1))), float(np.median(seconds[_STEPS:])))
+
+
+def _train(backend: Backend, steps: int) -> tuple[np.ndarray, list[float]]:
+    """Losses and seconds of each step."""
+    trainer = Trainer(backend, _CONFIG, TrainingConfig(), initial_parameters(_CONFIG, seed=0))
+    batch, losses, seconds = _batch(), [], []
+    for _ in range(steps):
+        started = time.perf_counter()
+        losses.append(float(trainer.ops.to_host(trainer.update(batch))))
+        seconds.append(time.perf_counter() - started)
+    return np.array(losses), seconds
+
+
+def _batch() -> Batch:
+    generator = np.random.default_rng(0)
+    sizes = _CONFIG.vocab_size
+    return make_batch([
+        EncodedPair(
+            tuple(generator.integers(3, sizes.source, 10).tolist()),
+            tuple(generator.integers(3, sizes.target, 4).tolist()),
+        )
+        for _ in range(8)
+    ])  # fmt: skip

@@ -1,0 +1,39 @@
+"""Untrained models whose choices differ from place to place."""
+
+from __future__ import annotations
+
+import numpy as np
+from hypothesis import strategies as st
+
+from jsl_seq2seq.config import EOS, PAD, SOS, ModelConfig, VocabSize
+from jsl_seq2seq.model import Transformer
+from jsl_seq2seq.ops.base import Ops
+from jsl_seq2seq.ops.numpy import NumpyOps
+from jsl_seq2seq.train.initialize import initial_parameters
+
+CONFIG = ModelConfig(VocabSize(20, 9), d_model=8, n_heads=2, n_layers=2, d_ff=16, max_seq_len=6)
+SOURCES = st.lists(st.lists(st.integers(3, 19), min_size=1, max_size=8), min_size=1, max_size=6)
+"""Source ids of a few sentences."""
+
+_OPS = NumpyOps()
+
+
+def parameters(seed: int, config: ModelConfig = CONFIG, **favours: float) -> dict[str, np.ndarray]:
+    """Initial weights; ``favours`` are added to the logits of the specials named."""
+    values = initial_parameters(config, seed)
+    # flat logits: without this an untrained model says the same tag for ever
+    values["decoder.output_projection.weight"] *= 5
+    for name, favour in favours.items():
+        values["decoder.output_projection.bias"][{"PAD": PAD, "SOS": SOS, "EOS": EOS}[name]] += favour
+    return values
+
+
+def network(seed: int = 0, config: ModelConfig = CONFIG, **favours: float) -> Transformer:
+    """A model on the reference backend."""
+    return Transformer(_OPS, parameters(seed, config, **favours), config)
+
+
+def network_on(ops: Ops, seed: int, config: ModelConfig = CONFIG, **favours: float) -> Transformer:
+    """The same model on another backend."""
+    values = parameters(seed, config, **favours)
+    return Transformer(ops, {name: ops.array(value) for name, value in values.items()}, config)

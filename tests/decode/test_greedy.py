@@ -1,0 +1,135 @@
+"""Greedy decoding against the plain definition of it, at its limits, and side by side."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from jsl_seq2seq.config import EOS, PAD, SOS, ModelConfig, VocabSize
+from jsl_seq2seq.decode import Hypothesis, greedy
+from jsl_seq2seq.model import Transformer
+from jsl_seq2seq.ops.numpy import NumpyOps
+from jsl_seq2seq.store import SavedModel
+from jsl_seq2seq.train.initialize import initial_parameters
+
+from ..fixtures import eight_sentences, trained_small
+
+OPS = NumpyOps()
+CONFIG = ModelConfig(VocabSize(20, 9), d_model=8, n_heads=2, n_layers=2, d_ff=16, max_seq_len=6)
+
+
+def network(seed: int = 0, **favours: float) -> Transformer:
+    """An untrained model; ``favours`` are added to the logits of the specials named."""
+    parameters = initial_parameters(CONFIG, seed)
+    # flat logits: without this an untrained model says the same tag for ever
+    parameters["decoder.output_projection.weight"] *= 5
+    for name, favour in favours.items():
+        parameters["decoder.output_projection.bias"][{"PAD": PAD, "SOS": SOS, "EOS": EOS}[name]] += favour
+    return Transformer(OPS, parameters, CONFIG)
+
+
+def by_definition(model: Transformer, source: list[int], max_length: int) -> Hypothesis:
+    """The whole prefix again for every tag, one sentence at a time, no cache."""
+    ids: list[int] = []
+    log_probs: list[float] = []
+    while True:
+        logits = model(np.array([source]), np.array([[SOS, *ids]]))[0, -1].astype(np.float64)
+        scores = logits - np.log(np.exp(logits - logits.max()).sum()) - logits.max()
+        scores[[PAD, SOS]] = -np.inf
+        best = int(scores.argmax())
+        if best != EOS and len(ids) == max_length:
+            return Hypothesis(tuple(ids), tuple(log_probs), False)
+        log_probs.append(float(scores[best]))
+        if best == EOS:
+            return Hypothesis(tuple(ids), tuple(log_probs), True)
+        ids.append(best)
+
+
+def assert_same(one: Hypothesis, other: Hypothesis) -> None:
+    assert (one.ids, one.finished) == (other.ids, other.finished)
+    np.testing.assert_allclose(one.log_probs, other.log_probs, atol=1e-5)
+
+
+SOURCES = st.lists(st.lists(st.integers(3, 19), min_size=1, max_size=8), min_size=1, max_size=6)
+
+
+@given(SOURCES, st.integers(0, 50), st.integers(1, 6))
+def test_side_by_side_is_the_definition_one_by_one(
+    sources: list[list[int]], seed: int, max_length: int
+) -> None:
+    model = network(seed, EOS=1.0)
+    for found, source in zip(greedy(OPS, model, sources, max_length), sources, strict=True):
+        assert_same(found, by_definition(model, source, max_length))
+
+
+def test_the_examples_above_end_in_both_ways() -> None:
+    """Otherwise the test above would show little."""
+    found = [h for seed in range(20) for h in greedy(OPS, network(seed, EOS=1.0), [[3, 4], [5]], 4)]
+    assert {hypothesis.finished for hypothesis in found} == {True, False}
+    assert len({hypothesis.ids for hypothesis in found}) > 10
+
+
+def test_no_end_before_the_limit() -> None:
+    [found] = greedy(OPS, network(EOS=-1e3), [[3, 4, 5]], 6)
+    assert not found.finished
+    assert len(found.ids) == len(found.log_probs) == 6
+    assert EOS not in found.ids
+
+
+def test_an_end_at_once() -> None:
+    [found] = greedy(OPS, network(EOS=1e3), [[3, 4, 5]], 6)
+    assert found == Hypothesis((), found.log_probs, True)
+    assert found.log_probs == pytest.approx((0.0,))
+
+
+@given(SOURCES)
+def test_padding_and_start_are_never_written(sources: list[list[int]]) -> None:
+    for found in greedy(OPS, network(PAD=1e2, SOS=1e2), sources, 6):
+        assert not {PAD, SOS} & set(found.ids)
+        assert all(np.isfinite(found.log_probs))
+
+
+def sentence(tags: int) -> tuple[SavedModel, Transformer, list[int], list[int]]:
+    """A trained model and a sentence with so many tags: source ids, target ids."""
+    model = trained_small()
+    pair = next(pair for pair in eight_sentences().pairs if len(pair.tags) == tags)
+    source = list(model.vocabularies.encode_source(pair.source).ids)
+    return (
+        model,
+        Transformer(OPS, model.parameters, model.config),
+        source,
+        list(model.vocabularies.encode_target(pair.tags)),
+    )
+
+
+def test_an_end_exactly_at_the_limit_is_an_end() -> None:
+    _, model, source, target = sentence(3)
+    [found] = greedy(OPS, model, [source], 3)
+    assert (list(found.ids), found.finished, len(found.log_probs)) == (target, True, 4)
+
+
+@pytest.mark.parametrize("limit", [1, 2])
+def test_a_limit_in_the_middle_cuts(limit: int) -> None:
+    _, model, source, target = sentence(3)
+    [found] = greedy(OPS, model, [source], limit)
+    assert (list(found.ids), found.finished, len(found.log_probs)) == (target[:limit], False, limit)
+
+
+def test_short_and_long_sentences_do_not_disturb_each_other() -> None:
+    _, model, short, _ = sentence(1)
+    _, _, long, _ = sentence(3)
+    alone = [greedy(OPS, model, [source], 3)[0] for source in (short, long)]
+    together = greedy(OPS, model, [short, long, short], 3)
+    for found, expected in zip(together, [*alone, alone[0]], strict=True):
+        assert_same(found, expected)
+
+
+def test_the_model_is_left_as_it_was() -> None:
+    model = trained_small()
+    before = {name: array.copy() for name, array in model.parameters.items()}
+    greedy(OPS, Transformer(OPS, model.parameters, replace(model.config)), [[3, 4]], 5)
+    assert all((before[name] == model.parameters[name]).all() for name in before)

@@ -1,0 +1,86 @@
+"""Epoch after epoch."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from jsl_seq2seq.errors import Failure
+from jsl_seq2seq.store import EpochMetrics
+
+from ..fixtures import EIGHT_LINES, refused, small_job
+
+
+class Recorded:
+    """A reporter that writes everything down."""
+
+    def __init__(self) -> None:
+        self.totals: tuple[int, int] = (0, 0)
+        self.tokens: list[int] = []
+        self.losses: list[float] = []
+        self.epochs: list[EpochMetrics] = []
+
+    def start(self, done: int, total: int) -> None:
+        self.totals = (done, total)
+
+    def batch(self, tokens: int, loss: Callable[[], float]) -> None:
+        self.tokens.append(tokens)
+        self.losses.append(loss())
+
+    def epoch(self, metrics: EpochMetrics) -> None:
+        self.epochs.append(metrics)
+
+
+TOKENS = sum(line.split("\t")[1].count("<") + 1 for line in EIGHT_LINES.splitlines())
+
+
+def test_a_reporter_sees_everything(tmp_path: Path) -> None:
+    seen = Recorded()
+    result = small_job(tmp_path, epochs=2).run(seen)
+    assert seen.totals == (0, 6)
+    assert len(seen.tokens) == 6
+    assert sum(seen.tokens[:3]) == sum(seen.tokens[3:]) == TOKENS
+    assert [point.epoch for point in seen.epochs] == [1, 2]
+    expected = (
+        sum(loss * count for loss, count in zip(seen.losses[3:], seen.tokens[3:], strict=True)) / TOKENS
+    )
+    assert seen.epochs[1].loss == pytest.approx(expected)
+    assert seen.epochs[1].tokens_per_second == pytest.approx(TOKENS / seen.epochs[1].seconds)
+    assert [point.loss for point in result.model.history] == [point.loss for point in seen.epochs]
+    assert not result.interrupted
+
+
+@pytest.mark.parametrize("batches", range(1, 7))
+def test_stopping_finishes_the_batch(tmp_path: Path, batches: int) -> None:
+    seen = Recorded()
+    result = small_job(tmp_path, epochs=2).run(seen, lambda: len(seen.tokens) == batches)
+    assert len(seen.tokens) == batches
+    progress = result.model.progress
+    assert (progress.step, progress.epoch, progress.batch) == (batches, batches // 3, batches % 3)
+    assert result.interrupted == (
+        batches < 6
+    )  # asked to stop after all is done: there is nothing to go on with
+    assert len(result.model.history) == batches // 3
+
+
+@pytest.mark.filterwarnings("ignore::RuntimeWarning")
+@pytest.mark.parametrize("rate", [1e30, float("inf")])
+def test_divergence_is_said(tmp_path: Path, rate: float) -> None:
+    with refused(Failure, "発散", "1 エポック目", "--learning-rate"):
+        small_job(tmp_path, epochs=3, learning_rate=rate).run()
+
+
+def test_validation_loss_is_that_of_the_trained_model(tmp_path: Path) -> None:
+    valid = tmp_path / "valid.tsv"
+    valid.write_text("わたしはみます\t<私> <飲む>\nありがとう\t<ありがとう>\n", encoding="utf-8")
+    history = small_job(tmp_path, epochs=60, valid=valid).run().model.history
+    losses = [point.valid_loss for point in history]
+    assert all(loss is not None for loss in losses)
+    assert history[-1].valid_exact in (0, 0.5, 1)
+    assert all(point.valid_exact is None for point in history[:-1])
+    same = small_job(tmp_path, epochs=60, valid=tmp_path / "eight.tsv").run().model
+    assert same.history[-1].valid_exact == 1
+    last = same.history[-1]
+    assert last.valid_loss is not None and last.valid_loss < last.loss * 1.5
