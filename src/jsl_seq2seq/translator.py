@@ -2,64 +2,36 @@
 
 from __future__ import annotations
 
+import difflib
 import math
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
 
 from .config import SOS
-from .decode import Hypothesis, greedy
+from .decode import Hypothesis, ReplayedGreedy, beam_search, forced_log_probs, greedy, score
 from .errors import UserError
 from .model import Capture, Transformer, parameter_specs
 from .ops.choose import AUTO, Backend, choose_backend
 from .store import SavedModel, load_model
 from .text import EncodedSource, Vocabularies, format_tags
+from .text.padding import pad_rows
+from .translation import Attention, Candidate, Score, Translation
+
+__all__ = ["Attention", "Candidate", "Score", "Translation", "Translator"]
 
 MAX_CHARACTERS = 2_000
 """Longest sentence that is tried at all: attention's memory grows with the square of the length."""
 
+_MAX_SCORES = 64 * 256**2
+"""Attention scores of one head, over all sentences that are translated side by side."""
 
-@dataclass(frozen=True)
-class Attention:
-    """What one attention layer looked at while a sentence was translated.
+Sentence = str | EncodedSource
+"""A sentence as text, or as the units it was cut into."""
 
-    Attributes:
-        weights: [H, query, key], rows sum to 1.
-        query_labels, key_labels: the token at each position. A decoder row stands at a token already
-            written (first ``<SOS>``) and decides the one after it.
-    """
-
-    weights: np.ndarray
-    query_labels: tuple[str, ...]
-    key_labels: tuple[str, ...]
-
-
-@dataclass(frozen=True)
-class Translation:
-    """A translated sentence.
-
-    Attributes:
-        text: the sentence as it was given.
-        tags: without brackets; ``str(translation)`` writes them with.
-        probabilities: of each tag, given those before it, 0 to 1.
-        log_prob: natural logarithm of the whole sequence's probability, its end included.
-        finished: whether the model ended the sentence itself.
-        warnings: what a reader should know about this translation, in Japanese.
-        attention: by name (``encoder.0.self``, ``decoder.0.cross``, ...), if it was asked for.
-    """
-
-    text: str
-    tags: tuple[str, ...]
-    probabilities: tuple[float, ...]
-    log_prob: float
-    finished: bool
-    warnings: tuple[str, ...] = ()
-    attention: dict[str, Attention] | None = None
-
-    def __str__(self) -> str:
-        return format_tags(self.tags)
+DEFAULT_PENALTY = 0.6
+"""Length penalty α of beam search, unless somebody says otherwise (Wu et al. 2016, §7: 0.6 to 0.7)."""
 
 
 class Translator:
@@ -76,6 +48,7 @@ class Translator:
         shapes = {name: spec.shape for name, spec in parameter_specs(model.config).items()}
         flat = np.concatenate([model.parameters[name].reshape(-1) for name in shapes])
         self._model = Transformer(self.ops, self.ops.split(self.ops.array(flat), shapes), model.config)
+        self._replayed = ReplayedGreedy(self.ops, self._model)
 
     @classmethod
     def load(cls, directory: str | Path, backend: str = AUTO) -> Translator:
@@ -88,30 +61,87 @@ class Translator:
             UserError: there is no model there, or no such backend.
             Failure: the model is damaged.
         """
-        return cls(load_model(Path(directory)), choose_backend(backend))
+        model = load_model(Path(directory))
+        return cls(model, choose_backend(backend, translating=model.n_parameters))
 
-    def translate(self, text: str, attention: bool = False) -> Translation:
+    def translate(
+        self,
+        text: Sentence,
+        attention: bool = False,
+        beam: int = 1,
+        n_best: int = 1,
+        length_penalty: float = DEFAULT_PENALTY,
+    ) -> Translation:
         """Translate one sentence.
 
-        Raises:
-            UserError: nothing in it can be translated, or it is far too long.
-        """
-        return self.translate_batch([text], attention)[0]
+        Args:
+            attention: whether to tell what was looked at.
+            beam: how many beginnings beam search keeps; 1 is greedy decoding.
+            n_best: how many translations to find, at most ``beam``; the others are the first one's alternatives.
+            length_penalty: how much beam search favours longer translations, 0 for not at all.
 
-    def translate_batch(self, texts: Sequence[str], attention: bool = False) -> list[Translation]:
-        """Translate sentences side by side; each comes out as it would alone. Raises as above."""
+        Raises:
+            UserError: nothing in it can be translated, or it is far too long, or the search is impossible.
+        """
+        return self.translate_batch([text], attention, beam, n_best, length_penalty)[0]
+
+    def translate_batch(
+        self,
+        texts: Sequence[Sentence],
+        attention: bool = False,
+        beam: int = 1,
+        n_best: int = 1,
+        length_penalty: float = DEFAULT_PENALTY,
+    ) -> list[Translation]:
+        """Translate sentences side by side; each comes out as it would alone. Arguments and errors as above."""
+        _check_search(beam, n_best, length_penalty)
         if not texts:
             return []
-        sources = [self._encode(text) for text in texts]
-        hypotheses = greedy(
-            self.ops, self._model, [source.ids for source in sources], self.config.max_seq_len
-        )
+        sources = [self.encode(text) for text in texts]
+        found: list[list[Hypothesis]] = []
+        for group in _groups([source.ids for source in sources], beam):
+            longest = self.config.max_seq_len
+            if beam == 1:
+                best = greedy(self.ops, self._model, group, longest, self._replayed)
+                found += [[hypothesis] for hypothesis in best]
+            else:
+                found += beam_search(self.ops, self._model, group, longest, beam, n_best, length_penalty)
         return [
-            self._translation(text, source, hypothesis, attention)
-            for text, source, hypothesis in zip(texts, sources, hypotheses, strict=True)
+            self._translation(_written(text), source, hypotheses, attention)
+            for text, source, hypotheses in zip(texts, sources, found, strict=True)
         ]
 
-    def _encode(self, text: str) -> EncodedSource:
+    def score(self, text: Sentence, tags: Sequence[str]) -> Score:
+        """How probable the model finds a translation that somebody else wrote.
+
+        Raises:
+            UserError: the sentence cannot be translated, or the model does not know a tag; names the nearest.
+        """
+        return self.score_batch([(text, tags)])[0]
+
+    def score_batch(self, pairs: Sequence[tuple[Sentence, Sequence[str]]]) -> list[Score]:
+        """Several at once. Errors as above."""
+        sources = [self.encode(text).ids for text, _ in pairs]
+        targets = [self._encode_tags(tags) for _, tags in pairs]
+        found: list[Hypothesis] = []
+        for group in _groups(sources):
+            some = targets[len(found) : len(found) + len(group)]
+            found += score(self.ops, self._model, group, some)
+        return [
+            Score(_written(text), tuple(tags), one.log_probs)
+            for (text, tags), one in zip(pairs, found, strict=True)
+        ]
+
+    def log_probs(self, text: Sentence, tags: Sequence[str]) -> np.ndarray:
+        """Of every tag at every place of a given translation, [T + 1, V]; the last row is for what follows it."""
+        return forced_log_probs(
+            self.ops, self._model, [self.encode(text).ids], [self._encode_tags(tags)]
+        )[0]
+
+    def encode(self, text: Sentence) -> EncodedSource:
+        """The units of a sentence that the model knows. Raises UserError if there is none, or far too many."""
+        if isinstance(text, EncodedSource):
+            return text
         shown = text if len(text) <= 20 else text[:20] + "…"
         if len(text) > MAX_CHARACTERS:
             raise UserError(
@@ -126,40 +156,67 @@ class Translator:
             )
         return source
 
+    def _encode_tags(self, tags: Sequence[str]) -> tuple[int, ...]:
+        known = self.vocabularies.target
+        unknown = [tag for tag in tags if tag not in known]
+        if unknown:
+            near = difflib.get_close_matches(unknown[0], known.units, n=3, cutoff=0.4)
+            raise UserError(
+                f"このモデルにないタグです: <{unknown[0]}>",
+                f"近いタグ: {format_tags(near)}" if near else "タグはカッコ < > なしで渡します。",
+            )
+        return self.vocabularies.encode_target(tags)
+
     def _translation(
-        self, text: str, source: EncodedSource, hypothesis: Hypothesis, attention: bool
+        self, text: str, source: EncodedSource, hypotheses: Sequence[Hypothesis], attention: bool
     ) -> Translation:
+        best, *others = (self._candidate(hypothesis) for hypothesis in hypotheses)
         return Translation(
             text=text,
+            tags=best.tags,
+            probabilities=best.probabilities,
+            log_prob=best.log_prob,
+            finished=best.finished,
+            warnings=tuple(self._warnings(source, hypotheses[0])),
+            attention=self._attention(source, hypotheses[0].ids) if attention else None,
+            alternatives=tuple(others),
+            target_units=best.target_units,
+        )
+
+    def _candidate(self, hypothesis: Hypothesis) -> Candidate:
+        return Candidate(
             tags=self.vocabularies.decode_target(hypothesis.ids),
-            probabilities=tuple(math.exp(score) for score in hypothesis.log_probs[: len(hypothesis.ids)]),
-            log_prob=sum(hypothesis.log_probs),
+            probabilities=tuple(math.exp(each) for each in hypothesis.log_probs[: len(hypothesis.ids)]),
+            log_prob=hypothesis.log_prob,
             finished=hypothesis.finished,
-            warnings=tuple(self._warnings(source, hypothesis)),
-            attention=self._attention(source, hypothesis.ids) if attention else None,
+            target_units=self.vocabularies.kinds.target,
         )
 
     def _warnings(self, source: EncodedSource, hypothesis: Hypothesis) -> list[str]:
-        warnings = []
+        warnings, kinds = [], self.vocabularies.kinds
         if source.unknown:
             listed = "".join(f"「{character}」" for character in source.unknown[:10])
             more = "など" if len(source.unknown) > 10 else ""
-            warnings.append(f"学習していない文字を読み飛ばしました: {listed}{more}")
+            warnings.append(f"学習していない{kinds.left_out}を読み飛ばしました: {listed}{more}")
         if len(source.ids) > self.config.max_seq_len:
             warnings.append(
-                f"学習したどの文より長い文です（{len(source.ids)} 文字、学習時の上限は {self.config.max_seq_len}）。"
-                "訳は当てにできません。"
+                f"学習したどの文より長い文です（{len(source.ids)} {kinds.source_name}、"
+                f"学習時の上限は {self.config.max_seq_len}）。訳は当てにできません。"
             )
         if not hypothesis.finished:
-            warnings.append(f"文の終わりが出ないまま上限（{self.config.max_seq_len} タグ）に達しました。")
+            warnings.append(
+                f"文の終わりが出ないまま上限（{self.config.max_seq_len} {kinds.target_name}）に達しました。"
+            )
         return warnings
 
     def _attention(self, source: EncodedSource, ids: tuple[int, ...]) -> dict[str, Attention]:
         """One teacher-forced pass over what was decoded, watched."""
         capture = Capture()
-        self._model(self.ops.array([list(source.ids)]), self.ops.array([[SOS, *ids]]), observe=capture)
-        characters = source.units
-        tags = ("<SOS>", *(f"<{tag}>" for tag in self.vocabularies.decode_target(ids)))
+        source_ids = pad_rows([source.ids], at_least=self.config.source_length)
+        self._model(self.ops.array(source_ids), self.ops.array([[SOS, *ids]]), observe=capture)
+        characters = source.units + ("<PAD>",) * (source_ids.shape[1] - len(source.units))
+        decoded = self.vocabularies.decode_target(ids)
+        tags = ("<SOS>", *(self.vocabularies.format_target([tag]) for tag in decoded))
         labels = {
             "encoder.self": (characters, characters),
             "decoder.self": (tags, tags),
@@ -170,3 +227,30 @@ class Translator:
             for name, weights in capture.weights.items()
             for stack, _, kind in [name.split(".")]
         }
+
+
+def _written(sentence: Sentence) -> str:
+    return sentence if isinstance(sentence, str) else "".join(sentence.units)
+
+
+def _check_search(beam: int, n_best: int, length_penalty: float) -> None:
+    if beam < 1 or n_best < 1 or not 0 <= length_penalty < math.inf:
+        raise UserError("--beam と --n-best は 1 以上、--length-penalty は 0 以上にしてください。")
+    if n_best > beam:
+        raise UserError(
+            f"--n-best（{n_best}）が --beam（{beam}）より多くなっています。",
+            f"--beam を {n_best} 以上にしてください。",
+        )
+
+
+def _groups(sources: Sequence[tuple[int, ...]], beam: int = 1) -> Iterator[list[tuple[int, ...]]]:
+    """Neighbours, as many side by side as memory is sure to hold."""
+    group: list[tuple[int, ...]] = []
+    longest = 0
+    for source in sources:
+        longest = max(longest, len(source))
+        if group and (len(group) + 1) * beam * longest**2 > _MAX_SCORES:
+            yield group
+            group, longest = [], len(source)
+        group.append(source)
+    yield group

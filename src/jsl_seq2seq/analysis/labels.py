@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from ..text import Vocabularies, Vocabulary
+from ..text.units import TAGS
 
 
 def vocabulary_labels(vocabulary: Vocabulary, tags: bool) -> list[str]:
@@ -19,12 +20,13 @@ def parameter_labels(
 
     An axis that stands for a vocabulary shows its entries, every other axis its index.
     """
+    tags = vocabularies.kinds.target == TAGS
     rows, columns = (1, *shape)[-2:]
     row_labels, column_labels = [str(i) for i in range(rows)], [str(i) for i in range(columns)]
     if name == "encoder.embedding.weight":
         row_labels = vocabulary_labels(vocabularies.source, tags=False)
     elif name == "decoder.embedding.weight":
-        row_labels = vocabulary_labels(vocabularies.target, tags=True)
+        row_labels = vocabulary_labels(vocabularies.target, tags)
     elif name.startswith("decoder.output_projection."):
-        column_labels = vocabulary_labels(vocabularies.target, tags=True)
+        column_labels = vocabulary_labels(vocabularies.target, tags)
     return row_labels, column_labels

@@ -7,11 +7,14 @@ from typing import Annotated, Any
 
 import typer
 
+from ..config import DATA_SETTINGS, SETTINGS
 from ..errors import UserError
+from ..presets import preset_options
 from ..version import __version__
 from . import options as opt
 from .console import note, say
 from .japanese import JapaneseCommand, JapaneseGroup
+from .models import COMMANDS
 
 app = typer.Typer(
     cls=JapaneseGroup,
@@ -66,25 +69,39 @@ def start(
     cls=JapaneseCommand, help="学習して保存します。--load を付けると、そのモデルの続きを学習します。"
 )
 def train(
+    context: typer.Context,
     load: opt.Load = None,
     save: opt.Save = None,
     data: opt.Data = None,
     valid: opt.Valid = None,
+    source_units: opt.SourceUnits = None,
+    target_units: opt.TargetUnits = None,
+    subword_vocab: opt.SubwordVocab = None,
     backend: opt.Backend = "auto",
     device: opt.Device = None,
+    precision: opt.Precision = "fp32",
+    preset: opt.Preset = None,
     epochs: opt.Epochs = None,
     batch_size: opt.BatchSize = None,
+    batch_tokens: opt.BatchTokens = None,
+    accumulate: opt.Accumulate = None,
     learning_rate: opt.LearningRate = None,
     warmup_steps: opt.WarmupSteps = None,
+    schedule: opt.Schedule = None,
     clip_norm: opt.ClipNorm = None,
     dropout: opt.Dropout = None,
     label_smoothing: opt.LabelSmoothing = None,
+    position_shift: opt.PositionShift = None,
+    keep: opt.Keep = None,
+    average: opt.Average = None,
+    patience: opt.Patience = None,
     seed: opt.Seed = None,
     d_model: opt.DModel = None,
     n_heads: opt.NHeads = None,
     n_layers: opt.NLayers = None,
     d_ff: opt.DFf = None,
     max_seq_len: opt.MaxSeqLen = None,
+    tied_embeddings: opt.TiedEmbeddings = None,
     checkpoint_every: opt.CheckpointEvery = None,
     resume: opt.Resume = False,
     no_training_state: opt.NoTrainingState = False,
@@ -102,23 +119,12 @@ def train(
     from .predict import run_prediction  # noqa: PLC0415
     from .train import INTERRUPTED, resuming, run_training  # noqa: PLC0415
 
-    given: dict[str, Any] = {
-        "epochs": epochs,
-        "batch_size": batch_size,
-        "learning_rate": learning_rate,
-        "warmup_steps": warmup_steps,
-        "clip_norm": clip_norm,
-        "dropout": dropout,
-        "label_smoothing": label_smoothing,
-        "seed": seed,
-        "d_model": d_model,
-        "n_heads": n_heads,
-        "n_layers": n_layers,
-        "d_ff": d_ff,
-        "max_seq_len": max_seq_len,
+    chosen = preset_options(preset) | {
+        name: value
+        for name, value in context.params.items()
+        if name in SETTINGS | DATA_SETTINGS and value is not None
     }
-    chosen = {name: value for name, value in given.items() if value is not None}
-    request = TrainingRequest(chosen, backend, device, data, valid, load)
+    request = TrainingRequest(chosen, backend, device, data, valid, load, precision=precision)
     if resume:
         request = resuming(request, save)
     result, _ = run_training(request, save, not no_training_state, quiet, as_json, checkpoint_every)
@@ -145,13 +151,16 @@ def predict(
     force_export: opt.ForceExport = False,
     export_weights: opt.ExportWeights = None,
     export_dir: opt.ExportDir = Path("exports"),
+    beam: opt.Beam = None,
+    n_best: opt.NBest = 1,
+    length_penalty: opt.LengthPenalty = None,
     quiet: opt.Quiet = False,
     as_json: opt.Json = False,
 ) -> None:
     from ..ops.choose import choose_backend  # noqa: PLC0415
     from ..store import load_model  # noqa: PLC0415
     from ..translator import Translator  # noqa: PLC0415
-    from .predict import run_prediction  # noqa: PLC0415
+    from .predict import run_prediction, search_options  # noqa: PLC0415
 
     wanted = [*(texts or []), *(predict or [])]
     if not wanted:
@@ -161,7 +170,13 @@ def predict(
     if not quiet:
         note(f"バックエンド: {chosen.name}（{chosen.reason}）")
     run_prediction(
-        Translator(model, chosen), wanted, export_dir if export_attn else None, force_export, quiet, as_json
+        Translator(model, chosen),
+        wanted,
+        export_dir if export_attn else None,
+        force_export,
+        quiet,
+        as_json,
+        search_options(beam, n_best, length_penalty),
     )
     if export_weights:
         _export_weights(model, export_weights, export_dir, quiet)
@@ -205,6 +220,10 @@ def export(
 
     model = load_model(_required(load))
     _export_weights(model, export_weights or ["encoder", "decoder"], export_dir, quiet)
+
+
+for _name, (_command, _help) in COMMANDS.items():
+    app.command(_name, cls=JapaneseCommand, help=_help)(_command)
 
 
 def _export_weights(model: Any, names: list[str], directory: Path, quiet: bool) -> None:

@@ -7,7 +7,17 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-VERBS = ("train", "predict", "export", "backends", "corpus")
+VERBS = (
+    "train",
+    "predict",
+    "export",
+    "backends",
+    "corpus",
+    "verify",
+    "compare",
+    "import-burn",
+    "export-burn",
+)
 
 
 def with_verb(arguments: Sequence[str]) -> list[str]:

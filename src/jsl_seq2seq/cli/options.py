@@ -17,9 +17,9 @@ def _option(name: str, text: str, panel: str, value: str = "") -> Any:
     return Option(name, help=text, rich_help_panel=panel, metavar=value, show_default=False)
 
 
-def _training(name: str, text: str) -> Any:
+def _training(name: str, text: str, value: str = "N") -> Any:
     """An option that sets a field of TrainingConfig."""
-    return _option(flag(name), f"{text}［{getattr(TrainingConfig, name)}］", _TRAINING, "N")
+    return _option(flag(name), f"{text}［{getattr(TrainingConfig, name)}］", _TRAINING, value)
 
 
 def _model(name: str, text: str) -> Any:
@@ -29,23 +29,51 @@ def _model(name: str, text: str) -> Any:
 
 Load = Annotated[Path | None, _option("--load", "読み込むモデルのフォルダー", _RUN, "DIR")]
 Save = Annotated[Path | None, _option("--save", "保存先［models/jsl-seq2seq/日時］", _RUN, "DIR")]
-Data = Annotated[Path | None, _option("--data", "学習データ（文<TAB><タグ> …）［付属の例文］", _RUN, "FILE")]
-Valid = Annotated[Path | None, _option("--valid", "検証データ（同じ形式）", _RUN, "FILE")]
+Data = Annotated[Path | None, _option("--data", "学習データ（TSV、CSV、JSONL）［付属の例文］", _RUN, "FILE")]
+Valid = Annotated[Path | None, _option("--valid", "検証データ（TSV、CSV、JSONL）", _RUN, "FILE")]
+SourceUnits = Annotated[
+    str | None, _option("--source-units", "文を分ける単位: char、word、subword［char］", _RUN, "NAME")
+]
+TargetUnits = Annotated[str | None, _option("--target-units", "訳の単位: tags、words［tags］", _RUN, "NAME")]
+SubwordVocab = Annotated[int | None, _option("--subword-vocab", "subword の種類の上限［4000］", _RUN, "N")]
 Backend = Annotated[str, _option("--backend", "auto、ndarray（NumPy）、wgpu、torch［auto］", _RUN, "NAME")]
 Device = Annotated[str | None, _option("--device", "装置の番号か名前（一覧: backends）", _RUN, "NAME")]
+Precision = Annotated[str, _option("--precision", "計算の精度。torch では bf16 も［fp32］", _RUN, "NAME")]
 Predict = Annotated[list[str] | None, _option("--predict", "訳す文。- なら標準入力（何度でも）", _RUN, "文")]
+Compared = Annotated[
+    Path | None, _option("--data", "訳を比べる文（文<TAB><タグ> …）［付属の例文］", _RUN, "FILE")
+]
+SourceLength = Annotated[int, _option("--source-length", "元の学習で文を PAD で埋めた長さ［10］", _RUN, "N")]
+EmbeddingScale = Annotated[
+    bool,
+    _option("--embedding-scale/--no-embedding-scale", "埋め込みを √d_model 倍する［する］", _RUN),
+]
 CheckpointEvery = Annotated[
     int | None, _option("--checkpoint-every", "N エポックごとに途中でも保存する", _RUN, "N")
 ]
 Resume = Annotated[bool, _option("--resume", "--save にある中断した学習の続きを、合計 epochs まで", _RUN)]
 NoTrainingState = Annotated[bool, _option("--no-training-state", "続きの学習に使う状態を保存しない", _RUN)]
+Beam = Annotated[int | None, _option("--beam", "ビームサーチで残す候補の数［1: 最も確からしいタグを順に］", _RUN, "N")]
+NBest = Annotated[int, _option("--n-best", "訳を N 通り出す［1］", _RUN, "N")]
+LengthPenalty = Annotated[float | None, _option("--length-penalty", "ビームサーチで長い訳を選びやすくする強さ［0.6］", _RUN, "A")]
 Quiet = Annotated[bool, _option("--quiet", "結果だけを出す", _RUN)]
 Json = Annotated[bool, _option("--json", "結果を JSON で出す（1 行 1 件）", _RUN)]
 
 Epochs = Annotated[int | None, _training("epochs", "データを何回くり返すか")]
+BatchTokens = Annotated[
+    int | None, _training("batch_tokens", "batch-size の代わりに、埋めた後の長さの合計の上限。0 なら使わない")
+]
+Accumulate = Annotated[int | None, _training("accumulate", "1 回の更新にまとめるバッチの数")]
 BatchSize = Annotated[int | None, _training("batch_size", "1 回の更新に使う文の数")]
 LearningRate = Annotated[float | None, _training("learning_rate", "学習率")]
 WarmupSteps = Annotated[int | None, _training("warmup_steps", "学習率を 0 から上げる更新の数")]
+Schedule = Annotated[
+    str | None, _training("schedule", "その後の学習率: constant、inverse-sqrt、cosine", "NAME")
+]
+PositionShift = Annotated[int | None, _training("position_shift", "文の始まりをずらす幅（長い文への備え）")]
+Keep = Annotated[str | None, _training("keep", "保存する重み: last、best、average", "NAME")]
+Average = Annotated[int | None, _training("average", "keep average で平均するエポックの数")]
+Patience = Annotated[int | None, _training("patience", "検証の損失が良くならなければ止めるまでのエポック")]
 ClipNorm = Annotated[float | None, _training("clip_norm", "勾配の大きさの上限。0 なら切らない")]
 Dropout = Annotated[float | None, _training("dropout", "学習中に 0 にする割合")]
 LabelSmoothing = Annotated[float | None, _training("label_smoothing", "正解以外に配る確率の割合")]
@@ -55,6 +83,8 @@ DModel = Annotated[int | None, _model("d_model", "ベクトルの幅")]
 NHeads = Annotated[int | None, _model("n_heads", "注意のヘッド数")]
 NLayers = Annotated[int | None, _model("n_layers", "エンコーダーとデコーダー、それぞれの層の数")]
 DFf = Annotated[int | None, _model("d_ff", "フィードフォワード層の幅")]
+TiedEmbeddings = Annotated[bool | None, _option("--tied-embeddings", "タグの入力と出力で同じベクトルを使う", _MODEL)]
+Preset = Annotated[str | None, _option("--preset", "大きさの名前: tiny、small、base、large［tiny］", _MODEL, "NAME")]
 MaxSeqLen = Annotated[int | None, _model("max_seq_len", "最も長い文")]
 
 ExportWeights = Annotated[

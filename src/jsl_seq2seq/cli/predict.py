@@ -4,17 +4,27 @@ from __future__ import annotations
 
 import math
 import sys
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import islice
 from pathlib import Path
 from typing import Any
 
 from ..errors import UserError
-from ..translator import Translation, Translator
+from ..translator import Candidate, Translation, Translator
 from .console import note, report, say, say_json
 
 STANDARD_INPUT = "-"
 _BATCH = 64
+
+Search = Mapping[str, Any]
+Line = str | UserError
+"""A line of standard input, or why it cannot be read."""
+
+
+def search_options(beam: int | None, n_best: int, length_penalty: float | None) -> Search:
+    """What the user said about the search; as many beams as translations, unless they said otherwise."""
+    search: dict[str, Any] = {"beam": n_best if beam is None else beam, "n_best": n_best}
+    return search if length_penalty is None else {**search, "length_penalty": length_penalty}
 
 
 def run_prediction(
@@ -24,6 +34,7 @@ def run_prediction(
     force_export: bool,
     quiet: bool,
     as_json: bool,
+    search: Search | None = None,
 ) -> None:
     """Translate ``texts`` and print each; ``-`` stands for the lines of standard input.
 
@@ -32,13 +43,18 @@ def run_prediction(
 
     Args:
         export_to: where attention goes, or ``None`` if nobody wants it.
+        search: ``beam``, ``n_best`` and ``length_penalty`` of :meth:`Translator.translate`.
     """
+    search = search or {}
+    translator.translate_batch([], **search)  # an impossible search is one mistake, not one for each line
     want_attention = export_to is not None
     for number, text in enumerate(texts):
         if text == STANDARD_INPUT:
-            _translate_lines(translator, _standard_input(), quiet, as_json)
+            if want_attention:
+                note("標準入力の文の注意は書き出しません。1 文ずつ --predict で渡してください。")
+            _translate_lines(translator, _standard_input(), quiet, as_json, search)
             continue
-        translation = translator.translate(text, attention=want_attention)
+        translation = translator.translate(text, attention=want_attention, **search)
         _show(translation, quiet, as_json)
         if export_to is not None:
             directory = export_to / f"{number + 1:02}" if len(texts) > 1 else export_to
@@ -59,38 +75,48 @@ def _export(translation: Translation, directory: Path, force: bool, quiet: bool)
         note(f"注意の重みを書き出しました: {directory}（{len(written)} ファイル、まとめは attention.html）")
 
 
-def _translate_lines(translator: Translator, lines: Iterator[str], quiet: bool, as_json: bool) -> None:
+def _translate_lines(
+    translator: Translator, lines: Iterator[Line], quiet: bool, as_json: bool, search: Search
+) -> None:
     size = 1 if sys.stdin.isatty() else _BATCH  # a person wants each answer at once
     number = 0
     while chunk := list(islice(lines, size)):
-        for translation in _translate_each(translator, chunk):
+        for translation in _translate_each(translator, chunk, search):
             number += 1
             if isinstance(translation, UserError):
                 note(f"{number} 行目: {translation.what}")
                 if as_json:
-                    say_json({"text": chunk[(number - 1) % size], "error": translation.what})
+                    line = chunk[(number - 1) % size]
+                    say_json({"text": line if isinstance(line, str) else None, "error": translation.what})
                 else:
                     say()
             else:
                 _show(translation, quiet, as_json)
 
 
-def _translate_each(translator: Translator, lines: Sequence[str]) -> Iterable[Translation | UserError]:
+def _translate_each(
+    translator: Translator, lines: Sequence[Line], search: Search
+) -> Iterable[Translation | UserError]:
     """All at once; if one of them is impossible, one by one."""
+    texts = [line for line in lines if isinstance(line, str)]
     try:
-        return translator.translate_batch(lines)
+        if len(texts) == len(lines):
+            return translator.translate_batch(texts, **search)
     except UserError:
-        return [_attempt(translator, line) for line in lines]
+        pass  # the one to blame is found below
+    return [_attempt(translator, line, search) for line in lines]
 
 
-def _attempt(translator: Translator, line: str) -> Translation | UserError:
+def _attempt(translator: Translator, line: Line, search: Search) -> Translation | UserError:
+    if isinstance(line, UserError):
+        return line
     try:
-        return translator.translate(line)
+        return translator.translate(line, **search)
     except UserError as error:
         return error
 
 
-def _standard_input() -> Iterator[str]:
+def _standard_input() -> Iterator[Line]:
     """Lines as UTF-8; where they are not, as the console's own encoding."""
     for number, raw in enumerate(sys.stdin.buffer, start=1):
         line = raw.rstrip(b"\r\n")
@@ -102,13 +128,11 @@ def _standard_input() -> Iterator[str]:
             yield _decode_console(line, number)
 
 
-def _decode_console(line: bytes, number: int) -> str:
+def _decode_console(line: bytes, number: int) -> Line:
     try:
         return line.decode(sys.stdin.encoding if sys.stdin.encoding.lower() != "utf-8" else "cp932")
     except (UnicodeDecodeError, LookupError):
-        raise UserError(
-            f"標準入力の {number} 行目の文字コードがわかりません。", "UTF-8 で渡してください。"
-        ) from None
+        return UserError(f"標準入力の {number} 行目の文字コードがわかりません。", "UTF-8 で渡してください。")
 
 
 def _show(translation: Translation, quiet: bool, as_json: bool) -> None:
@@ -118,19 +142,26 @@ def _show(translation: Translation, quiet: bool, as_json: bool) -> None:
     for warning in translation.warnings:
         note(f"注意: {warning}")
     if quiet:
-        say(str(translation))
-    else:
-        say(f"{translation.text} → {translation}（確からしさ {math.exp(translation.log_prob):.0%}）")
+        say("\t".join(map(str, (translation, *translation.alternatives))))
+        return
+    say(f"{translation.text} → {translation}（確からしさ {math.exp(translation.log_prob):.0%}）")
+    for number, other in enumerate(translation.alternatives, start=2):
+        say(f"  {number}. {other}（確からしさ {math.exp(other.log_prob):.0%}）")
 
 
 def _plain(translation: Translation) -> dict[str, Any]:
+    plain = {"text": translation.text, **_plain_candidate(translation), "warnings": list(translation.warnings)}
+    if translation.alternatives:
+        plain["alternatives"] = [_plain_candidate(other) for other in translation.alternatives]
+    return plain
+
+
+def _plain_candidate(one: Translation | Candidate) -> dict[str, Any]:
     return {
-        "text": translation.text,
         "tags": [
             {"tag": tag, "probability": probability}
-            for tag, probability in zip(translation.tags, translation.probabilities, strict=True)
+            for tag, probability in zip(one.tags, one.probabilities, strict=True)
         ],
-        "probability": math.exp(translation.log_prob),
-        "finished": translation.finished,
-        "warnings": list(translation.warnings),
+        "probability": math.exp(one.log_prob),
+        "finished": one.finished,
     }

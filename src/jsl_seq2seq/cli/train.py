@@ -6,31 +6,68 @@ import contextlib
 import signal
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 from types import FrameType
-from typing import Any
+from typing import Any, NoReturn
 
-from ..errors import Failure, JslError
+from ..errors import Failure, JslError, UserError
 from ..store import SavedModel, save_model
+from ..store.config_file import CONFIG
 from ..store.files import locked
-from ..text import format_tags
-from ..train import Quiet, TrainingJob, TrainingRequest, TrainingResult
-from .console import note, say, say_json
+from ..text import is_large
+from ..train import Checkpoints, Quiet, TrainingJob, TrainingRequest, TrainingResult
+from .console import note, report, say, say_json
+
+_SHOWN_TAGS = 12
+"""Tags of an example that are printed: a model that has learnt little repeats itself to the limit."""
 
 INTERRUPTED = 130
 """Exit code of a training that was stopped with Ctrl-C and saved: 128 + SIGINT, as shells expect."""
 
 
+def resuming(request: TrainingRequest, save: Path | None) -> TrainingRequest:
+    """The same training, going on from what ``save`` holds of it; from the beginning if that is nothing yet."""
+    if save is None:
+        raise UserError(
+            "--resume には --save が要ります。", "続きを学習するフォルダーを --save DIR で指定してください。"
+        )
+    if request.load is not None:
+        raise UserError(
+            "--resume と --load は一緒に使えません。",
+            "中断した学習の続きなら --load を、別の学習を足すなら --resume を外してください。",
+        )
+    return replace(request, load=save, resume=True) if (save / CONFIG).exists() else request
+
+
 def run_training(
-    request: TrainingRequest, save: Path | None, keep_training_state: bool, quiet: bool, as_json: bool
+    request: TrainingRequest,
+    save: Path | None,
+    keep_training_state: bool,
+    quiet: bool,
+    as_json: bool,
+    checkpoint_every: int | None = None,
 ) -> tuple[TrainingResult, Path]:
-    """Train, save, and tell. Returns what came out and where it lies."""
+    """Train, save, and tell. Returns what came out and where it lies.
+
+    Args:
+        checkpoint_every: after how many epochs to save while training goes on; ``None`` for only at the end.
+    """
+    if checkpoint_every is not None and checkpoint_every < 1:
+        raise UserError(
+            f"--checkpoint-every は 1 以上にしてください（いまの値: {checkpoint_every}）。",
+            "途中で保存しないなら、外してください。",
+        )
     directory = save or _timestamped()
     inform = (lambda _: None) if quiet else note
+    if request.data and is_large(request.data):
+        inform(f"大きなデータなので、先に全体を調べます: {request.data}")
     job = TrainingJob(request)
+    if job.backend.processes.rank:
+        _help_along(job)
+    together = job.backend.processes.count > 1
     with locked(directory):  # from the start: hours of training must not end in "someone else saves there"
         inform(f"バックエンド: {job.backend.name}（{job.backend.reason}）")
         inform(f"データ: {job.corpus.name}、{len(job.corpus.pairs)} 文")
@@ -38,12 +75,20 @@ def run_training(
             inform(f"注意: {line}")
         if save is None:
             inform(f"保存先: {directory}（--save で変えられます）")
-        with _stoppable(inform) as should_stop, _reporter(quiet or as_json) as reporter:
-            result = job.run(reporter, should_stop)
+        with _stoppable(inform, together) as should_stop, _reporter(quiet or as_json) as reporter:
+            every = Checkpoints(checkpoint_every, _saver(directory)) if checkpoint_every else None
+            result = job.run(reporter, should_stop, every)
         model = result.model if keep_training_state else replace(result.model, moments=None)
         _save(model, directory)
     _show(result, directory, quiet, as_json)
     return result, directory
+
+
+def _help_along(job: TrainingJob) -> NoReturn:
+    """Train in a process that is not the first: it computes its share, and neither writes nor prints."""
+    with _stoppable(lambda _: None, together=True) as should_stop:
+        job.run(should_stop=should_stop)
+    sys.exit(0)
 
 
 def _show(result: TrainingResult, directory: Path, quiet: bool, as_json: bool) -> None:
@@ -60,11 +105,13 @@ def _show(result: TrainingResult, directory: Path, quiet: bool, as_json: bool) -
         say(f"途中で止めました（{model.progress.epoch} エポックまで終了）。ここまでを保存してあります。")
     final = "" if loss is None else f"損失 {loss:.4f}、"
     say(f"学習しました: {final}例文 {result.checked} のうち {result.exact} が完全に一致")
+    written = model.vocabularies.format_target
     for example in model.examples:
         verdict = (
-            "" if example.produced == example.expected else f"（正しくは {format_tags(example.expected)}）"
+            "" if example.produced == example.expected else f"（正しくは {written(example.expected)}）"
         )
-        say(f"  {example.source} → {format_tags(example.produced)}{verdict}")
+        more = " …" if len(example.produced) > _SHOWN_TAGS else ""
+        say(f"  {example.source} → {written(example.produced[:_SHOWN_TAGS])}{more}{verdict}")
     say(f"保存しました: {directory}")
     say(f'試す: jsl-seq2seq --load {directory} --predict "ありがとう"')
     if result.interrupted:
@@ -88,6 +135,19 @@ def _summary(result: TrainingResult, directory: Path, loss: float | None) -> dic
             for one in model.examples
         ],
     }
+
+
+def _saver(directory: Path) -> Callable[[SavedModel], None]:
+    """Saves while training goes on. What goes wrong is said, and training goes on too."""
+
+    def save(model: SavedModel) -> None:
+        try:
+            save_model(model, directory)
+        except JslError as error:
+            note(f"注意: 途中の保存ができませんでした（{model.progress.epoch} エポック）。学習は続けます。")
+            report(error)
+
+    return save
 
 
 def _save(model: SavedModel, directory: Path) -> None:
@@ -118,20 +178,34 @@ def _reporter(quiet: bool) -> Any:
 
 
 @contextlib.contextmanager
-def _stoppable(inform: Any) -> Iterator[Any]:
-    """Turn the first Ctrl-C (or polite kill) into a wish that can be asked for; the second ends the program."""
-    asked = []
+def _stoppable(inform: Any, together: bool = False) -> Iterator[Any]:
+    """Turn the first Ctrl-C (or polite kill) into a wish that can be asked for; the second ends the program.
+
+    Args:
+        together: ``torchrun`` passes a Ctrl-C on to processes that have had it already, and kills them half a
+            minute later: here a second one means nothing.
+    """
+    asked: list[int] = []
+    told: list[int] = []
 
     def ask(number: int, _: FrameType | None) -> None:
+        if asked and together:
+            return
         if asked:
             raise KeyboardInterrupt
-        asked.append(number)
-        inform("止めています。ここまでの結果を保存します（もう一度 Ctrl-C を押すと、保存せずに終わります）。")
+        asked.append(number)  # said later: the interrupted line may itself be in the middle of printing
+
+    def wish() -> bool:
+        if asked and not told:
+            told.append(asked[0])
+            again = "" if together else "（もう一度 Ctrl-C を押すと、保存せずに終わります）"
+            inform(f"止めています。ここまでの結果を保存します{again}。")
+        return bool(asked)
 
     wanted = [signal.SIGINT, signal.SIGTERM]
     before = {number: signal.signal(number, ask) for number in wanted}
     try:
-        yield lambda: bool(asked)
+        yield wish
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)

@@ -1,7 +1,8 @@
 """One spelling for what looks the same, so that a vocabulary does not have to know every variant.
 
-NFKC folds half-width kana, full-width letters and digits, and decomposed か + ゙ (Unicode Standard Annex
-15). What it gets wrong for Japanese sentences is put right around it.
+:func:`normalize` is for Japanese, :func:`tidy` for every other language. In the former NFKC folds half-width
+kana, full-width letters and digits, and decomposed か + ゙ (Unicode Standard Annex 15). What it gets wrong for
+Japanese sentences is put right around it.
 """
 
 from __future__ import annotations
@@ -41,6 +42,17 @@ def normalize(text: str) -> str:
     text = _INVISIBLE.sub("", text.translate(_SPACING_TO_COMBINING))
     text = unicodedata.normalize("NFKC", _FULL_STOP.sub("。", text))
     text = _THOUSANDS.sub("", text).translate(_JAPANESE_PUNCTUATION)
+    return _BLANK.sub(" ", text).strip()
+
+
+def tidy(text: str) -> str:
+    """The spelling of a sentence whose language nobody knows: canonical composition (NFC) and single blanks.
+
+    Letters, case, width, punctuation, joiners and variation selectors stay as they are: in German, Persian or
+    Hindi they carry meaning. Idempotent; never fails. Byte-order marks go, and half a surrogate pair becomes
+    U+FFFD.
+    """
+    text = unicodedata.normalize("NFC", _SURROGATE.sub("\ufffd", text).replace("\ufeff", ""))
     return _BLANK.sub(" ", text).strip()
 
 

@@ -1,4 +1,5 @@
-"""Which units a model knows and their numbers: characters on the source side, whole tags on the target side."""
+"""Which units a model knows and their numbers: characters, words or pieces of words on the source side, whole
+tags or words on the target side."""
 
 from __future__ import annotations
 
@@ -6,35 +7,41 @@ import hashlib
 import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 from ..config import SPECIALS, VocabSize
 from ..errors import UserError
-from .normalize import kana_sibling, normalize
-from .pairs import SentencePair
-
+from .normalize import kana_sibling
+from .pairs import SentencePair, format_tags, spelled
+from .subword import DEFAULT_VOCAB, Merges, Subwords, learn_subwords
+from .units import CHAR, CHARACTERS_AND_TAGS, SUBWORD, WORD, Units
 
 _SILENT = frozenset(" 。、！")
+_SUBWORD_SENTENCES = 200_000
+"""Of so many sentences, evenly spread over the data, subwords are learnt at most: they stand in memory."""
 
 
 class Vocabulary:
     """Units in a fixed order; a unit's id is its place after the specials.
 
     Args:
-        units: distinct, none of them special.
+        units: distinct.
+        reserved: names that none of them may have. (A word of a foreign text may well be ``PAD``: it gets an
+            id of its own and is never taken for the special.)
 
     Raises:
-        UserError: for a repeated or special unit.
+        UserError: for a repeated or reserved unit.
     """
 
-    def __init__(self, units: Iterable[str]) -> None:
+    def __init__(self, units: Iterable[str], reserved: Iterable[str] = SPECIALS) -> None:
         self.units = tuple(units)
         self._ids = {unit: index for index, unit in enumerate(self.units, start=len(SPECIALS))}
         if len(self._ids) != len(self.units):
             raise UserError("語彙に同じ項目が 2 回あります。")
-        reserved = sorted(set(SPECIALS) & set(self.units))
-        if reserved:
-            raise UserError(f"語彙に予約語があります: {', '.join(reserved)}")
+        used = sorted(set(reserved) & set(self.units))
+        if used:
+            raise UserError(f"語彙に予約語があります: {', '.join(used)}")
 
     def __len__(self) -> int:
         return len(SPECIALS) + len(self.units)
@@ -56,9 +63,9 @@ class EncodedSource:
     """A sentence as numbers.
 
     Attributes:
-        ids: one per known character.
-        units: the characters that the ids stand for, as the vocabulary spells them.
-        unknown: the characters that were left out, each once, in order.
+        ids: one per known unit.
+        units: the characters, words or pieces that the ids stand for, as the vocabulary spells them.
+        unknown: the characters (or words) that were left out, each once, in order.
     """
 
     ids: tuple[int, ...]
@@ -68,18 +75,50 @@ class EncodedSource:
 
 @dataclass(frozen=True)
 class Vocabularies:
-    """Both sides of a model."""
+    """Both sides of a model.
+
+    Attributes:
+        kinds: what the units are.
+        merges: how subwords are put together; empty for other units.
+    """
 
     source: Vocabulary
     target: Vocabulary
+    kinds: Units = CHARACTERS_AND_TAGS
+    merges: Merges = ()
 
     @classmethod
-    def from_pairs(cls, pairs: Sequence[SentencePair]) -> Vocabularies:
-        """Everything the pairs contain, in code-point order, so that the same data always gives the same ids."""
-        return cls(
-            Vocabulary(sorted({character for pair in pairs for character in pair.source})),
-            Vocabulary(sorted({tag for pair in pairs for tag in pair.tags})),
-        )
+    def from_pairs(
+        cls,
+        pairs: Sequence[SentencePair],
+        kinds: Units = CHARACTERS_AND_TAGS,
+        subword_vocab: int = DEFAULT_VOCAB,
+    ) -> Vocabularies:
+        """Everything the pairs contain, in code-point order, so that the same data always gives the same ids.
+
+        One pass; memory grows with the vocabulary, not with the data (but see ``_SUBWORD_SENTENCES``).
+
+        Args:
+            subword_vocab: how many subwords there are at most.
+
+        Raises:
+            UserError: subwords are wanted and their library is missing, or ``subword_vocab`` is too small.
+        """
+        sources: set[str] = set()
+        targets: set[str] = set()
+        sample: list[str] = []
+        stride = -(-len(pairs) // _SUBWORD_SENTENCES)
+        for number, pair in enumerate(pairs):
+            sources.update(pair.source.split() if kinds.source == WORD else pair.source)
+            targets.update(pair.tags)
+            if kinds.source == SUBWORD and number % stride == 0:
+                sample.append(pair.source)
+        target = Vocabulary(sorted(targets))
+        if kinds.source == SUBWORD:
+            pieces, merges = learn_subwords(sample, sources, subword_vocab)
+            return cls(Vocabulary(pieces, reserved=()), target, kinds, merges)
+        reserved = SPECIALS if kinds.source == CHAR else ()
+        return cls(Vocabulary(sorted(sources), reserved), target, kinds)
 
     @property
     def size(self) -> VocabSize:
@@ -92,21 +131,21 @@ class Vocabularies:
         return hashlib.sha256(canonical.encode("ascii")).hexdigest()
 
     def encode_source(self, text: str) -> EncodedSource:
-        """Characters of a sentence as ids, after :func:`normalize`.
+        """A sentence as ids, after :func:`.pairs.spelled`.
 
-        A character the model has never seen is tried as the other kana (タ as た); if that is unknown too it
-        is left out and reported, since a vector nobody trained would only disturb the others. Blanks and
-        sentence marks the model does not know go silently: they carry nothing that a tag would say.
+        A unit the model has never seen is left out and reported, since a vector nobody trained would only
+        disturb the others.
         """
-        ids, units, unknown = [], [], []
-        for character in normalize(text):
-            unit = character if character in self.source else kana_sibling(character)
-            if unit in self.source:
-                ids.append(self.source.id_of(unit))
-                units.append(unit)
-            elif character not in _SILENT and character not in unknown:
-                unknown.append(character)
-        return EncodedSource(tuple(ids), tuple(units), tuple(unknown))
+        text = spelled(text, self.kinds)
+        if self.kinds.source == CHAR:
+            units, unknown = self._characters(text)
+        elif self.kinds.source == WORD:
+            units = [word for word in text.split() if word in self.source]
+            unknown = [word for word in text.split() if word not in self.source]
+        else:
+            units, unknown = self._pieces(text)
+        ids = tuple(self.source.id_of(unit) for unit in units)
+        return EncodedSource(ids, tuple(units), tuple(dict.fromkeys(unknown)))
 
     def encode_target(self, tags: Sequence[str]) -> tuple[int, ...]:
         """Tags as ids, without SOS and EOS; KeyError for an unknown tag."""
@@ -116,23 +155,79 @@ class Vocabularies:
         """Ids as tags."""
         return tuple(self.target.unit_of(index) for index in ids)
 
+    def format_target(self, tags: Iterable[str]) -> str:
+        """Tags (or words) as one writes them."""
+        return format_tags(tags, self.kinds.target)
+
     def to_json(self) -> dict[str, Any]:
-        """Plain values for ``vocabulary.json``."""
-        return {
+        """Plain values for ``vocabulary.json``; characters and tags, which come without ``units``, as ever."""
+        values: dict[str, Any] = {
             "specials": list(SPECIALS),
             "source": list(self.source.units),
             "target": list(self.target.units),
         }
+        if self.kinds != CHARACTERS_AND_TAGS:
+            values["units"] = {"source": self.kinds.source, "target": self.kinds.target}
+        if self.kinds.source == SUBWORD:
+            values["merges"] = [list(merge) for merge in self.merges]
+        return values
 
     @classmethod
     def from_json(cls, values: Any) -> Vocabularies:
         """Read what :meth:`to_json` wrote; UserError says what is wrong with anything else."""
-        if not isinstance(values, dict) or set(values) != {"specials", "source", "target"}:
-            raise UserError("語彙には specials・source・target の 3 項目だけが必要です。")
+        required, optional = {"specials", "source", "target"}, {"units", "merges"}
+        if not isinstance(values, dict) or not required <= set(values) <= required | optional:
+            raise UserError(
+                "語彙には specials・source・target の 3 項目（と、あれば units・merges）だけが必要です。"
+            )
         if values["specials"] != list(SPECIALS):
             raise UserError(f"語彙の specials が {list(SPECIALS)} ではありません。")
         for side in ("source", "target"):
             units = values[side]
             if not isinstance(units, list) or not all(isinstance(unit, str) and unit for unit in units):
                 raise UserError(f"語彙の {side} が、空でない文字列の並びではありません。")
-        return cls(Vocabulary(values["source"]), Vocabulary(values["target"]))
+        kinds = values.get("units", {"source": "char", "target": "tags"})
+        if not isinstance(kinds, dict) or set(kinds) != {"source", "target"}:
+            raise UserError("語彙の units が {source, target} の形ではありません。")
+        kinds = Units(**kinds)
+        source = Vocabulary(values["source"], SPECIALS if kinds.source == CHAR else ())
+        if ("merges" in values) != (kinds.source == SUBWORD):
+            raise UserError("語彙の merges は、単位が subword のときだけ必要です。")
+        return cls(source, Vocabulary(values["target"]), kinds, _merges(values.get("merges", []), source))
+
+    def _characters(self, text: str) -> tuple[list[str], list[str]]:
+        """A character nobody knows is tried as the other kana (タ as た). Blanks and sentence marks the model
+        does not know go silently: they carry nothing that a tag would say."""
+        units, unknown = [], []
+        for character in text:
+            unit = character if character in self.source else kana_sibling(character)
+            if unit in self.source:
+                units.append(unit)
+            elif character not in _SILENT:
+                unknown.append(character)
+        return units, unknown
+
+    def _pieces(self, text: str) -> tuple[list[str], list[str]]:
+        """The library would leave unknown characters out without a word, so they go before."""
+        unknown = [character for character in text if character != " " and character not in self.source]
+        if unknown:
+            gone = set(unknown)
+            text = " ".join("".join(c for c in text if c not in gone).split())
+        return self._subwords(text) if text else [], unknown
+
+    @cached_property
+    def _subwords(self) -> Subwords:
+        return Subwords(self.source.units, self.merges)
+
+
+def _merges(values: Any, source: Vocabulary) -> Merges:
+    good = isinstance(values, list) and all(
+        isinstance(merge, list)
+        and len(merge) == 2
+        and all(isinstance(part, str) and part in source for part in merge)
+        and "".join(merge) in source
+        for merge in values
+    )
+    if not good:
+        raise UserError("語彙の merges が、source にある 2 つの部分語の組の並びではありません。")
+    return tuple((first, second) for first, second in values)

@@ -1,0 +1,50 @@
+"""``jsl-seq2seq verify``: whether a model is sound, and what it holds."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from ..store import STARTER, SavedModel
+from ..store.verify import Verification, verify
+from .console import note, say, say_json
+
+
+def run_verification(directory: Path, quiet: bool, as_json: bool) -> bool:
+    """Check a model directory and tell; whether it is sound."""
+    found = verify(directory)
+    if as_json:
+        say_json(found.to_json())
+        return found.sound
+    if not quiet:
+        for file in found.files:
+            say(f"  {'壊れています' if file.problem else '正常'}　{file.name}（{file.bytes:,} バイト）")
+    for problem in found.problems:
+        note(f"問題: {problem}")
+    if not quiet:
+        for line in found.notes:
+            note(f"参考: {line}")
+        if found.model is not None:
+            _show(found.model, found)
+    say(f"{directory}: {'正常です' if found.sound else '壊れています'}")
+    return found.sound
+
+
+def _show(model: SavedModel, found: Verification) -> None:
+    config, progress, versions = model.config, model.progress, found.versions or {}
+    origin = versions["imported_from"]
+    rows = {
+        "形式": f"format_version {versions['format_version']}"
+        + (f"、{origin} のモデルを取り込んだもの" if origin else ""),
+        "プログラム": f"jsl-seq2seq {versions['package_version'] or '（不明）'}",
+        "モデル": f"d_model {config.d_model}、{config.n_heads} ヘッド、{config.n_layers}+{config.n_layers} 層、"
+        f"d_ff {config.d_ff}、max_seq_len {config.max_seq_len}",
+        "パラメーター": f"{model.n_parameters:,} 個（float32）",
+        "語彙": f"入力 {config.vocab_size.source}、タグ {config.vocab_size.target}（PAD・SOS・EOS を含む）",
+        "学習": f"{progress.epoch} エポック、{progress.step} ステップ"
+        + (f"（{progress.until} エポックまでの途中）" if progress.epoch < progress.until else ""),
+        "損失": f"{model.history[-1].loss:.4f}" if model.history else "記録なし",
+        "データ": "付属の例文" if model.data_name == STARTER else model.data_name or "不明",
+        "続きの学習": "正確に続けられます" if model.moments is not None else "Adam の状態はありません",
+    }
+    for name, value in rows.items():
+        say(f"  {name}: {value}")

@@ -1,0 +1,47 @@
+"""What every corpus format comes down to: rows of a sentence and what stands for it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import NamedTuple
+
+from .lines import Lines
+
+SOURCE_NAMES = ("source", "日本語", "text")
+TARGET_NAMES = ("target", "tags", "タグ", "gloss")
+PHENOMENON_NAMES = ("phenomenon", "現象")
+"""What a column (CSV) or key (JSONL) may be called."""
+
+
+class Row(NamedTuple):
+    """One pair as a file spells it.
+
+    Attributes:
+        line: the first line it stands on, from 1.
+        offset: where that line begins, in bytes.
+        target: as one text, or taken apart already.
+        place: where in the row the target stands, for messages; empty if that is plain to see.
+    """
+
+    line: int
+    offset: int
+    source: str
+    target: str | tuple[str, ...]
+    phenomenon: str = ""
+    place: str = ""
+
+
+Rows = Callable[[Lines], Iterator[Row]]
+"""Rows from wherever the lines stand, which is the beginning of a row."""
+
+
+class Format(NamedTuple):
+    """How a kind of file is read.
+
+    Attributes:
+        hint: how one writes such a file, in Japanese.
+        start: reads what stands before the first row, if anything, and returns how to read rows.
+    """
+
+    hint: str
+    start: Callable[[Lines], Rows]

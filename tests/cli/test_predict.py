@@ -1,0 +1,199 @@
+"""Translating from the command line and from pipes."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from ..fixtures import run_program
+from .conftest import Program
+
+NDARRAY = ["--backend", "ndarray"]
+
+
+def test_quiet_is_only_the_tags(program: Program, model: Path) -> None:
+    done = program("--load", model, *NDARRAY, "--predict", "えきはどこですか", "--quiet")
+    assert done == (0, "<駅> <場所> <何>\n", "")
+
+
+def test_ordinary_output_says_what_was_chosen_and_that_tags_are_not_jsl(
+    program: Program, model: Path
+) -> None:
+    done = program("--load", model, *NDARRAY, "--predict", "だいじょうぶです")
+    assert done.code == 0
+    assert done.out.startswith("だいじょうぶです → <OK>（確からしさ ")
+    assert "ndarray" in done.err and "日本手話そのものではありません" in done.err
+
+
+def test_json(program: Program, model: Path) -> None:
+    done = program(
+        "--load", model, "--predict", "ありがとう", "--predict", "龍わたしはたべます", "--json", "--quiet"
+    )
+    first, second = map(json.loads, done.out.splitlines())
+    assert first["text"] == "ありがとう" and first["finished"] is True and first["warnings"] == []
+    assert [one["tag"] for one in second["tags"]] == ["私", "食べる"]
+    assert all(0 <= one["probability"] <= 1 for one in second["tags"])
+    assert 0 <= second["probability"] <= 1
+    assert "龍" in second["warnings"][0]
+    assert (done.code, done.err) == (0, "")
+
+
+def test_warnings_name_unknown_characters(program: Program, model: Path) -> None:
+    done = program("--load", model, "--predict", "龍ありがとう", "--quiet")
+    assert (done.code, done.out) == (0, "<ありがとう>\n")
+    assert "「龍」" in done.err
+
+
+@pytest.mark.parametrize(
+    "text", ["", " ", "\x00", "\udcff", "\ud83d", "\U0001f468\u200d\U0001f469", "<EOS>", "龍", "あ" * 3000]
+)
+def test_impossible_texts(program: Program, model: Path, text: str) -> None:
+    done = program("--load", model, "--predict", text, "--quiet")
+    assert (done.code, done.out) == (2, "")
+    assert done.err.startswith("エラー: ") and "\x00" not in done.err
+
+
+def test_control_characters_do_not_reach_the_terminal(program: Program, model: Path) -> None:
+    done = program("--load", model, "--predict", "\x1b[2Jありがとう\x07\x9b")
+    assert done.code == 0
+    assert not {"\x1b", "\x07", "\x9b"} & set(done.out + done.err)
+
+
+def test_literal_tags_are_text(program: Program, model: Path) -> None:
+    done = program("--load", model, "--predict", "ありがとう<EOS>", "--quiet")
+    assert (done.code, done.out) == (0, "<ありがとう>\n")
+
+
+@pytest.mark.parametrize("form", ["flat", "verb"])
+def test_a_pipe_keeps_lines_aligned(program: Program, model: Path, form: str) -> None:
+    lines = ["ありがとう", "", "龍", "おはようございます", "あ" * 3000, "だいじょうぶです"]
+    arguments = ["--load", model, "--predict", "-"] if form == "flat" else ["predict", "--load", model, "-"]
+    done = program(*arguments, "--quiet", stdin="\n".join(lines).encode())
+    assert done.code == 0
+    assert done.out.split("\n") == ["<ありがとう>", "", "", "<朝> <挨拶>", "", "<OK>", ""]
+    assert [line.split(" ")[0] for line in done.err.splitlines() if "行目" in line] == ["2", "3", "5"]
+
+
+def test_json_of_a_pipe_has_a_line_for_every_line(program: Program, model: Path) -> None:
+    done = program(
+        "--load", model, "--predict", "-", "--json", stdin="ありがとう\n\n龍\nありがとう\n".encode()
+    )
+    found = [json.loads(line) for line in done.out.splitlines()]
+    assert [one["text"] for one in found] == ["ありがとう", "", "龍", "ありがとう"]
+    assert ["error" in one for one in found] == [False, True, True, False]
+
+
+def test_more_lines_than_are_translated_at_once(program: Program, model: Path) -> None:
+    lines = ["ありがとう", "だいじょうぶです", ""] * 50
+    done = program("--load", model, "--predict", "-", "--quiet", stdin="\n".join(lines).encode() + b"\n")
+    assert done.out.splitlines() == ["<ありがとう>", "<OK>", ""] * 50
+    as_json = program("--load", model, "--predict", "-", "--json", stdin="\n".join(lines).encode() + b"\n")
+    assert [json.loads(line)["text"] for line in as_json.out.splitlines()] == lines
+
+
+EXPECTED = ["<ありがとう>", "<朝> <挨拶>"]
+ENCODED = {
+    "UTF-8": "ありがとう\nおはようございます\n".encode(),
+    "BOM": b"\xef\xbb\xbf" + "ありがとう\nおはようございます\n".encode(),
+    "CRLF": "ありがとう\r\nおはようございます\r\n".encode(),
+    "no end": "ありがとう\nおはようございます".encode(),
+    "cp932": "ありがとう\nおはようございます\n".encode("cp932"),
+    "cp932 CRLF": "ありがとう\r\nおはようございます\r\n".encode("cp932"),
+    "mixed": "ありがとう\n".encode() + "おはようございます\n".encode("cp932"),
+}
+
+
+@pytest.mark.parametrize("stdin", ENCODED.values(), ids=ENCODED.keys())
+def test_encodings_of_a_pipe(program: Program, model: Path, stdin: bytes) -> None:
+    done = program("--load", model, "--predict", "-", "--quiet", stdin=stdin)
+    assert (done.code, done.out.splitlines(), done.err) == (0, EXPECTED, "")
+    done = program("--load", model, "--predict", "-", "--json", stdin=stdin)
+    texts = [json.loads(line)["text"] for line in done.out.splitlines()]
+    assert texts == ["ありがとう", "おはようございます"]
+
+
+def test_a_line_in_no_known_encoding_is_one_line(program: Program, model: Path) -> None:
+    stdin = "ありがとう\n".encode() + b"\xff\xfe\x81\n" + "おはようございます\n".encode()
+    done = program("--load", model, "--predict", "-", "--quiet", stdin=stdin)
+    assert done.out.split("\n") == ["<ありがとう>", "", "<朝> <挨拶>", ""]
+    assert "2 行目" in done.err
+
+
+def test_a_line_in_no_known_encoding_is_named(program: Program, model: Path) -> None:
+    done = program(
+        "--load", model, "--predict", "-", "--quiet", stdin="ありがとう\n".encode() + b"\xff\xfe\x81\n"
+    )
+    assert "2 行目" in done.err and "文字コード" in done.err
+
+
+def test_an_empty_pipe(program: Program, model: Path) -> None:
+    assert program("--load", model, "--predict", "-", "--quiet") == (0, "", "")
+
+
+def test_attention_files(program: Program, model: Path, tmp_path: Path) -> None:
+    done = program("--load", model, "--predict", "ありがとう", "--export-attn")
+    assert done.code == 0 and "attention.html" in done.err
+    names = {path.name for path in (tmp_path / "exports").iterdir()}
+    assert {"attn_layer0_head0.csv", "attn_cross_layer0_head1.svg", "attention.html"} <= names
+
+
+def test_attention_of_several_sentences_lies_in_several_folders(
+    program: Program, model: Path, tmp_path: Path
+) -> None:
+    texts = ["--predict", "ありがとう", "--predict", "だいじょうぶです"]
+    assert program("--load", model, *texts, "--export-attn", "--export-dir", "絵 1").code == 0
+    assert sorted(path.name for path in (tmp_path / "絵 1").iterdir()) == ["01", "02"]
+
+
+def test_long_sentences_are_translated_without_pictures(
+    program: Program, model: Path, tmp_path: Path
+) -> None:
+    done = program("--load", model, "--predict", "わ" * 21, "--export-attn", "--quiet")
+    assert done.code == 0 and done.out and "--force-export" in done.err
+    assert not (tmp_path / "exports").exists()
+    assert program("--load", model, "--predict", "わ" * 21, "--export-attn", "--force-export").code == 0
+    assert (tmp_path / "exports" / "attention.html").is_file()
+
+
+def test_weights_beside_translations(program: Program, model: Path, tmp_path: Path) -> None:
+    done = program(
+        "--load", model, "--predict", "ありがとう", "--export-weights", "decoder.output_projection"
+    )
+    assert done.code == 0 and "<ありがとう>" in done.out
+    assert (tmp_path / "exports" / "weights_decoder.output_projection.weight.csv").is_file()
+
+
+def test_a_wrong_weight_lists_the_nearest(program: Program, model: Path) -> None:
+    done = program("--load", model, "--export-weights", "decoder.output_projektion")
+    assert done.code == 2 and "decoder.output_projection" in done.err
+
+
+def test_a_damaged_model_is_exit_code_1(program: Program, model: Path) -> None:
+    (model / "model.safetensors").write_bytes(b"")
+    done = program("--load", model, "--predict", "ありがとう")
+    assert (done.code, done.out) == (1, "")
+    assert "model.safetensors" in done.err and "Traceback" not in done.err
+
+
+@pytest.mark.parametrize("name", ["wgpu", "torch"])
+def test_a_backend_that_is_there_works_and_one_that_is_not_says_so(
+    program: Program, model: Path, name: str
+) -> None:
+    done = program("--load", model, "--backend", name, "--predict", "ありがとう", "--quiet")
+    if done.code == 0:
+        assert done.out == "<ありがとう>\n"
+    else:
+        assert done.code in (1, 2) and done.out == ""
+        assert done.err.startswith("エラー: ") and "Traceback" not in done.err
+
+
+def test_an_unknown_backend(program: Program, model: Path) -> None:
+    done = program("--load", model, "--backend", "cuda", "--predict", "ありがとう")
+    assert done.code == 2 and "ndarray" in done.err
+
+
+def test_in_a_process_of_its_own(model: Path, tmp_path: Path) -> None:
+    done = run_program(["--load", str(model), "--predict", "ありがとう", "--quiet"], tmp_path)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "<ありがとう>\n".encode(), b"")

@@ -1,0 +1,91 @@
+"""A training that is stopped from outside, in a process of its own."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import cache
+from pathlib import Path
+
+import pytest
+
+from jsl_seq2seq.store import SavedModel, load_model, save_model
+from jsl_seq2seq.train import TrainingJob, TrainingRequest
+
+from .. import fixtures
+from ..fixtures import POSIX, environment, run_program, same_training_state, trained_small
+from .options import training
+
+pytestmark = POSIX
+EPOCHS = 400
+
+
+@contextmanager
+def running(data: Path, save: Path, epochs: int = EPOCHS) -> Iterator[subprocess.Popen[bytes]]:
+    """A training that has begun."""
+    with subprocess.Popen(
+        fixtures.program("--train", *training(data, save, epochs)),
+        env=environment(),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    ) as process:
+        try:
+            assert process.stderr is not None
+            while "エポック" not in (line := process.stderr.readline().decode()):
+                assert line, "it ended before the first tenth of its epochs"
+            yield process
+        finally:
+            process.kill()
+
+
+@cache
+def uninterrupted(data: Path) -> SavedModel:
+    options = {"epochs": EPOCHS, "d_model": 8, "n_layers": 1, "d_ff": 16, "max_seq_len": 24, "batch_size": 3}
+    return TrainingJob(TrainingRequest(options, "ndarray", data=data)).run().model
+
+
+@pytest.fixture(scope="module")
+def shared_data(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("data") / "データ 1.tsv"
+    path.write_text(fixtures.EIGHT_LINES, encoding="utf-8")
+    return path
+
+
+@pytest.mark.parametrize("number", ["SIGINT", "SIGTERM"])
+def test_stopped_politely_it_saves_and_goes_on_as_if_nothing_had_been(
+    tmp_path: Path, shared_data: Path, number: str
+) -> None:
+    with running(shared_data, tmp_path / "m") as process:
+        time.sleep(0.05)  # a signal in the middle of a line is a test of its own, in test_train.py
+        process.send_signal(getattr(signal, number))
+        out, err = process.communicate(timeout=60)
+    assert process.returncode == 130, err.decode()
+    assert "止めています" in err.decode() and "Traceback" not in err.decode()
+    assert "途中で止めました" in out.decode() and "続ける: jsl-seq2seq --load" in out.decode()
+    stopped = load_model(tmp_path / "m", training_state=True)
+    assert 0 < stopped.progress.epoch < EPOCHS
+
+    request = TrainingRequest({"epochs": EPOCHS - stopped.progress.epoch}, "ndarray", load=tmp_path / "m")
+    assert same_training_state(TrainingJob(request).run().model, uninterrupted(shared_data))
+
+
+def test_a_second_trainer_is_refused_at_once(tmp_path: Path, shared_data: Path) -> None:
+    with running(shared_data, tmp_path / "m", epochs=3_000):
+        second = run_program(["--train", *training(shared_data, tmp_path / "m")], tmp_path)
+        other = run_program(["--train", "--quiet", *training(shared_data, tmp_path / "other")], tmp_path)
+    assert second.returncode == 2
+    assert "別のプログラムが同じフォルダーに保存しています" in second.stderr.decode()
+    assert other.returncode == 0
+
+
+def test_killed_while_training_leaves_the_old_model(tmp_path: Path, shared_data: Path) -> None:
+    save_model(trained_small(), tmp_path / "m")
+    with running(shared_data, tmp_path / "m") as process:
+        process.kill()
+        process.wait(timeout=60)
+    assert same_training_state(load_model(tmp_path / "m", training_state=True), trained_small())
+    again = run_program(["--train", "--quiet", *training(shared_data, tmp_path / "m")], tmp_path)
+    assert again.returncode == 0

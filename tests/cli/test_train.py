@@ -1,0 +1,207 @@
+"""Training from the command line."""
+
+from __future__ import annotations
+
+import io
+import json
+import re
+import shutil
+import signal
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from jsl_seq2seq.cli import train as cli_train
+from jsl_seq2seq.cli.console import note
+from jsl_seq2seq.errors import Failure
+from jsl_seq2seq.store import load_model, save_model
+
+from ..fixtures import POSIX, same_training_state
+from .conftest import Program
+from .options import training
+
+
+def test_what_is_said(program: Program, data: Path, tmp_path: Path) -> None:
+    done = program("--train", *training(data, tmp_path / "モデル", epochs=20))
+    assert done.code == 0
+    assert "ndarray" in done.err and "8 文" in done.err
+    progress = re.findall(r"(\d+) エポック（(\d+)%）: 損失 ([\d.e-]+)", done.err)
+    assert 8 <= len(progress) <= 12
+    assert progress[-1][:2] == ("20", "100")
+    assert "例文 8 のうち" in done.out and "  ありがとう → " in done.out
+    assert f"保存しました: {tmp_path / 'モデル'}" in done.out
+    assert load_model(tmp_path / "モデル").progress.epoch == 20
+
+
+def test_quiet_is_only_the_folder(program: Program, data: Path, tmp_path: Path) -> None:
+    assert program("--train", "--quiet", *training(data, tmp_path / "m")) == (0, f"{tmp_path / 'm'}\n", "")
+
+
+def test_json(program: Program, data: Path, tmp_path: Path) -> None:
+    done = program("--train", "--json", *training(data, tmp_path / "m"))
+    summary = json.loads(done.out)
+    assert summary["directory"] == str(tmp_path / "m")
+    assert (summary["epoch"], summary["step"], summary["checked"]) == (2, 6, 8)
+    assert summary["interrupted"] is False and summary["loss"] > 0
+
+
+def test_without_save_a_dated_folder_is_made_and_said(program: Program, data: Path, tmp_path: Path) -> None:
+    arguments = [a for a in training(data, Path("x")) if a not in ("--save", "x")]
+    first, second = program("--train", *arguments), program("--train", *arguments)
+    assert first.code == second.code == 0
+    made = sorted((tmp_path / "models" / "jsl-seq2seq").iterdir())
+    assert len(made) == 2
+    for directory in made:
+        assert re.fullmatch(r"\d{8}_\d{6}(-\d+)?", directory.name)
+        load_model(directory)
+    assert "保存先" in first.err and str(Path("models") / "jsl-seq2seq") in first.err
+
+
+def test_continuing_is_training_on(program: Program, data: Path, tmp_path: Path) -> None:
+    program("--train", *training(data, tmp_path / "whole", epochs=3))
+    program("--train", *training(data, tmp_path / "part", epochs=2))
+    part = str(tmp_path / "part")
+    done = program("--load", part, "--backend", "ndarray", "--train", "--epochs", "1", "--save", part)
+    assert done.code == 0
+    whole, part_model = (load_model(tmp_path / name, training_state=True) for name in ("whole", "part"))
+    assert same_training_state(whole, part_model)
+
+
+def test_without_training_state(program: Program, data: Path, tmp_path: Path) -> None:
+    program("--train", "--no-training-state", *training(data, tmp_path / "m"))
+    assert not (tmp_path / "m" / "training_state.safetensors").exists()
+    done = program(
+        "--load", tmp_path / "m", "--backend", "ndarray", "--train", "--epochs", "1", "--save", tmp_path / "n"
+    )
+    assert done.code == 0 and "途中経過が保存されていない" in done.err
+
+
+def test_changes_are_said(program: Program, data: Path, tmp_path: Path) -> None:
+    program("--train", *training(data, tmp_path / "m"))
+    data.write_text(data.read_text(encoding="utf-8").replace("<OK>", "<何>"), encoding="utf-8")
+    done = program(
+        "--load",
+        tmp_path / "m",
+        "--train",
+        "--epochs",
+        "1",
+        "--seed",
+        "9",
+        "--save",
+        tmp_path / "n",
+        "--backend",
+        "ndarray",
+    )
+    assert done.code == 0
+    assert "seed を 0 から 9" in done.err and "違うデータ" in done.err
+
+
+def test_translating_and_exporting_after_training(program: Program, data: Path, tmp_path: Path) -> None:
+    done = program(
+        "--train", *training(data, tmp_path / "m"), "--predict", "ありがとう", "--export-attn",
+        "--export-weights", "decoder.output_projection",
+    )  # fmt: skip
+    assert done.code == 0 and "ありがとう → " in done.out
+    assert (tmp_path / "exports" / "weights_decoder.output_projection.bias.csv").is_file()
+
+
+def test_validation(program: Program, data: Path, tmp_path: Path) -> None:
+    done = program("--train", *training(data, tmp_path / "m"), "--valid", data)
+    assert done.code == 0 and "検証の損失" in done.err and "学習データにもあります" in done.err
+
+
+@pytest.mark.filterwarnings("ignore::RuntimeWarning")
+def test_divergence(program: Program, data: Path, tmp_path: Path) -> None:
+    done = program("--train", *training(data, tmp_path / "m"), "--learning-rate", "1e30")
+    assert (done.code, done.out) == (1, "")
+    assert "発散" in done.err and "--learning-rate" in done.err
+    assert not (tmp_path / "m" / "config.json").exists()
+
+
+@pytest.mark.parametrize("below", ["", "m"])
+def test_a_place_that_cannot_be_saved_to_is_found_out_before_training(
+    program: Program, data: Path, tmp_path: Path, below: str
+) -> None:
+    (tmp_path / "file").write_text("x", encoding="utf-8")
+    done = program("--train", *training(data, tmp_path / "file" / below, epochs=10_000_000))
+    assert (done.code, done.out) == (2, "")
+    assert "フォルダーではありません" in done.err
+
+
+def test_what_was_learnt_is_never_lost(
+    program: Program, data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The disk fills up while training: the model goes elsewhere, and the message says where."""
+
+    def fail_there(model: Any, directory: Path) -> None:
+        if directory == tmp_path / "m":
+            raise Failure("保存に失敗しました")
+        save_model(model, directory)
+
+    monkeypatch.setattr(cli_train, "save_model", fail_there)
+    done = program("--train", *training(data, tmp_path / "m"))
+    assert done.code == 1 and "保存に失敗しました" in done.err
+    refuge = re.search(r"代わりにここに保存しました: (.+)", done.err)
+    assert refuge
+    assert load_model(Path(refuge[1])).progress.epoch == 2
+    shutil.rmtree(refuge[1])
+
+
+@pytest.mark.parametrize(
+    ("problem", "code", "said"), [(KeyboardInterrupt, 130, ""), (MemoryError, 1, "メモリー")]
+)
+def test_other_ends(
+    program: Program,
+    data: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    problem: type[BaseException],
+    code: int,
+    said: str,
+) -> None:
+    def end(*_: object, **__: object) -> None:
+        raise problem
+
+    monkeypatch.setattr(cli_train, "run_training", end)
+    done = program("--train", *training(data, tmp_path / "m"))
+    assert (done.code, done.out) == (code, "")
+    assert said in done.err and "Traceback" not in done.err
+
+
+@POSIX
+def test_the_first_ctrl_c_is_a_wish_and_the_second_an_order() -> None:
+    said: list[str] = []
+    before = signal.getsignal(signal.SIGINT)
+    with pytest.raises(KeyboardInterrupt), cli_train._stoppable(said.append) as should_stop:
+        assert not should_stop()
+        signal.raise_signal(signal.SIGTERM)
+        assert should_stop() and len(said) == 1
+        signal.raise_signal(signal.SIGINT)
+    assert signal.getsignal(signal.SIGINT) is before
+
+
+class Interrupting(io.RawIOBase):
+    """A terminal at which Ctrl-C is pressed while a line is being written."""
+
+    def __init__(self) -> None:
+        self.pressed = False
+
+    def writable(self) -> bool:
+        return True
+
+    def write(self, content: Any) -> int:
+        if not self.pressed:
+            self.pressed = True
+            signal.raise_signal(signal.SIGINT)
+        return len(content)
+
+
+@POSIX
+def test_ctrl_c_in_the_middle_of_a_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Python refuses to write to a stream from a handler that interrupted a write to it."""
+    monkeypatch.setattr(sys, "stderr", io.TextIOWrapper(io.BufferedWriter(Interrupting()), encoding="utf-8"))
+    with cli_train._stoppable(note) as should_stop:
+        note("12 エポック")
+        assert should_stop()

@@ -1,0 +1,105 @@
+"""Start page, version, help, and every way to mistype: words in Japanese, exit code 2, no traceback."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+from jsl_seq2seq.version import __version__
+
+from ..fixtures import is_japanese, run_program
+from .conftest import Program
+
+
+def test_the_start_page(program: Program) -> None:
+    code, out, err = program()
+    assert (code, err) == (0, "")
+    assert (
+        "jsl-seq2seq --train --save" in out and "--predict" in out and "日本手話そのものではありません" in out
+    )
+
+
+def test_the_version(program: Program) -> None:
+    assert program("--version") == (0, f"jsl-seq2seq {__version__}\n", "")
+
+
+@pytest.mark.parametrize(
+    "arguments", [["--help"], ["-h"], ["train", "--help"], ["predict", "-h"], ["export", "--help"]]
+)
+def test_help(program: Program, arguments: list[str]) -> None:
+    code, out, err = program(*arguments)
+    assert (code, err) == (0, "")
+    assert is_japanese(out) and "Usage" not in out and "Options" not in out
+
+
+def test_help_of_the_original_form_is_that_of_its_verb(program: Program) -> None:
+    assert program("--train", "--help") == program("train", "--help")
+
+
+OPTIONS = """
+--load --save --data --valid --backend --predict --export-weights --export-attn --quiet --json --no-training-state
+--epochs --batch-size --learning-rate --dropout --label-smoothing --seed
+--d-model --n-heads --n-layers --d-ff --max-seq-len
+"""
+
+
+def test_every_option_is_explained_in_japanese(program: Program) -> None:
+    _, out, _ = program("train", "--help")
+    for option in OPTIONS.split():
+        assert re.search(rf"{option}\b", out), option
+
+
+MISTAKES: list[tuple[list[str], str]] = [
+    (["--trian"], "--trian"),
+    (["--train", "--epoch", "3"], "--epochs"),
+    (["--train", "--epochs"], "--epochs には値が 1 つ必要"),
+    (["--train", "--save"], "--save には値が 1 つ必要"),
+    (["--train", "--epochs", "many"], "--epochs"),
+    (["--train", "--epochs", "1.5"], "整数"),
+    (["--train", "--learning-rate", "fast"], "数で"),
+    (["--train", "--epochs", "0"], "--epochs"),
+    (["--train", "--epochs", "-1"], "--epochs"),
+    (["--train", "--learning-rate", "nan"], "--learning-rate"),
+    (["--train", "--d-model", "15"], "d_model"),
+    (["--train", "--dropout", "1.5"], "--dropout"),
+    (["--train", "--backend", "cuda"], "cuda"),
+    (["--train", "--data", "nothing.tsv"], "nothing.tsv"),
+    (["--train", "--data", "."], "読めません"),
+    (["--train", "--valid", "nothing.tsv"], "nothing.tsv"),
+    (["--load", "nothing", "--train"], "nothing"),
+    (["--load", "nothing", "--predict", "はい"], "nothing"),
+    (["--load", "nothing", "--export-weights", "encoder"], "nothing"),
+    (["--load", "nothing"], "--predict"),
+    (["--load"], "--load には値が 1 つ必要"),
+    (["--load", "x" * 300, "--predict", "はい"], "xxx"),
+    (["--predict", "はい"], "--load"),
+    (["predict"], "訳す文"),
+    (["predict", "--load", "nothing"], "訳す文"),
+    (["export"], "--load"),
+    (["tarin"], "train"),
+    (["xyz"], "predict"),
+    (["train", "extra"], "extra"),
+    (["はい"], "はい"),
+    (["--save", "m"], "--save"),
+    (["--export-attn"], "--export-attn"),
+    ([""], "コマンド"),
+]
+LONG_NAME = MISTAKES[21]
+
+
+@pytest.mark.parametrize(("arguments", "named"), MISTAKES, ids=[" ".join(line)[:40] for line, _ in MISTAKES])
+def test_mistakes(program: Program, tmp_path: Path, arguments: list[str], named: str) -> None:
+    code, out, err = program(*arguments)
+    expected = 1 if (arguments, named) == LONG_NAME else 2
+    assert (code, out) == (expected, "")
+    assert err.startswith("エラー: ") and named in err
+    assert "Traceback" not in err and len(err) < 1000
+    assert not list(tmp_path.iterdir())  # nothing was begun
+
+
+def test_a_mistake_in_a_process_of_its_own(tmp_path: Path) -> None:
+    done = run_program(["--train", "--epochs", "many"], tmp_path)
+    assert (done.returncode, done.stdout) == (2, b"")
+    assert done.stderr.decode().startswith("エラー: --epochs")

@@ -1,0 +1,102 @@
+"""Makes the model that ships with the package, from nothing, and measures it.
+
+    python tools/train_shipped.py OUTPUT            # a GPU makes it minutes instead of hours
+
+Writes OUTPUT/corpus (the generated sentences, split), OUTPUT/model (what goes to
+src/jsl_seq2seq/data/model) and OUTPUT/figures.json. The hand-written sentences are only measured on.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import time
+from collections.abc import Sequence
+from importlib import resources
+from pathlib import Path
+
+from jsl_seq2seq.cli.progress import LineReporter
+from jsl_seq2seq.corpus import write_splits
+from jsl_seq2seq.ops.choose import choose_backend
+from jsl_seq2seq.presets import preset_options
+from jsl_seq2seq.store import save_model
+from jsl_seq2seq.text import SentencePair, read_corpus
+from jsl_seq2seq.train import TrainingJob, TrainingRequest
+from jsl_seq2seq.translator import Translator
+
+TESTS = ("test-random", "test-composition", "test-spelling", "test-length")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    parser.add_argument("output", type=Path)
+    parser.add_argument("--count", type=int, default=320_000)
+    parser.add_argument("--train-length", type=int, default=40, help="longest training sentence, in characters")
+    parser.add_argument("--corpus", type=Path, help="what an earlier run wrote to OUTPUT/corpus")
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--preset", default="base")
+    parser.add_argument("--epochs", type=int, default=30)
+    parser.add_argument("--batch-size", type=int, default=128)
+    parser.add_argument("--learning-rate", type=float, default=0.0015)
+    parser.add_argument("--position-shift", type=int, default=24)
+    parser.add_argument("--backend", default="auto")
+    parser.add_argument("--precision", default="fp32")
+    arguments = parser.parse_args()
+
+    corpus = arguments.corpus or arguments.output / "corpus"
+    started = time.monotonic()
+    if arguments.corpus is None:
+        report = write_splits(corpus, arguments.count, arguments.seed, train_length=arguments.train_length)
+        print(f"corpus: {report.counts} in {time.monotonic() - started:.0f} s", flush=True)
+    options = preset_options(arguments.preset) | {
+        "epochs": arguments.epochs,
+        "batch_size": arguments.batch_size,
+        "learning_rate": arguments.learning_rate,
+        "position_shift": arguments.position_shift,
+        "keep": "average",
+        "average": 3,
+        "seed": arguments.seed,
+    }
+    job = TrainingJob(
+        TrainingRequest(
+            options,
+            backend=arguments.backend,
+            precision=arguments.precision,
+            data=corpus / "train.tsv",
+            valid=corpus / "valid.tsv",
+        )
+    )
+    with LineReporter() as reporter:
+        result = job.run(reporter)
+    print(f"trained in {time.monotonic() - started:.0f} s, {result.model.n_parameters:,} parameters", flush=True)
+    save_model(result.model, arguments.output / "model-with-state")
+    figures = measure(Translator(result.model, choose_backend(arguments.backend)), corpus)
+    (arguments.output / "figures.json").write_text(json.dumps(figures, indent=2) + "\n", encoding="utf-8")
+
+
+def measure(translator: Translator, corpus: Path) -> dict[str, float]:
+    """Exact match, greedy, of every test set and of the hand-written sentences, 0 to 1."""
+    figures = {}
+    for name in TESTS:
+        figures[name] = _exact(translator, read_corpus(corpus / f"{name}.tsv").pairs)
+        print(f"{name}: {figures[name]:.2%}", flush=True)
+    handwritten = resources.files("jsl_seq2seq") / "data" / "handwritten.tsv"
+    with resources.as_file(handwritten) as path:
+        figures["handwritten"] = _exact(translator, read_corpus(path).pairs)
+    print(f"handwritten: {figures['handwritten']:.2%}", flush=True)
+    return figures
+
+
+def _exact(translator: Translator, pairs: Sequence[SentencePair]) -> float:
+    hits = 0
+    for start in range(0, len(pairs), 256):
+        part = pairs[start : start + 256]
+        hits += sum(
+            translation.tags == pair.tags
+            for translation, pair in zip(translator.translate_batch([p.source for p in part]), part, strict=True)
+        )
+    return hits / len(pairs)
+
+
+if __name__ == "__main__":
+    main()
