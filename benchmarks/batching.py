@@ -8,14 +8,13 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from timing import race, ratio, show, write_json
-
 from jsl_seq2seq.config import ModelConfig, TrainingConfig
 from jsl_seq2seq.ops.choose import choose_backend
 from jsl_seq2seq.text import Vocabularies, read_starter_corpus
 from jsl_seq2seq.train import Trainer
 from jsl_seq2seq.train.batches import encode_pairs, make_batch
 from jsl_seq2seq.train.initialize import initial_parameters
+from timing import race, ratio, show, write_json
 
 SENTENCES = 48
 

@@ -8,10 +8,15 @@ from __future__ import annotations
 
 import argparse
 import math
+from importlib import import_module
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import nn
+
+if TYPE_CHECKING:
+    from jsl_seq2seq.config import ModelConfig
 
 PAD = 0
 
@@ -62,26 +67,81 @@ def _sinusoids(length: int, d_model: int) -> torch.Tensor:
 
 
 class PeerTrainer:
-    """Adam with warm-up and clipping on a :class:`TorchPeer`, one batch of arrays at a time."""
+    """Adam with warm-up and clipping on a :class:`TorchPeer` or its like, one batch of arrays at a time.
 
-    def __init__(self, model: TorchPeer, learning_rate: float, warmup_steps: int, clip_norm: float) -> None:
+    Args:
+        fused: PyTorch's fused Adam; ``None`` leaves the choice to PyTorch.
+    """
+
+    def __init__(
+        self,
+        model: nn.Module,
+        learning_rate: float,
+        warmup_steps: int,
+        clip_norm: float,
+        fused: bool | None = None,
+    ) -> None:
         self.model, self.clip_norm = model.train(), clip_norm
-        self.optimizer = torch.optim.Adam(model.parameters(), lr=learning_rate, betas=(0.9, 0.98), eps=1e-9)
+        self.optimizer = torch.optim.Adam(
+            model.parameters(), lr=learning_rate, betas=(0.9, 0.98), eps=1e-9, fused=fused
+        )
         self.schedule = torch.optim.lr_scheduler.LambdaLR(
             self.optimizer, lambda step: min(1.0, (step + 1) / max(warmup_steps, 1))
         )
         self.loss = nn.CrossEntropyLoss(ignore_index=PAD)
 
     def update(self, source: torch.Tensor, target_in: torch.Tensor, target_out: torch.Tensor) -> torch.Tensor:
-        self.optimizer.zero_grad()
+        return self.backward(self.forward(source, target_in, target_out))
+
+    def forward(
+        self, source: torch.Tensor, target_in: torch.Tensor, target_out: torch.Tensor
+    ) -> torch.Tensor:
+        """The loss."""
         logits = self.model(source, target_in)
-        loss = self.loss(logits.flatten(0, 1), target_out.flatten())
+        return self.loss(logits.flatten(0, 1), target_out.flatten())
+
+    def backward(self, loss: torch.Tensor) -> torch.Tensor:
+        """Learn from it."""
+        self.optimizer.zero_grad()
         loss.backward()
         if self.clip_norm:
             nn.utils.clip_grad_norm_(self.model.parameters(), self.clip_norm)
         self.optimizer.step()
         self.schedule.step()
         return loss.detach()
+
+
+def marian(config: ModelConfig) -> Any:
+    """Hugging Face's Marian model of the same size, without dropout.
+
+    Raises:
+        ImportError: transformers is not installed.
+    """
+    transformers: Any = import_module("transformers")
+    return transformers.MarianMTModel(
+        transformers.MarianConfig(
+            vocab_size=config.vocab_size.source,
+            decoder_vocab_size=config.vocab_size.target,
+            share_encoder_decoder_embeddings=False,
+            tie_word_embeddings=False,
+            d_model=config.d_model,
+            encoder_layers=config.n_layers,
+            decoder_layers=config.n_layers,
+            encoder_attention_heads=config.n_heads,
+            decoder_attention_heads=config.n_heads,
+            encoder_ffn_dim=config.d_ff,
+            decoder_ffn_dim=config.d_ff,
+            activation_function="relu",
+            dropout=0.0,
+            attention_dropout=0.0,
+            scale_embedding=True,
+            pad_token_id=PAD,
+            eos_token_id=2,
+            bos_token_id=1,
+            decoder_start_token_id=1,
+            forced_eos_token_id=None,
+        )
+    )
 
 
 def main() -> None:

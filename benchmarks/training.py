@@ -15,8 +15,6 @@ import tempfile
 from pathlib import Path
 
 import torch
-from timing import race, ratio, show, write_json
-from torch_peer import PeerTrainer, TorchPeer
 
 from jsl_seq2seq.config import ModelConfig, TrainingConfig
 from jsl_seq2seq.ops.choose import choose_backend
@@ -24,6 +22,8 @@ from jsl_seq2seq.text import Vocabularies, read_starter_corpus
 from jsl_seq2seq.train import Trainer
 from jsl_seq2seq.train.batches import encode_pairs, epoch_order, make_batch
 from jsl_seq2seq.train.initialize import initial_parameters
+from timing import race, ratio, show, write_json
+from torch_peer import PeerTrainer, TorchPeer
 
 OURS, THEIRS = "jsl-seq2seq (NumPy)", "PyTorch nn.Transformer eager"
 

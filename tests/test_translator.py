@@ -284,3 +284,46 @@ def test_an_unknown_backend(tmp_path: Path) -> None:
     save_model(trained_small(), tmp_path / "m")
     with refused(UserError, "cuda", "ndarray"):
         Translator.load(tmp_path / "m", backend="cuda")
+
+
+@pytest.mark.parametrize("text", STARTER[:12])
+def test_beam_one_is_greedy_and_more_beams_find_no_less(starter: Translator, text: str) -> None:
+    greedy = starter.translate(text)
+    assert starter.translate(text, beam=1, length_penalty=2.0) == greedy
+    wide = starter.translate(text, beam=4, n_best=4, length_penalty=0.0)
+    ranked = [wide.log_prob, *(other.log_prob for other in wide.alternatives)]
+    assert ranked == sorted(ranked, reverse=True) and len(ranked) == 4
+    assert wide.log_prob >= greedy.log_prob - 1e-4
+    assert len({wide.tags, *(other.tags for other in wide.alternatives)}) == 4
+
+
+def test_beams_do_not_depend_on_the_batch(starter: Translator) -> None:
+    together = starter.translate_batch(STARTER[:20], beam=3, n_best=2)
+    for text, found in zip(STARTER[:20], together, strict=True):
+        alone = starter.translate(text, beam=3, n_best=2)
+        assert_same(alone, found)
+        assert [str(other) for other in alone.alternatives] == [str(other) for other in found.alternatives]
+
+
+def test_score(starter: Translator) -> None:
+    found = starter.translate_batch(STARTER[:10])
+    scored = starter.score_batch([(one.text, one.tags) for one in found])
+    for one, other in zip(found, scored, strict=True):
+        assert (other.text, other.tags) == (one.text, one.tags)
+        assert other.log_prob == pytest.approx(one.log_prob, abs=1e-4)
+        np.testing.assert_allclose(np.exp(other.log_probs[:-1]), one.probabilities, atol=1e-5)
+    wrong = starter.score(STARTER[0], ["何"])
+    assert len(wrong.log_probs) == 2 and wrong.log_prob < scored[0].log_prob
+
+
+def test_score_of_what_the_model_does_not_know(starter: Translator) -> None:
+    with refused(UserError, "<食べた>", "<食べる>"):
+        starter.score("わたしはたべます", ["私", "食べた"])
+    with refused(UserError, "訳せる文字がありません"):
+        starter.score("龍", ["私"])
+
+
+@pytest.mark.parametrize(("beam", "n_best", "penalty"), [(0, 1, 0.6), (1, 2, 0.6), (2, 0, 0.6), (2, 1, -1.0), (2, 1, float("nan"))])
+def test_impossible_searches(small: Translator, beam: int, n_best: int, penalty: float) -> None:
+    with refused(UserError, "--"):
+        small.translate("ありがとう", beam=beam, n_best=n_best, length_penalty=penalty)

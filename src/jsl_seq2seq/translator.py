@@ -14,7 +14,7 @@ from .decode import Hypothesis, ReplayedGreedy, beam_search, forced_log_probs, g
 from .errors import UserError
 from .model import Capture, Transformer, parameter_specs
 from .ops.choose import AUTO, Backend, choose_backend
-from .store import SavedModel, load_model
+from .store import SavedModel, load_model, shipped_model
 from .text import EncodedSource, Vocabularies, format_tags
 from .text.padding import pad_rows
 from .translation import Attention, Candidate, Score, Translation
@@ -51,17 +51,18 @@ class Translator:
         self._replayed = ReplayedGreedy(self.ops, self._model)
 
     @classmethod
-    def load(cls, directory: str | Path, backend: str = AUTO) -> Translator:
+    def load(cls, directory: str | Path | None = None, backend: str = AUTO) -> Translator:
         """Read a model directory.
 
         Args:
+            directory: ``None`` for the model that ships with the package.
             backend: ``auto``, ``ndarray``, ``wgpu`` or ``torch``.
 
         Raises:
             UserError: there is no model there, or no such backend.
             Failure: the model is damaged.
         """
-        model = load_model(Path(directory))
+        model = load_model(shipped_model() if directory is None else Path(directory))
         return cls(model, choose_backend(backend, translating=model.n_parameters))
 
     def translate(
@@ -134,9 +135,7 @@ class Translator:
 
     def log_probs(self, text: Sentence, tags: Sequence[str]) -> np.ndarray:
         """Of every tag at every place of a given translation, [T + 1, V]; the last row is for what follows it."""
-        return forced_log_probs(
-            self.ops, self._model, [self.encode(text).ids], [self._encode_tags(tags)]
-        )[0]
+        return forced_log_probs(self.ops, self._model, [self.encode(text).ids], [self._encode_tags(tags)])[0]
 
     def encode(self, text: Sentence) -> EncodedSource:
         """The units of a sentence that the model knows. Raises UserError if there is none, or far too many."""

@@ -197,3 +197,26 @@ def test_an_unknown_backend(program: Program, model: Path) -> None:
 def test_in_a_process_of_its_own(model: Path, tmp_path: Path) -> None:
     done = run_program(["--load", str(model), "--predict", "ありがとう", "--quiet"], tmp_path)
     assert (done.returncode, done.stdout, done.stderr) == (0, "<ありがとう>\n".encode(), b"")
+
+
+def test_several_translations(program: Program, model: Path) -> None:
+    done = program("--load", model, "--predict", "ありがとう", "--n-best", "3")
+    first, second, third = done.out.splitlines()
+    assert first.startswith("ありがとう → <ありがとう>（確からしさ ")
+    assert second.startswith("  2. <") and third.startswith("  3. <")
+    done = program("--load", model, "--predict", "ありがとう", "--beam", "4", "--n-best", "2", "--json", "--quiet")
+    [found] = map(json.loads, done.out.splitlines())
+    [other] = found["alternatives"]
+    assert other["probability"] <= found["probability"] and other["tags"] != found["tags"]
+    done = program("--load", model, "--predict", "-", "--n-best", "2", "--quiet", stdin="ありがとう\n龍\n".encode())
+    assert done.out.startswith("<ありがとう>\t") and done.out.count("\n") == 2
+
+
+@pytest.mark.parametrize(
+    "options", [["--beam", "0"], ["--beam", "1", "--n-best", "2"], ["--length-penalty", "-1"]]
+)
+@pytest.mark.parametrize("text", ["ありがとう", "-"])
+def test_impossible_searches(program: Program, model: Path, options: list[str], text: str) -> None:
+    done = program("--load", model, "--predict", text, *options, stdin="ありがとう\n".encode())
+    assert (done.code, done.out) == (2, "")
+    assert done.err.count("エラー: ") == 1

@@ -40,7 +40,8 @@ def every_ended(model: Transformer, source: list[int], max_length: int, alpha: f
     places = forced_log_probs(OPS, model, [source] * len(targets), targets)
     # at the limit only a model that wants to end there has ended
     wanted = [
-        len(ids) < max_length or rows[-1, EOS:].argmax() == 0 for ids, rows in zip(targets, places, strict=True)
+        len(ids) < max_length or rows[-1, EOS:].argmax() == 0
+        for ids, rows in zip(targets, places, strict=True)
     ]
     scored = score(OPS, model, [source] * len(targets), targets)
     kept = [one for one, wants in zip(scored, wanted, strict=True) if wants]
@@ -128,7 +129,10 @@ def test_no_end_before_the_limit() -> None:
 
 def test_the_penalty_favours_length() -> None:
     lengths = [
-        [len(beam_search(OPS, network(seed, EOS=1.0), [[3, 4]], 6, 6, 1, alpha)[0][0].ids) for seed in range(20)]
+        [
+            len(beam_search(OPS, network(seed, EOS=1.0), [[3, 4]], 6, 6, 1, alpha)[0][0].ids)
+            for seed in range(20)
+        ]
         for alpha in (0.0, 3.0)
     ]
     assert sum(lengths[1]) > sum(lengths[0])
@@ -181,9 +185,7 @@ def test_a_model_without_masks(backend: Backend) -> None:
     model, reference = network_on(ops, 2, config, EOS=1.0), network(2, config, EOS=1.0)
     sources = [[3, 4, 5], [6], [7, 8, 9, 10, 11, 12], [4, 4]]
     wanted = beam_search(OPS, reference, sources, 5, 3, 3)
-    for one, other, source in zip(
-        beam_search(ops, model, sources, 5, 3, 3), wanted, sources, strict=True
-    ):
+    for one, other, source in zip(beam_search(ops, model, sources, 5, 3, 3), wanted, sources, strict=True):
         assert_same(one, other, 1e-4)
         assert_same(one, beam_search(ops, model, [source], 5, 3, 3)[0], 1e-4)
         forced = score(ops, model, [source] * len(one), [h.ids for h in one])

@@ -27,7 +27,9 @@ def test_what_decoding_wrote_scores_what_decoding_said(sources: list[list[int]],
         np.testing.assert_allclose(other.log_probs[: len(one.log_probs)], one.log_probs, atol=1e-5)
 
 
-@given(st.lists(st.tuples(st.lists(st.integers(3, 19), min_size=1, max_size=8), TARGETS), min_size=1, max_size=5))
+@given(
+    st.lists(st.tuples(st.lists(st.integers(3, 19), min_size=1, max_size=8), TARGETS), min_size=1, max_size=5)
+)
 def test_side_by_side_is_the_definition_one_by_one(pairs: list[tuple[list[int], list[int]]]) -> None:
     model = network(4)
     found = score(OPS, model, [source for source, _ in pairs], [target for _, target in pairs])

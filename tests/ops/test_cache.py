@@ -106,3 +106,19 @@ def test_take(backend: Backend, rows: int, chosen: list[int], seed: int) -> None
     ops.write(taken, ops.array(np.ones((len(chosen), 2, 1, 4), backend.dtype)), 3)
     np.testing.assert_array_equal(ops.to_host(buffer)[:, :, 3:], 0)
     np.testing.assert_array_equal(ops.to_host(taken)[:, :, :3], values[places])
+
+
+@given(data=st.data(), rows=sizes, seed=seeds)
+def test_move(backend: Backend, data: st.DataObject, rows: int, seed: int) -> None:
+    """Between rows, in the places named, and all from what stood there before."""
+    ops = backend.ops()
+    chosen = data.draw(st.lists(st.integers(0, rows - 1), min_size=rows, max_size=rows))
+    start = data.draw(st.integers(0, 4))
+    end = data.draw(st.integers(start + 1, 5))
+    values = normal(seed, rows, 2, 5, 3).astype(backend.dtype)
+    buffer = ops.zeros((rows, 2, 6, 3))
+    ops.write(buffer, ops.array(values), 0)
+    ops.move(buffer, ops.array(np.array(chosen)), start, end)
+    wanted = np.concatenate([values, np.zeros((rows, 2, 1, 3))], axis=2)
+    wanted[:, :, start:end] = values[chosen, :, start:end]
+    np.testing.assert_array_equal(ops.to_host(buffer), wanted)

@@ -15,6 +15,7 @@ from . import options as opt
 from .console import note, say
 from .japanese import JapaneseCommand, JapaneseGroup
 from .models import COMMANDS
+from .quality import COMMANDS as QUALITY
 
 app = typer.Typer(
     cls=JapaneseGroup,
@@ -28,8 +29,9 @@ app = typer.Typer(
 
 _WELCOME = f"""jsl-seq2seq {__version__}　日本語 → 手話タグ
 
-はじめての方は、この 2 行を順に試してください。
-  jsl-seq2seq --train --save models/first          付属の例文で学習して保存します（10 秒ほど）
+はじめての方は、この 3 行を順に試してください。
+  jsl-seq2seq --predict "私は明日学校に行きません"     付属のモデルで訳します
+  jsl-seq2seq --train --save models/first          86 の例文で、自分のモデルを学習します（10 秒ほど）
   jsl-seq2seq --load models/first --predict "わたしはたべます"
 
 できること
@@ -158,14 +160,14 @@ def predict(
     as_json: opt.Json = False,
 ) -> None:
     from ..ops.choose import choose_backend  # noqa: PLC0415
-    from ..store import load_model  # noqa: PLC0415
+    from ..store import load_model, shipped_model  # noqa: PLC0415
     from ..translator import Translator  # noqa: PLC0415
     from .predict import run_prediction, search_options  # noqa: PLC0415
 
     wanted = [*(texts or []), *(predict or [])]
     if not wanted:
-        raise UserError("訳す文がありません。", 'たとえば: jsl-seq2seq predict --load DIR "ありがとう"')
-    model = load_model(_required(load))
+        raise UserError("訳す文がありません。", 'たとえば: jsl-seq2seq predict "ありがとう"')
+    model = load_model(load or shipped_model())
     chosen = choose_backend(backend, device, model.n_parameters)
     if not quiet:
         note(f"バックエンド: {chosen.name}（{chosen.reason}）")
@@ -216,13 +218,13 @@ def export(
     export_dir: opt.ExportDir = Path("exports"),
     quiet: opt.Quiet = False,
 ) -> None:
-    from ..store import load_model  # noqa: PLC0415
+    from ..store import load_model, shipped_model  # noqa: PLC0415
 
-    model = load_model(_required(load))
+    model = load_model(load or shipped_model())
     _export_weights(model, export_weights or ["encoder", "decoder"], export_dir, quiet)
 
 
-for _name, (_command, _help) in COMMANDS.items():
+for _name, (_command, _help) in {**COMMANDS, **QUALITY}.items():
     app.command(_name, cls=JapaneseCommand, help=_help)(_command)
 
 
@@ -233,12 +235,3 @@ def _export_weights(model: Any, names: list[str], directory: Path, quiet: bool) 
         written = export_weights(model.parameters, model.vocabularies, name, directory)
         if not quiet:
             note(f"重み {name} を書き出しました: {directory}（{len(written)} ファイル）")
-
-
-def _required(load: Path | None) -> Path:
-    if load is None:
-        raise UserError(
-            "モデルが指定されていません。",
-            "--load でモデルのフォルダーを指定してください。まだなければ、まず jsl-seq2seq --train で学習します。",
-        )
-    return load

@@ -17,6 +17,8 @@ VERBS = (
     "compare",
     "import-burn",
     "export-burn",
+    "evaluate",
+    "diagnose",
 )
 
 

@@ -57,21 +57,29 @@ class _Cached(Step):
         self._ops, self._decoder, self._source = ops, model.decoder, source
         memory, mask = model.encoder(ops.array(source), padded=bool((source == PAD).any()))
         self._cache = model.decoder.start(memory, mask, capacity)
+        self._written = np.zeros((len(source), capacity), np.int32)
 
     def __call__(self, latest: np.ndarray) -> np.ndarray:
+        self._written[:, self._cache.length] = latest
         logits, self._cache = self._decoder.step(self._ops.array(latest[:, None]), self._cache)
         return self._ops.to_host(self._ops.log_softmax(logits))
 
     def keep(self, rows: np.ndarray) -> None:
         if np.array_equal(rows, np.arange(len(self._source))):
             return
-        before, self._source = self._source, self._source[rows]
-        # beams of one sentence may change places without a new look at the sentence
-        same_memory = np.array_equal(before, self._source)
-        mask = self._cache.memory_mask
-        if mask is not None and not same_memory:
-            mask = self._ops.padding_mask(self._ops.array(self._source), PAD)
-        self._cache = self._decoder.kept(self._cache, self._ops.array(rows), mask, same_memory)
+        source, written = self._source[rows], self._written[rows]
+        places = self._ops.array(rows)
+        if np.array_equal(source, self._source):
+            # beams of one sentence change places: what they began with alike may stay where it is
+            unlike = np.flatnonzero((written != self._written).any(axis=0))
+            if unlike.size:
+                self._decoder.move(self._cache, places, int(unlike[0]))
+        else:
+            mask = self._cache.memory_mask
+            if mask is not None:
+                mask = self._ops.padding_mask(self._ops.array(source), PAD)
+            self._cache = self._decoder.kept(self._cache, places, mask)
+        self._source, self._written = source, written
 
 
 class _RunningAgain(Step):

@@ -136,35 +136,30 @@ class Decoder:
         Only for models with attention masks: without the causal mask earlier positions change with every tag,
         and what is kept of them here would be wrong.
         """
-        shape = (memory.shape[0], self._config.n_heads, capacity, self._config.head_size)
-        layers = tuple(
-            LayerCache(
-                self._ops.zeros(shape), self._ops.zeros(shape), *layer.cross_attn.keys_and_values(memory)
-            )
-            for layer in self._layers
-        )
+        layers = self.room(memory.shape[0], memory.shape[1], capacity)
+        self.fill(layers, memory)
         return DecoderCache(layers, memory_mask, length=0)
 
-    def kept(
-        self, cache: DecoderCache, rows: Array, memory_mask: Array | None, same_memory: bool
-    ) -> DecoderCache:
-        """Rows [R] of a cache, in this order, copied: beams go on from others, finished sentences leave.
+    def kept(self, cache: DecoderCache, rows: Array, memory_mask: Array | None) -> DecoderCache:
+        """Rows [R] of a cache, in this order, copied: sentences fan out into beams, finished ones leave.
 
         Args:
             memory_mask: the mask of the rows that stay, [R, 1, 1, S].
-            same_memory: whether each row reads the same memory as the row that stood in its place.
         """
-        take = self._ops.take
         layers = tuple(
-            LayerCache(
-                take(layer.self_key, rows),
-                take(layer.self_value, rows),
-                layer.memory_key if same_memory else take(layer.memory_key, rows),
-                layer.memory_value if same_memory else take(layer.memory_value, rows),
-            )
-            for layer in cache.layers
+            LayerCache(*(self._ops.take(array, rows) for array in vars(layer).values())) for layer in cache.layers
         )
         return DecoderCache(layers, memory_mask, cache.length)
+
+    def move(self, cache: DecoderCache, rows: Array, start: int) -> None:
+        """Row i goes on from what ``rows[i]`` has written, in place; both read the same memory.
+
+        Args:
+            start: the first place where they may differ.
+        """
+        for layer in cache.layers:
+            for buffer in (layer.self_key, layer.self_value):
+                self._ops.move(buffer, rows, start, cache.length)
 
     def room(self, batch: int, source_length: int, capacity: int) -> tuple[LayerCache, ...]:
         """Caches that :meth:`fill` fills and :meth:`step_at` grows, in place, for one batch after another."""

@@ -57,7 +57,7 @@ class Processes:
 class Ops(ABC):
     """The operations of a Transformer on one backend.
 
-    Operations return new arrays and change none, except :meth:`write`, :meth:`accumulate` and :meth:`adam_update`,
+    Operations return new arrays and change none, except :meth:`write`, :meth:`move`, :meth:`accumulate` and :meth:`adam_update`,
     which say so.
 
     Args:
@@ -210,7 +210,7 @@ class Ops(ABC):
         """
 
     def take(self, x: Array, rows: Array) -> Array:
-        """``x[rows[i]]`` in place i, copied: [N, ...], [R] integers -> [R, ...]; how beams change their places."""
+        """``x[rows[i]]`` in place i, copied: [N, ...], [R] integers -> [R, ...]."""
         flat = self.embedding(self.reshape(x, (x.shape[0], -1)), rows)
         return self.reshape(flat, (rows.shape[0], *x.shape[1:]))
 
@@ -228,6 +228,13 @@ class Ops(ABC):
         Returns:
             The written part of the buffer so far, [B, H, start + N, E]; the whole buffer if ``start`` is an
             array, whose value nobody but the device knows.
+        """
+
+    @abstractmethod
+    def move(self, buffer: Array, rows: Array, start: int, end: int) -> None:
+        """``buffer[i, :, start:end]`` ← what stood at ``buffer[rows[i], :, start:end]``, in place, all at once.
+
+        How beams change their places, in what differs between them. ``buffer`` is [R, H, C, E], ``rows`` [R] integers.
         """
 
     def seen_mask(self, position: Array, capacity: int) -> Array:

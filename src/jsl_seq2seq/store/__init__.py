@@ -1,6 +1,7 @@
 """Saving and loading: model directories that are never half-written and never silently wrong."""
 
 from .directory import load_model, save_model
+from .shipped import shipped_model
 from .saved_model import STARTER, EpochMetrics, Example, Moments, Progress, SavedModel
 
 __all__ = [
@@ -12,4 +13,5 @@ __all__ = [
     "SavedModel",
     "load_model",
     "save_model",
+    "shipped_model",
 ]

@@ -3,9 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import fields
 from pathlib import Path
 
+from ..config import SETTINGS, flag
 from .saved_model import STARTER, Example, SavedModel
+
+_OPTIONS = SETTINGS - {
+    "vocab_size", "epochs", "decay_steps", "optimizer", "beta1", "beta2", "epsilon",
+    "final_norm", "attention_masks", "source_length", "embedding_scale",
+}  # fmt: skip
+"""Settings that the command line has an option for, but for the epochs, which are counted."""
 
 
 def render_readme(model: SavedModel, directory: Path) -> str:
@@ -19,6 +27,7 @@ def render_readme(model: SavedModel, directory: Path) -> str:
                 "学習に使った文は、ろう者による確認を受けていないことがあります。",
                 "## 設定\n\n" + _settings(model),
                 "## 結果\n\n" + _result(model),
+                *_evaluation(model),
                 "## 訳の例\n\n保存したときに、このモデルが実際に出した訳です。\n\n"
                 + _examples(model.examples, model.vocabularies.format_target),
                 "## 使い方\n\n" + _commands(model, directory),
@@ -72,6 +81,18 @@ def _result(model: SavedModel) -> str:
     return "\n".join(lines)
 
 
+def _evaluation(model: SavedModel) -> list[str]:
+    """What was measured on sentences that were kept apart from training, if that is on record."""
+    figures = model.metadata.get("evaluation")
+    if not figures:
+        return []
+    rows = [(name, f"{value:.1%}") for name, value in figures.items()]
+    return [
+        "## 評価\n\n学習に使っていない文での、貪欲法（greedy）の完全一致率です。\n\n"
+        + _table(("テスト", "完全一致"), rows)
+    ]
+
+
 def _examples(examples: tuple[Example, ...], written: Callable[[tuple[str, ...]], str]) -> str:
     rows = [
         (
@@ -85,24 +106,30 @@ def _examples(examples: tuple[Example, ...], written: Callable[[tuple[str, ...]]
 
 
 def _commands(model: SavedModel, directory: Path) -> str:
-    training, config = model.training, model.config
-    reproduce = (
-        f"jsl-seq2seq --train --epochs {model.progress.epoch} --batch-size {training.batch_size} "
-        f"--learning-rate {training.learning_rate} --warmup-steps {training.warmup_steps} "
-        f"--dropout {training.dropout} --label-smoothing {training.label_smoothing} "
-        f"--clip-norm {training.clip_norm} --d-model {config.d_model} --n-heads {config.n_heads} "
-        f"--n-layers {config.n_layers} --d-ff {config.d_ff} --max-seq-len {config.max_seq_len} "
-        f"--seed {training.seed}{_units_flags(model)}{_data_flag(model)}"
-    )
+    reproduce = f"jsl-seq2seq --train --epochs {model.progress.epoch}{_settings_flags(model)}"
+    reproduce += f"{_units_flags(model)}{_data_flag(model)}"
     here, there = _quoted(directory), _quoted(directory.parent / f"{_name(directory)}-2")
     blocks = {
         "訳す": f'jsl-seq2seq --load {here} --predict "ありがとう"',
         "続きを学習する": f"jsl-seq2seq --load {here} --train --epochs 100{_data_flag(model)} --save {there}",
         "はじめから再現する": f"{reproduce} --save {there}",
     }
+    if "made_by" in model.metadata:
+        blocks["はじめから再現する"] = model.metadata["made_by"]
     if model.burn is not None:
         del blocks["はじめから再現する"]  # it began elsewhere
     return "\n\n".join(f"{title}:\n\n```\n{command}\n```" for title, command in blocks.items())
+
+
+def _settings_flags(model: SavedModel) -> str:
+    """Every setting that is not what a new training takes by itself, as options."""
+    flags = ""
+    for config in (model.config, model.training):
+        for field in fields(config):
+            value = getattr(config, field.name)
+            if field.name in _OPTIONS and value != field.default:
+                flags += f" {flag(field.name)}" + ("" if value is True else f" {value}")
+    return flags
 
 
 def _name(directory: Path) -> str:

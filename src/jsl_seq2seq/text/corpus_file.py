@@ -54,8 +54,8 @@ def read_starter_corpus() -> Corpus:
 def read_corpus(path: Path, units: Units = CHARACTERS_AND_TAGS) -> Corpus:
     """Read a corpus file; its name's ending says how (.csv, .jsonl; everything else is tab-separated).
 
-    Memory: all pairs of a file up to :data:`IN_MEMORY`; of a larger one 32 bytes a line while it is read and
-    16 a sentence afterwards, whatever the sentences' lengths.
+    Memory: all pairs of a file up to :data:`IN_MEMORY`; of a larger one about 60 bytes a line while it is
+    read and 16 a sentence afterwards, whatever the sentences' lengths.
 
     Args:
         units: what the model counts in; characters and tags unless given.
@@ -108,10 +108,10 @@ def _settled(name: str, pairs: Sequence[SentencePair], index: Index, hint: str) 
     """Without repetitions, and with what there is to say."""
     if not pairs:
         raise UserError(f"{name} に文が 1 つもありません。", hint)
-    kept, contradictions = index.first_ones(), index.contradictions()
+    again, contradictions = index.repeated()
     notes = []
-    if repeated := len(pairs) - len(kept):
-        notes.append(f"{name}: 同じ行が {repeated} 回くり返されていたので、1 つにまとめました。")
+    if len(again):
+        notes.append(f"{name}: 同じ行が {len(again)} 回くり返されていたので、1 つにまとめました。")
     if contradictions:
         listed = [
             f"{index.line(first)} 行目と {index.line(second)} 行目（{pairs[second].source}）"
@@ -120,8 +120,9 @@ def _settled(name: str, pairs: Sequence[SentencePair], index: Index, hint: str) 
         shown = "、".join(listed) + ("など" if len(contradictions) > 3 else "")
         notes.append(f"{name}: 同じ文に違うタグが付いています: {shown}。どちらか一方しか正しく訳せません。")
     if isinstance(pairs, StoredPairs):
-        return Corpus(name, pairs.only(kept), tuple(notes))
-    return Corpus(name, tuple(pairs[position] for position in kept.tolist()), tuple(notes))
+        return Corpus(name, pairs.without(again), tuple(notes))
+    gone = set(again.tolist())
+    return Corpus(name, tuple(pair for n, pair in enumerate(pairs) if n not in gone), tuple(notes))
 
 
 def _format_of(path: Path) -> Format:

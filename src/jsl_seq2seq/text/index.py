@@ -1,4 +1,4 @@
-"""What one pass over a corpus keeps of every row, whatever the row's length: 32 bytes."""
+"""What one pass over a corpus keeps of every row, whatever the row's length: 28 bytes."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ class Index:
     """
 
     def __init__(self) -> None:
-        self._offsets, self._lines = array("q"), array("q")
+        self._offsets, self._lines = array("q"), array("I")
         self._sources, self._targets = array("Q"), array("Q")
 
     def add(self, row: Row, pair: SentencePair) -> None:
@@ -36,27 +36,32 @@ class Index:
 
     def offsets(self) -> np.ndarray:
         """Where rows begin, int64."""
-        return np.array(self._offsets, np.int64)
+        return np.frombuffer(self._offsets, np.int64)
 
     def sources(self) -> np.ndarray:
         """Keys of the sentences, uint64."""
-        return np.array(self._sources, np.uint64)
+        return np.frombuffer(self._sources, np.uint64)
 
-    def first_ones(self) -> np.ndarray:
-        """Positions of the rows that repeat no earlier one."""
-        sources, targets = self.sources(), np.array(self._targets, np.uint64)
+    def repeated(self) -> tuple[np.ndarray, list[tuple[int, int]]]:
+        """What stands more than once.
+
+        Returns:
+            The rows that repeat an earlier one, ascending; and as pairs the row where a sentence stands first
+            and each where it has other tags.
+        """
+        sources, targets = self.sources(), np.frombuffer(self._targets, np.uint64)
         order = np.lexsort((targets, sources))  # stable: equal rows stay in file order
-        repeats = np.zeros(len(order), bool)
-        repeats[order[1:]] = (np.diff(sources[order]) == 0) & (np.diff(targets[order]) == 0)
-        return np.flatnonzero(~repeats)
-
-    def contradictions(self) -> list[tuple[int, int]]:
-        """The row where a sentence stands first, and one where it has other tags; all such pairs of rows."""
-        sources, targets = self.sources(), np.array(self._targets, np.uint64)
-        _, first, group = np.unique(sources, return_index=True, return_inverse=True)
-        firsts = first[group]
-        other = np.flatnonzero(targets != targets[firsts])
-        return list(zip(firsts[other].tolist(), other.tolist(), strict=True))
+        starts = np.ones(len(order) + 1, bool)
+        starts[1:-1] = sources[order[1:]] != sources[order[:-1]]
+        shared = np.flatnonzero(~(starts[:-1] & starts[1:]))  # sentences that stand once are done with
+        rows, starts = order[shared], starts[shared]
+        if not len(rows):
+            return rows, []
+        firsts = np.minimum.reduceat(rows, np.flatnonzero(starts))[np.cumsum(starts) - 1]
+        other = targets[rows] != targets[firsts]
+        contradictions = sorted(zip(rows[other].tolist(), firsts[other].tolist(), strict=True))
+        again = ~starts[1:] & (targets[rows[1:]] == targets[rows[:-1]])
+        return np.sort(rows[1:][again]), [(first, row) for row, first in contradictions]
 
 
 def source_keys(pairs: Sequence[SentencePair]) -> np.ndarray:

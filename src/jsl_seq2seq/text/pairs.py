@@ -86,7 +86,7 @@ def _tags(row: Row, where: str) -> tuple[str, ...]:
         return tuple(tag for item in bracketed for tag in parse_tags(_without_surrogates(item)))
     except ValueError as error:
         plain = isinstance(row.target, str) and not {"<", ">"} & set(row.target)
-        more = "< > のない語の列なら --target-units words を付けます。" if plain else ""
+        more = "（< > のない語の列なら --target-units words を付けます）" if plain else ""
         raise UserError(f"{where}{row.place}: タグとして読めません: {error}", _BRACKETS + more) from None
 
 

@@ -55,16 +55,16 @@ class StoredPairs(Sequence[SentencePair]):
         self._path, self._stamp, self._rows, self._units, self._hint = path, stamp, rows, units, hint
         self._offsets, self.sources = offsets, sources
 
-    def only(self, positions: np.ndarray) -> StoredPairs:
-        """The pairs at these positions, ascending."""
+    def without(self, positions: np.ndarray) -> StoredPairs:
+        """All pairs but those at these positions."""
         return StoredPairs(
             self._path,
             self._stamp,
             self._rows,
             self._units,
             self._hint,
-            self._offsets[positions],
-            self.sources[positions],
+            np.delete(self._offsets, positions),
+            np.delete(self.sources, positions),
         )
 
     def __len__(self) -> int:

@@ -53,6 +53,14 @@ class Vocabulary:
         """The unit's id; KeyError if it is unknown."""
         return self._ids[unit]
 
+    def ids_of(self, units: Iterable[str]) -> tuple[int, ...]:
+        """The units' ids; KeyError if one is unknown."""
+        return tuple(map(self._ids.__getitem__, units))
+
+    def knows(self, units: Iterable[str]) -> bool:
+        """Whether all of them are known."""
+        return self._ids.keys() >= set(units)
+
     def unit_of(self, index: int) -> str:
         """The unit behind an id; a special's name for a special."""
         return SPECIALS[index] if index < len(SPECIALS) else self.units[index - len(SPECIALS)]
@@ -144,12 +152,11 @@ class Vocabularies:
             unknown = [word for word in text.split() if word not in self.source]
         else:
             units, unknown = self._pieces(text)
-        ids = tuple(self.source.id_of(unit) for unit in units)
-        return EncodedSource(ids, tuple(units), tuple(dict.fromkeys(unknown)))
+        return EncodedSource(self.source.ids_of(units), tuple(units), tuple(dict.fromkeys(unknown)))
 
     def encode_target(self, tags: Sequence[str]) -> tuple[int, ...]:
         """Tags as ids, without SOS and EOS; KeyError for an unknown tag."""
-        return tuple(self.target.id_of(tag) for tag in tags)
+        return self.target.ids_of(tags)
 
     def decode_target(self, ids: Iterable[int]) -> tuple[str, ...]:
         """Ids as tags."""
@@ -198,6 +205,8 @@ class Vocabularies:
     def _characters(self, text: str) -> tuple[list[str], list[str]]:
         """A character nobody knows is tried as the other kana (タ as た). Blanks and sentence marks the model
         does not know go silently: they carry nothing that a tag would say."""
+        if self.source.knows(text):
+            return list(text), []
         units, unknown = [], []
         for character in text:
             unit = character if character in self.source else kana_sibling(character)

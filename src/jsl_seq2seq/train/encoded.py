@@ -13,7 +13,7 @@ import numpy as np
 
 from ..errors import Failure
 
-IN_MEMORY = 64 << 20
+IN_MEMORY = 16 << 20
 """Bytes of ids, four each. More of them go to a file in the system's folder for temporary files."""
 
 

@@ -171,6 +171,9 @@ class TorchOps(Ops):
         buffer[:, :, start:end] = values
         return buffer[:, :, :end]
 
+    def move(self, buffer: Array, rows: Array, start: int, end: int) -> None:
+        buffer[:, :, start:end] = buffer[rows, :, start:end]
+
     def seen_mask(self, position: Array, capacity: int) -> Array:
         return (torch.arange(capacity, device=self.torch_device) <= position)[None, None, None]
 

@@ -200,6 +200,11 @@ class WgpuOps(Ops):
         elementwise(self.engine, arrays.SCALE, values, out=place)
         return buffer.view((*buffer.shape[:2], start + count, buffer.shape[3]), buffer.strides)
 
+    def move(self, buffer: Array, rows: Array, start: int, end: int) -> None:
+        shape = (*buffer.shape[:2], end - start, buffer.shape[3])
+        place = buffer.view(shape, buffer.strides, buffer.offset + start * buffer.strides[2])
+        elementwise(self.engine, arrays.SCALE, self.take(place, rows), out=place)
+
     def seen_mask(self, position: Array, capacity: int) -> Array:
         mask = empty(self.engine, (1, 1, 1, capacity), "bool")
         return elementwise(self.engine, arrays.REACH, position.view((1, 1, 1, 1), (0, 0, 0, 0)), out=mask)

@@ -1,0 +1,271 @@
+# ruff: noqa: E402  the number of threads must stand before NumPy is imported
+"""Greedy decoding on the CPU: ours (NumPy) against Hugging Face ``generate`` and CTranslate2, side by side.
+
+    PYTHONPATH=src python benchmarks/cpu_decode.py --json cpu_decode.json                  # a few minutes
+    PYTHONPATH=src python benchmarks/cpu_decode.py --settings small-1 --rounds 3           # seconds
+
+All three run with the same number of threads (one, unless ``--threads`` says otherwise), in float32, and write 25
+tags for each sentence of 25 characters, whatever the model thinks of an end. The time is that from ids in
+ordinary memory to tags in ordinary memory, encoder included. CTranslate2 gets our model's own weights, and the
+script checks that it writes the same tags. Hugging Face gets a Marian model with as many random weights.
+Needs transformers and ctranslate2; whichever is missing is left out.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+
+_THREADS = sys.argv[sys.argv.index("--threads") + 1] if "--threads" in sys.argv[:-1] else "1"
+for _name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
+    os.environ[_name] = _THREADS
+
+import platform
+import statistics
+import tempfile
+import traceback
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from jsl_seq2seq.config import EOS, PAD, SOS, ModelConfig, VocabSize
+from jsl_seq2seq.decode import greedy
+from jsl_seq2seq.model import Transformer
+from jsl_seq2seq.model.layers import sinusoid
+from jsl_seq2seq.ops.numpy import NumpyOps
+from jsl_seq2seq.train.initialize import initial_parameters
+from timing import Rounds, race, ratio, write_json
+
+OURS, GENERATE, CTRANSLATE = "ours", "Hugging Face generate", "CTranslate2"
+TAGS = SOURCE = 25
+_NEVER = -1e3
+
+Write = Callable[[], np.ndarray]
+"""Writes the tags of a batch, [B, 25]."""
+
+
+@dataclass(frozen=True)
+class Setting:
+    """A model and how many sentences are translated side by side."""
+
+    config: ModelConfig
+    batch: int
+
+
+_SIZE = VocabSize(1500, 1100)
+_SMALL = ModelConfig(_SIZE, d_model=64, n_heads=4, n_layers=4, d_ff=256)
+_LARGE = ModelConfig(_SIZE, d_model=256, n_heads=8, n_layers=6, d_ff=1024)
+SETTINGS = {
+    f"{name}-{batch}": Setting(config, batch)
+    for name, config in {"small": _SMALL, "large": _LARGE}.items()
+    for batch in (1, 32)
+}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    parser.add_argument("--settings", nargs="+", choices=SETTINGS, default=list(SETTINGS))
+    parser.add_argument("--rounds", type=int, default=15)
+    parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--json", type=Path)
+    arguments = parser.parse_args()
+    print(f"Python {platform.python_version()}, NumPy {np.__version__}, {arguments.threads} thread(s)")
+    figures: dict[str, Any] = {"threads": arguments.threads, "numpy": np.__version__}
+    for name in arguments.settings:
+        figures[name] = _measure(name, arguments.rounds, arguments.threads)
+        write_json(arguments.json, figures)
+
+
+def _measure(name: str, rounds: int, threads: int) -> dict[str, Any]:
+    setting = SETTINGS[name]
+    config = setting.config
+    print(
+        f"\n{name}: d_model {config.d_model}, {config.n_heads} heads, {config.n_layers}+{config.n_layers} layers, "
+        f"d_ff {config.d_ff}, batch {setting.batch}"
+    )
+    source = np.random.default_rng(0).integers(3, config.vocab_size.source, (setting.batch, SOURCE))
+    makers: dict[str, Callable[[ModelConfig, np.ndarray, int], Write]] = {
+        OURS: _ours,
+        GENERATE: _generate,
+        CTRANSLATE: _ctranslate2,
+    }
+    ready: dict[str, Write] = {}
+    written: dict[str, np.ndarray] = {}
+    for who, make in makers.items():
+        try:
+            ready[who] = make(config, source, threads)
+            written[who] = ready[who]()
+        except ImportError as error:
+            print(f"  {who}: left out ({error})")
+        except Exception:
+            traceback.print_exc(limit=-3)
+    seconds = race(ready, rounds)
+    for who, values in seconds.items():
+        low, middle, high = (1e3 * pick(values) for pick in (min, statistics.median, max))
+        print(f"  {who:<24} {low:9.2f} {middle:9.2f} {high:9.2f} ms (min, median, max)")
+    return _compared(seconds, written)
+
+
+def _compared(seconds: Rounds, written: dict[str, np.ndarray]) -> dict[str, Any]:
+    """Medians, and how many times as long as ours the others take."""
+    found: dict[str, Any] = {"ms": {who: 1e3 * statistics.median(values) for who, values in seconds.items()}}
+    for who in (GENERATE, CTRANSLATE):
+        if who in seconds:
+            found[f"{who} / {OURS}"] = times = ratio(seconds, who, OURS)
+            print(f"  {who} / {OURS}: {times:.2f} times")
+    if CTRANSLATE in written:
+        same = float((written[CTRANSLATE][:, : TAGS - 1] == written[OURS]).mean())
+        found["same tags as CTranslate2"] = same
+        print(f"  tags that {CTRANSLATE} writes as ours, with the same weights: {same:.1%}")
+    return found
+
+
+def _parameters(config: ModelConfig) -> dict[str, np.ndarray]:
+    values = initial_parameters(config, seed=0)
+    # flat logits: without this an untrained model's choices are a matter of rounding
+    values["decoder.output_projection.weight"] *= 5
+    values["decoder.output_projection.bias"][[PAD, SOS, EOS]] = _NEVER
+    return values
+
+
+def _ours(config: ModelConfig, source: np.ndarray, _: int) -> Write:
+    ops = NumpyOps()
+    model = Transformer(ops, _parameters(config), config)
+    sentences = source.tolist()
+
+    def write() -> np.ndarray:
+        # one tag fewer: ours also asks whether the end comes after the last one
+        return np.array([one.ids for one in greedy(ops, model, sentences, TAGS - 1)])
+
+    return write
+
+
+def _generate(config: ModelConfig, source: np.ndarray, threads: int) -> Write:
+    import torch  # noqa: PLC0415  may be missing
+    from transformers import MarianConfig, MarianMTModel  # noqa: PLC0415
+
+    torch.set_num_threads(threads)
+    model: Any = MarianMTModel(
+        MarianConfig(
+            vocab_size=config.vocab_size.source,
+            decoder_vocab_size=config.vocab_size.target,
+            share_encoder_decoder_embeddings=False,
+            tie_word_embeddings=False,
+            d_model=config.d_model,
+            encoder_layers=config.n_layers,
+            decoder_layers=config.n_layers,
+            encoder_attention_heads=config.n_heads,
+            decoder_attention_heads=config.n_heads,
+            encoder_ffn_dim=config.d_ff,
+            decoder_ffn_dim=config.d_ff,
+            activation_function="relu",
+            pad_token_id=PAD,
+            eos_token_id=EOS,
+            bos_token_id=SOS,
+            decoder_start_token_id=SOS,
+            forced_eos_token_id=None,
+        )
+    ).eval()
+
+    def write() -> np.ndarray:
+        ids = torch.from_numpy(source)
+        with torch.inference_mode():
+            found = model.generate(
+                input_ids=ids,
+                attention_mask=torch.ones_like(ids),
+                min_new_tokens=TAGS,
+                max_new_tokens=TAGS,
+                do_sample=False,
+                num_beams=1,
+            )
+        return found[:, 1:].numpy()
+
+    return write
+
+
+def _ctranslate2(config: ModelConfig, source: np.ndarray, threads: int) -> Write:
+    import ctranslate2  # noqa: PLC0415  may be missing
+
+    names = [[f"{side}{index}" for index in range(size)] for side, size in vars(config.vocab_size).items()]
+    with tempfile.TemporaryDirectory() as folder:
+        spec = _specification(config, _parameters(config))
+        spec.register_source_vocabulary(["<unk>", *names[0]])
+        spec.register_target_vocabulary(["<unk>", *names[1]])
+        spec.config.bos_token, spec.config.eos_token = names[1][SOS], names[1][EOS]
+        spec.config.decoder_start_token = names[1][SOS]
+        spec.config.add_source_eos = False
+        spec.validate()
+        spec.save(folder)
+        translator = ctranslate2.Translator(
+            folder, device="cpu", intra_threads=threads, compute_type="float32"
+        )
+    sentences = [[names[0][index] for index in row] for row in source]
+    numbers = {name: index for index, name in enumerate(names[1])}
+
+    def write() -> np.ndarray:
+        found = translator.translate_batch(
+            sentences,
+            beam_size=1,
+            min_decoding_length=TAGS,
+            max_decoding_length=TAGS,
+            max_batch_size=len(sentences),
+        )
+        return np.array([[numbers[name] for name in one.hypotheses[0]] for one in found])
+
+    return write
+
+
+def _specification(config: ModelConfig, parameters: dict[str, np.ndarray]) -> Any:
+    """Our model in CTranslate2's words: Pre-LN, sinusoidal positions, weights output x input."""
+    from ctranslate2.specs import TransformerSpec  # noqa: PLC0415
+
+    spec: Any = TransformerSpec.from_config(config.n_layers, config.n_heads, pre_norm=True)
+    positions = np.array([sinusoid(place, config.d_model) for place in range(256)], np.float32)
+
+    def vocabulary(weight: np.ndarray, missing: float) -> np.ndarray:
+        """With a row for CTranslate2's unknown word in front."""
+        row = np.full((1, *weight.shape[1:]), missing, np.float32)
+        return np.concatenate([row, weight.astype(np.float32)])
+
+    def linear(target: Any, *prefixes: str) -> None:
+        target.weight = np.concatenate([parameters[f"{prefix}.weight"].T for prefix in prefixes])
+        target.bias = np.concatenate([parameters[f"{prefix}.bias"] for prefix in prefixes])
+
+    def norm(target: Any, prefix: str) -> None:
+        target.gamma, target.beta = parameters[f"{prefix}.weight"], parameters[f"{prefix}.bias"]
+
+    def feed_forward(target: Any, prefix: str, norm_name: str) -> None:
+        norm(target.layer_norm, f"{prefix}.{norm_name}")
+        linear(target.linear_0, f"{prefix}.feed_forward.linear1")
+        linear(target.linear_1, f"{prefix}.feed_forward.linear2")
+
+    for side, stack in (("encoder", spec.encoder), ("decoder", spec.decoder)):
+        embeddings = stack.embeddings[0] if side == "encoder" else stack.embeddings
+        embeddings.weight = vocabulary(parameters[f"{side}.embedding.weight"], 0.0)
+        stack.position_encodings.encodings = positions
+        norm(stack.layer_norm, f"{side}.final_norm")
+        for index, layer in enumerate(stack.layer):
+            prefix = f"{side}.layers.{index}"
+            own = f"{prefix}.self_attn"
+            norm(layer.self_attention.layer_norm, f"{prefix}.norm1")
+            linear(layer.self_attention.linear[0], *(f"{own}.{part}_proj" for part in "qkv"))
+            linear(layer.self_attention.linear[1], f"{own}.out_proj")
+            if side == "decoder":
+                cross = f"{prefix}.cross_attn"
+                norm(layer.attention.layer_norm, f"{prefix}.norm2")
+                linear(layer.attention.linear[0], f"{cross}.q_proj")
+                linear(layer.attention.linear[1], f"{cross}.k_proj", f"{cross}.v_proj")
+                linear(layer.attention.linear[2], f"{cross}.out_proj")
+            feed_forward(layer.ffn, prefix, "norm3" if side == "decoder" else "norm2")
+    projection = spec.decoder.projection
+    projection.weight = vocabulary(parameters["decoder.output_projection.weight"].T, 0.0)
+    projection.bias = vocabulary(parameters["decoder.output_projection.bias"], _NEVER)
+    return spec
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,107 @@
+"""``jsl-seq2seq diagnose``: why a model translates one sentence as it does."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+
+from ..errors import UserError
+from ..evaluate import Diagnosis, diagnose
+from ..evaluate.diagnosis import Place
+from ..ops.choose import choose_backend
+from ..store import load_model
+from ..translator import Translator
+from .columns import columns
+from .console import note, say, say_json
+
+_BAR = 20
+"""Places of a bar that stands for 1."""
+_LOOKED = 4
+"""Characters named for each tag."""
+
+
+def run_diagnosis(
+    load: Path | None,
+    text: str,
+    html: Path | None,
+    backend: str,
+    device: str | None,
+    quiet: bool,
+    as_json: bool,
+) -> None:
+    """Diagnose one sentence and tell.
+
+    Args:
+        html: where a page with heat maps goes; ``None`` for none.
+    """
+    if load is None:
+        raise UserError("モデルが指定されていません。", "--load でモデルのフォルダーを指定してください。")
+    model = load_model(load)
+    chosen = choose_backend(backend, device, model.n_parameters)
+    if not quiet:
+        note(f"バックエンド: {chosen.name}（{chosen.reason}）")
+    diagnosis = diagnose(Translator(model, chosen), text)
+    if as_json:
+        say_json(diagnosis.to_json())
+    else:
+        _show(diagnosis, quiet)
+    if html is not None:
+        from ..evaluate.diagnosis_page import diagnosis_page  # noqa: PLC0415  pictures are slow to import
+        from ..evaluate.report import write  # noqa: PLC0415
+
+        write(html, diagnosis_page(diagnosis))
+        if not quiet:
+            note(f"診断を書き出しました: {html}")
+
+
+def _show(diagnosis: Diagnosis, quiet: bool) -> None:
+    translation = diagnosis.translation
+    for warning in translation.warnings:
+        note(f"注意: {warning}")
+    say(f"{translation.text} → {translation}（確からしさ {math.exp(translation.log_prob):.1%}）")
+    say()
+    say("タグと確率、ほかの候補、見た文字（最後の層の交差注意、ヘッドの平均）")
+    for number, place in enumerate(diagnosis.places, start=1):
+        _show_place(number, place, diagnosis.units)
+    say()
+    _show_deletions(diagnosis)
+    if not quiet:
+        note(
+            "注意は「どこから情報を取ったか」で、「決め手だった」とは限りません。文字を消した結果と見比べてください。"
+        )
+        note("（手話タグの列です。日本手話そのものではありません）")
+
+
+def _show_place(number: int, place: Place, units: tuple[str, ...]) -> None:
+    others = [(tag, share) for tag, share in place.alternatives if tag != place.tag and share >= 0.0005]
+    listed = "、".join(f"{_name(tag)} {share:.1%}" for tag, share in others) or "ほぼなし"
+    say(f"{number:>3}. {_name(place.tag)} {place.probability:.1%}　ほかの候補: {listed}")
+    most = sorted(range(len(units)), key=lambda index: -place.attention[index])[:_LOOKED]
+    rows = [
+        (f"     {index + 1} 文字目 {units[index]}", f"{share:.2f}", "■" * round(share * _BAR))
+        for index, share in sorted((index, place.attention[index]) for index in most)
+    ]
+    for line in columns(rows):
+        say(line)
+
+
+def _show_deletions(diagnosis: Diagnosis) -> None:
+    if not diagnosis.deletions:
+        say("1 文字の文なので、文字を消して比べることはできません。")
+        return
+    say("文字を 1 つ消すと（元の訳の対数確率の変化、負が大きいほど要る文字）")
+    rows = []
+    for index, one in enumerate(diagnosis.deletions, start=1):
+        same = one.tags == diagnosis.translation.tags
+        tags = (
+            "訳は同じ"
+            if same
+            else "訳が変わる: " + (" ".join(f"<{tag}>" for tag in one.tags) or "（タグなし）")
+        )
+        rows.append((f"  {index} 文字目 {one.unit}", f"{one.change:+.2f}", tags))
+    for line in columns(rows, numbers=[1]):
+        say(line)
+
+
+def _name(tag: str | None) -> str:
+    return "（終わり）" if tag is None else f"<{tag}>"

@@ -1,0 +1,125 @@
+"""``jsl-seq2seq evaluate``: translates test files, prints the figures, writes a report."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+
+from ..errors import UserError
+from ..evaluate import Evaluation, FileReport, Search, evaluate, write_report
+from ..evaluate.metrics import HOW_TO_INSTALL, has_sacrebleu
+from ..ops.choose import choose_backend
+from ..store import SavedModel, load_model
+from ..text import Corpus, read_corpus
+from ..train.data import digest
+from ..translator import DEFAULT_PENALTY, Translator
+from ..version import __version__
+from .columns import columns
+from .console import note, say, say_json
+
+
+def run_evaluation(
+    load: Path | None,
+    data: Sequence[Path],
+    report: Path | None,
+    beam: int,
+    length_penalty: float | None,
+    backend: str,
+    device: str | None,
+    quiet: bool,
+    as_json: bool,
+) -> None:
+    """Evaluate a model on each file apart, and tell.
+
+    Args:
+        report: folder for ``report.html`` and ``report.json``; ``None`` for none.
+    """
+    if load is None or not data:
+        raise UserError(
+            "モデルとテストデータを指定してください。",
+            "たとえば: jsl-seq2seq evaluate --load models/first --data test.tsv",
+        )
+    model = load_model(load)
+    corpora = [_read(path, model) for path in data]
+    chosen = choose_backend(backend, device, model.n_parameters)
+    if not quiet:
+        note(f"バックエンド: {chosen.name}（{chosen.reason}）")
+    translator = Translator(model, chosen)
+    search = Search(beam, DEFAULT_PENALTY if length_penalty is None else length_penalty)
+    with _progress(sum(len(corpus.pairs) for corpus in corpora), quiet) as progress:
+        files = tuple(evaluate(translator, corpus, search, progress) for corpus in corpora)
+    found = Evaluation(str(load), __version__, chosen.name, search, files)
+    if as_json:
+        for file in files:
+            say_json(file.to_json(sentences=False))
+    else:
+        _show(files, search, quiet)
+    if report is not None:
+        html, plain = write_report(found, report)
+        if not quiet:
+            note(f"報告を書き出しました: {html}（読む用）、{plain}（プログラム用）")
+
+
+def _read(path: Path, model: SavedModel) -> Corpus:
+    corpus = read_corpus(path, model.vocabularies.kinds)
+    if digest(corpus.pairs) != model.data_digest:
+        return corpus
+    seen = f"{path}: このモデルの学習に使ったデータです。成績は、初めて見る文での実力を表しません。"
+    return replace(corpus, notes=(*corpus.notes, seen))
+
+
+def _show(files: Sequence[FileReport], search: Search, quiet: bool) -> None:
+    rows = [("データ", "由来", "文", "完全一致", "タグ誤り率", "BLEU", "chrF")]
+    for file in files:
+        scores = file.scores
+        rows.append(
+            (
+                file.name,
+                file.origin,
+                f"{scores.sentences:,}",
+                f"{scores.exact_rate:.1%}",
+                f"{scores.edits.rate:.1%}",
+                "-" if scores.bleu is None else f"{scores.bleu.value:.1f}",
+                "-" if scores.chrf is None else f"{scores.chrf.value:.1f}",
+            )
+        )
+    for line in columns(rows, numbers=range(2, 7)):
+        say(line)
+    if quiet:
+        return
+    for file in files:
+        for line in file.notes:
+            note(f"参考: {line}")
+        if file.unknown_tags:
+            note(f"参考: {file.name}: モデルが知らないタグが {len(file.unknown_tags)} 種類、正解にあります。")
+    signatures = {one.signature for file in files for one in (file.scores.bleu, file.scores.chrf) if one}
+    for signature in sorted(signatures):
+        note(f"署名: {signature}")
+    if not has_sacrebleu():
+        note(HOW_TO_INSTALL)
+    note(f"訳し方: {search}。由来の違うデータは合計しません。")
+    note("（手話タグの列の採点です。日本手話としての良し悪しではありません）")
+
+
+@contextmanager
+def _progress(sentences: int, quiet: bool) -> Iterator[Callable[[int], object]]:
+    """A bar on a terminal; nothing in a pipe."""
+    if quiet or not sys.stderr.isatty():
+        yield lambda count: None
+        return
+    from rich.console import Console  # noqa: PLC0415  slow to import
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn  # noqa: PLC0415
+
+    shown = (
+        TextColumn("訳しています"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TextColumn("文、残り"),
+        TimeRemainingColumn(),
+    )
+    with Progress(*shown, console=Console(file=sys.stderr)) as bar:
+        task = bar.add_task("", total=sentences)
+        yield lambda count: bar.advance(task, count)

@@ -1,0 +1,149 @@
+"""Translating test files and collecting what there is to say about it. Files are never mixed in one figure."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import PurePath
+from typing import Any
+
+from ..errors import UserError
+from ..text import Corpus, SentencePair
+from ..translator import DEFAULT_PENALTY, Translation, Translator
+from .breakdown import Confusion, Group, by_length, by_phenomenon, confusions
+from .metrics import Result, Scores, scores
+
+BATCH = 64
+
+_SYNTHETIC = ("train", "valid", "test-random", "test-length", "test-composition", "test-spelling")
+"""What ``jsl-seq2seq corpus`` calls its files."""
+_WRITTEN = ("handwritten", "starter")
+"""Files of the package that people wrote."""
+
+SYNTHETIC, WRITTEN, UNKNOWN = "規則から作った文", "人が書いた文", "由来の記録がない文"
+
+
+@dataclass(frozen=True)
+class Search:
+    """How translations were looked for."""
+
+    beam: int = 1
+    length_penalty: float = DEFAULT_PENALTY
+
+    def __str__(self) -> str:
+        if self.beam == 1:
+            return "貪欲法（ビーム 1）"
+        return f"ビームサーチ（ビーム {self.beam}、長さの補正 {self.length_penalty:g}）"
+
+
+@dataclass(frozen=True)
+class FileReport:
+    """The figures of one file.
+
+    Attributes:
+        origin: where its sentences come from, told from its name.
+        unknown_tags: right tags that the model does not know and so can never produce.
+    """
+
+    name: str
+    origin: str
+    scores: Scores
+    phenomena: tuple[Group, ...]
+    lengths: tuple[Group, ...]
+    confusions: tuple[Confusion, ...]
+    unknown_tags: tuple[str, ...]
+    results: tuple[Result, ...]
+    notes: tuple[str, ...] = ()
+
+    def to_json(self, sentences: bool = True) -> dict[str, Any]:
+        """Plain values; ``sentences`` takes every sentence along."""
+        plain: dict[str, Any] = {
+            "data": self.name,
+            "origin": self.origin,
+            **self.scores.to_json(),
+            "by_phenomenon": [group.to_json() for group in self.phenomena],
+            "by_length": [group.to_json() for group in self.lengths],
+            "confusions": [one.to_json() for one in self.confusions[:100]],
+            "unknown_tags": list(self.unknown_tags),
+            "notes": list(self.notes),
+        }
+        if sentences:
+            plain["results"] = [
+                {
+                    "source": result.source,
+                    "right": list(result.right),
+                    "produced": list(result.produced),
+                    "exact": result.exact,
+                    "log_prob": result.log_prob,
+                    "phenomenon": result.phenomenon,
+                }
+                for result in self.results
+            ]
+        return plain
+
+
+def evaluate(
+    translator: Translator,
+    corpus: Corpus,
+    search: Search | None = None,
+    progress: Callable[[int], object] = lambda _: None,
+) -> FileReport:
+    """Translate every sentence of a file and compare.
+
+    Args:
+        progress: told how many sentences more have been translated.
+    """
+    search = search or Search()
+    results: list[Result] = []
+    for start in range(0, len(corpus.pairs), BATCH):
+        pairs = [corpus.pairs[index] for index in range(start, min(start + BATCH, len(corpus.pairs)))]
+        results += map(_result, pairs, _translated(translator, pairs, search))
+        progress(len(pairs))
+    known = translator.vocabularies.target
+    return FileReport(
+        name=corpus.name,
+        origin=origin_of(corpus.name),
+        scores=scores(results),
+        phenomena=by_phenomenon(results),
+        lengths=by_length(results),
+        confusions=confusions(results),
+        unknown_tags=tuple(dict.fromkeys(tag for one in results for tag in one.right if tag not in known)),
+        results=tuple(results),
+        notes=corpus.notes,
+    )
+
+
+def origin_of(name: str) -> str:
+    """Whether a file's sentences were made by the rules or written by people, told from its name alone."""
+    stem = PurePath(name.replace("\\", "/")).name.split(".")[0].lower()
+    if stem in _SYNTHETIC:
+        return SYNTHETIC
+    return WRITTEN if stem in _WRITTEN else UNKNOWN
+
+
+def _translated(
+    translator: Translator, pairs: Sequence[SentencePair], search: Search
+) -> list[Translation | None]:
+    """All at once; if one of them is impossible, one by one."""
+    options = {"beam": search.beam, "length_penalty": search.length_penalty}
+    translator.translate_batch(
+        [], **options
+    )  # an impossible search is a mistake; an unreadable sentence is a result
+    try:
+        return [*translator.translate_batch([pair.source for pair in pairs], **options)]
+    except UserError:
+        found: list[Translation | None] = []
+        for pair in pairs:
+            try:
+                found.append(translator.translate(pair.source, **options))
+            except UserError:
+                found.append(None)
+        return found
+
+
+def _result(pair: SentencePair, translation: Translation | None) -> Result:
+    if translation is None:
+        return Result(pair.source, pair.tags, (), 0.0, pair.phenomenon, ("読める文字がありません。",))
+    return Result(
+        pair.source, pair.tags, translation.tags, translation.log_prob, pair.phenomenon, translation.warnings
+    )

@@ -1,0 +1,57 @@
+"""Judging a model from the command line."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from jsl_seq2seq.cli.columns import columns, width
+
+from .conftest import Program
+
+
+def test_a_table_and_a_report(program: Program, model: Path, data: Path, tmp_path: Path) -> None:
+    done = program("evaluate", "--load", model, "--data", data, "--data", data, "--report", "報告")
+    assert done.code == 0
+    head, *rows = done.out.splitlines()
+    assert head.split() == ["データ", "由来", "文", "完全一致", "タグ誤り率", "BLEU", "chrF"]
+    assert len(rows) == 2 and all("100.0%" in row and "0.0%" in row for row in rows)
+    assert "tok:none" in done.err and "日本手話" in done.err
+    assert "学習に使った" in done.err
+    assert {path.name for path in (tmp_path / "報告").iterdir()} == {"report.html", "report.json"}
+
+
+def test_quiet_is_only_the_table(program: Program, model: Path, data: Path) -> None:
+    done = program("evaluate", "--load", model, "--data", data, "--quiet", "--beam", "3")
+    assert (done.code, done.err) == (0, "")
+    assert len(done.out.splitlines()) == 2
+
+
+def test_json_a_line_for_each_file(program: Program, model: Path, data: Path) -> None:
+    done = program("evaluate", "--load", model, "--data", data, "--data", data, "--json", "--quiet")
+    first, second = map(json.loads, done.out.splitlines())
+    assert first == second
+    assert (first["sentences"], first["exact_rate"], first["tag_error_rate"]) == (8, 1.0, 0.0)
+    assert "tok:none" in first["bleu"]["signature"] and "results" not in first
+
+
+@pytest.mark.parametrize(
+    "arguments", [[], ["--data", "x.tsv"], ["--load", "m"], ["--load", "m", "--data", "x.tsv"]]
+)
+def test_what_is_missing_is_said(program: Program, arguments: list[str]) -> None:
+    done = program("evaluate", *arguments)
+    assert (done.code, done.out) == (2, "")
+    assert done.err.startswith("エラー: ")
+
+
+@pytest.mark.parametrize("options", [["--beam", "0"], ["--beam", "2", "--length-penalty", "-1"]])
+def test_impossible_searches(program: Program, model: Path, data: Path, options: list[str]) -> None:
+    done = program("evaluate", "--load", model, "--data", data, *options)
+    assert done.code == 2 and "1 以上" in done.err
+
+
+def test_columns_are_as_wide_as_they_look() -> None:
+    assert width("あa゙ｱ") == 4
+    assert columns([["あ", "1"], ["bc", "22"], ["", "3"]], numbers=[1]) == ["あ   1", "bc  22", "     3"]
