@@ -146,7 +146,7 @@ def _ours(config: ModelConfig, source: np.ndarray, _: int) -> Write:
 
 def _generate(config: ModelConfig, source: np.ndarray, threads: int) -> Write:
     import torch  # noqa: PLC0415  may be missing
-    from transformers import MarianConfig, MarianMTModel  # noqa: PLC0415
+    from transformers import MarianConfig, MarianMTModel  # noqa: PLC0415  # pyright: ignore[reportMissingImports]
 
     torch.set_num_threads(threads)
     model: Any = MarianMTModel(
@@ -188,7 +188,7 @@ def _generate(config: ModelConfig, source: np.ndarray, threads: int) -> Write:
 
 
 def _ctranslate2(config: ModelConfig, source: np.ndarray, threads: int) -> Write:
-    import ctranslate2  # noqa: PLC0415  may be missing
+    import ctranslate2  # noqa: PLC0415  # pyright: ignore[reportMissingImports]  may be missing
 
     names = [[f"{side}{index}" for index in range(size)] for side, size in vars(config.vocab_size).items()]
     with tempfile.TemporaryDirectory() as folder:
@@ -221,7 +221,7 @@ def _ctranslate2(config: ModelConfig, source: np.ndarray, threads: int) -> Write
 
 def _specification(config: ModelConfig, parameters: dict[str, np.ndarray]) -> Any:
     """Our model in CTranslate2's words: Pre-LN, sinusoidal positions, weights output x input."""
-    from ctranslate2.specs import TransformerSpec  # noqa: PLC0415
+    from ctranslate2.specs import TransformerSpec  # noqa: PLC0415  # pyright: ignore[reportMissingImports]
 
     spec: Any = TransformerSpec.from_config(config.n_layers, config.n_heads, pre_norm=True)
     positions = np.array([sinusoid(place, config.d_model) for place in range(256)], np.float32)

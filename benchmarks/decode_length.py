@@ -48,7 +48,9 @@ def main() -> None:
             print(f"{backend}: left out ({error})")
             continue
         for name in arguments.settings:
-            figures[f"{backend} {name}"] = _measure(ops, SETTINGS[name], f"{backend} {name}", arguments.rounds)
+            figures[f"{backend} {name}"] = _measure(
+                ops, SETTINGS[name], f"{backend} {name}", arguments.rounds
+            )
             write_json(arguments.json, figures)
 
 

@@ -323,7 +323,9 @@ def test_score_of_what_the_model_does_not_know(starter: Translator) -> None:
         starter.score("龍", ["私"])
 
 
-@pytest.mark.parametrize(("beam", "n_best", "penalty"), [(0, 1, 0.6), (1, 2, 0.6), (2, 0, 0.6), (2, 1, -1.0), (2, 1, float("nan"))])
+@pytest.mark.parametrize(
+    ("beam", "n_best", "penalty"), [(0, 1, 0.6), (1, 2, 0.6), (2, 0, 0.6), (2, 1, -1.0), (2, 1, float("nan"))]
+)
 def test_impossible_searches(small: Translator, beam: int, n_best: int, penalty: float) -> None:
     with refused(UserError, "--"):
         small.translate("ありがとう", beam=beam, n_best=n_best, length_penalty=penalty)

@@ -39,7 +39,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("output", type=Path)
     parser.add_argument("--count", type=int, default=320_000)
-    parser.add_argument("--train-length", type=int, default=40, help="longest training sentence, in characters")
+    parser.add_argument(
+        "--train-length", type=int, default=40, help="longest training sentence, in characters"
+    )
     parser.add_argument("--corpus", type=Path, help="what an earlier run wrote to OUTPUT/corpus")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--preset", default="base")
@@ -76,7 +78,9 @@ def main() -> None:
     )
     with LineReporter() as reporter:
         result = job.run(reporter)
-    print(f"trained in {time.monotonic() - started:.0f} s, {result.model.n_parameters:,} parameters", flush=True)
+    print(
+        f"trained in {time.monotonic() - started:.0f} s, {result.model.n_parameters:,} parameters", flush=True
+    )
     figures = measure(Translator(result.model, choose_backend(arguments.backend)), corpus)
     (arguments.output / "figures.json").write_text(json.dumps(figures, indent=2) + "\n", encoding="utf-8")
     save_model(shippable(result.model, figures), arguments.output / "model")
@@ -115,7 +119,9 @@ def _exact(translator: Translator, pairs: Sequence[SentencePair]) -> float:
         part = pairs[start : start + 256]
         hits += sum(
             translation.tags == pair.tags
-            for translation, pair in zip(translator.translate_batch([p.source for p in part]), part, strict=True)
+            for translation, pair in zip(
+                translator.translate_batch([p.source for p in part]), part, strict=True
+            )
         )
     return hits / len(pairs)
 

@@ -152,7 +152,15 @@ class TrainingConfig:
 
     def __post_init__(self) -> None:
         require_positive(self, "epochs", "batch_size", "accumulate", "learning_rate", "epsilon", "average")
-        for name in ("batch_tokens", "warmup_steps", "clip_norm", "seed", "decay_steps", "position_shift", "patience"):
+        for name in (
+            "batch_tokens",
+            "warmup_steps",
+            "clip_norm",
+            "seed",
+            "decay_steps",
+            "position_shift",
+            "patience",
+        ):
             if not getattr(self, name) >= 0:
                 raise UserError(f"{flag(name)} は 0 以上にしてください（いまの値: {getattr(self, name)}）。")
         for name in ("dropout", "label_smoothing", "beta1", "beta2"):
@@ -164,7 +172,8 @@ class TrainingConfig:
         for name, known in _CHOICES.items():
             if getattr(self, name) not in known:
                 raise UserError(
-                    f"知らない {flag(name)} です: {getattr(self, name)!r}", f"使えるのは {'、'.join(known)} です。"
+                    f"知らない {flag(name)} です: {getattr(self, name)!r}",
+                    f"使えるのは {'、'.join(known)} です。",
                 )
 
     def to_json(self) -> dict[str, Any]:

@@ -37,9 +37,7 @@ def test_json_a_line_for_each_file(program: Program, model: Path, data: Path) ->
     assert "tok:none" in first["bleu"]["signature"] and "results" not in first
 
 
-@pytest.mark.parametrize(
-    "arguments", [[], ["--data", "x.tsv"], ["--load", "m"], ["--load", "m", "--data", "x.tsv"]]
-)
+@pytest.mark.parametrize("arguments", [[], ["--load", "m"], ["--load", "m", "--data", "x.tsv"]])
 def test_what_is_missing_is_said(program: Program, arguments: list[str]) -> None:
     done = program("evaluate", *arguments)
     assert (done.code, done.out) == (2, "")

@@ -204,11 +204,15 @@ def test_several_translations(program: Program, model: Path) -> None:
     first, second, third = done.out.splitlines()
     assert first.startswith("ありがとう → <ありがとう>（確からしさ ")
     assert second.startswith("  2. <") and third.startswith("  3. <")
-    done = program("--load", model, "--predict", "ありがとう", "--beam", "4", "--n-best", "2", "--json", "--quiet")
+    done = program(
+        "--load", model, "--predict", "ありがとう", "--beam", "4", "--n-best", "2", "--json", "--quiet"
+    )
     [found] = map(json.loads, done.out.splitlines())
     [other] = found["alternatives"]
     assert other["probability"] <= found["probability"] and other["tags"] != found["tags"]
-    done = program("--load", model, "--predict", "-", "--n-best", "2", "--quiet", stdin="ありがとう\n龍\n".encode())
+    done = program(
+        "--load", model, "--predict", "-", "--n-best", "2", "--quiet", stdin="ありがとう\n龍\n".encode()
+    )
     assert done.out.startswith("<ありがとう>\t") and done.out.count("\n") == 2
 
 

@@ -74,10 +74,9 @@ MISTAKES: list[tuple[list[str], str]] = [
     (["--load", "nothing"], "--predict"),
     (["--load"], "--load には値が 1 つ必要"),
     (["--load", "x" * 300, "--predict", "はい"], "xxx"),
-    (["--predict", "はい"], "--load"),
     (["predict"], "訳す文"),
     (["predict", "--load", "nothing"], "訳す文"),
-    (["export"], "--load"),
+    (["export"], "--export-weights"),
     (["tarin"], "train"),
     (["xyz"], "predict"),
     (["train", "extra"], "extra"),
@@ -86,7 +85,7 @@ MISTAKES: list[tuple[list[str], str]] = [
     (["--export-attn"], "--export-attn"),
     ([""], "コマンド"),
 ]
-LONG_NAME = MISTAKES[21]
+LONG_NAME = (["--load", "x" * 300, "--predict", "はい"], "xxx")
 
 
 @pytest.mark.parametrize(("arguments", "named"), MISTAKES, ids=[" ".join(line)[:40] for line, _ in MISTAKES])

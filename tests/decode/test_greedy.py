@@ -9,27 +9,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from jsl_seq2seq.config import EOS, PAD, SOS, ModelConfig, VocabSize
+from jsl_seq2seq.config import EOS, PAD, SOS
 from jsl_seq2seq.decode import Hypothesis, greedy
 from jsl_seq2seq.model import Transformer
 from jsl_seq2seq.ops.numpy import NumpyOps
 from jsl_seq2seq.store import SavedModel
-from jsl_seq2seq.train.initialize import initial_parameters
 
 from ..fixtures import eight_sentences, trained_small
+from .networks import SOURCES, network
 
 OPS = NumpyOps()
-CONFIG = ModelConfig(VocabSize(20, 9), d_model=8, n_heads=2, n_layers=2, d_ff=16, max_seq_len=6)
-
-
-def network(seed: int = 0, **favours: float) -> Transformer:
-    """An untrained model; ``favours`` are added to the logits of the specials named."""
-    parameters = initial_parameters(CONFIG, seed)
-    # flat logits: without this an untrained model says the same tag for ever
-    parameters["decoder.output_projection.weight"] *= 5
-    for name, favour in favours.items():
-        parameters["decoder.output_projection.bias"][{"PAD": PAD, "SOS": SOS, "EOS": EOS}[name]] += favour
-    return Transformer(OPS, parameters, CONFIG)
 
 
 def by_definition(model: Transformer, source: list[int], max_length: int) -> Hypothesis:
@@ -52,9 +41,6 @@ def by_definition(model: Transformer, source: list[int], max_length: int) -> Hyp
 def assert_same(one: Hypothesis, other: Hypothesis) -> None:
     assert (one.ids, one.finished) == (other.ids, other.finished)
     np.testing.assert_allclose(one.log_probs, other.log_probs, atol=1e-5)
-
-
-SOURCES = st.lists(st.lists(st.integers(3, 19), min_size=1, max_size=8), min_size=1, max_size=6)
 
 
 @given(SOURCES, st.integers(0, 50), st.integers(1, 6))

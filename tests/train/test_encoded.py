@@ -53,10 +53,9 @@ def test_the_file_is_closed() -> None:
 
 
 def test_a_full_disk_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
-    class Full(SpooledTemporaryFile):
-        def write(self, s: bytes) -> int:
-            raise OSError(errno.ENOSPC, "No space left on device")
+    def full(*_: object) -> int:
+        raise OSError(errno.ENOSPC, "No space left on device")
 
-    monkeypatch.setattr(encoded, "SpooledTemporaryFile", Full)
+    monkeypatch.setattr(SpooledTemporaryFile, "write", full)
     with refused(Failure, "一時ファイル", "No space", "TMPDIR"):
         EncodedPairs([((3,), (4,))])

@@ -6,6 +6,7 @@ import subprocess
 import sys
 from pathlib import Path
 from random import Random
+from typing import Any
 
 import pytest
 
@@ -24,7 +25,7 @@ def as_csv(lines: str) -> str:
     return "\ufeffsource,tags\r\n" + "".join(f'"{source}","{tags}"\r\n' for source, tags in rows)
 
 
-def trained(folder: Path, name: str, content: str, **options: float) -> TrainingResult:
+def trained(folder: Path, name: str, content: str, **options: Any) -> TrainingResult:
     (folder / name).write_text(content, encoding="utf-8", newline="")
     return small_job(folder, data=folder / name, valid=folder / name, epochs=3, **options).run()
 

@@ -90,7 +90,9 @@ def test_a_model_keeps_its_units(tmp_path: Path, german: Path, options: dict[str
 
 def test_a_model_keeps_its_subwords(tmp_path: Path, german: Path) -> None:
     pytest.importorskip("tokenizers")
-    save_model(small_job(tmp_path, data=german, epochs=1, max_seq_len=64, **SUBWORDS).run().model, tmp_path / "m")
+    save_model(
+        small_job(tmp_path, data=german, epochs=1, max_seq_len=64, **SUBWORDS).run().model, tmp_path / "m"
+    )
     with refused(UserError, "--subword-vocab", "--load を外して"):
         small_job(tmp_path, load=tmp_path / "m", data=german, subword_vocab=50)
     request = TrainingRequest(SUBWORDS, "ndarray", data=german, load=tmp_path / "m", resume=True)

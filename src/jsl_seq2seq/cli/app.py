@@ -220,8 +220,12 @@ def export(
 ) -> None:
     from ..store import load_model, shipped_model  # noqa: PLC0415
 
-    model = load_model(load or shipped_model())
-    _export_weights(model, export_weights or ["encoder", "decoder"], export_dir, quiet)
+    if not export_weights:
+        raise UserError(
+            "どの重みを書き出すかが指定されていません。",
+            "--export-weights encoder のように、層の名前かその前半を指定してください（くり返せます）。",
+        )
+    _export_weights(load_model(load or shipped_model()), export_weights, export_dir, quiet)
 
 
 for _name, (_command, _help) in {**COMMANDS, **QUALITY}.items():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import sys
 from typing import Any, TextIO
@@ -14,7 +15,7 @@ _CONTROL = {code: f"\\x{code:02x}" for code in [*range(0x20), *range(0x7F, 0xA0)
 def prepare_streams() -> None:
     """Make output possible in any encoding: what a console cannot show comes out as ``\\u30bd``, not as a crash."""
     for stream in (sys.stdout, sys.stderr):
-        if hasattr(stream, "reconfigure"):
+        if isinstance(stream, io.TextIOWrapper):  # a test or an editor may put something else there
             stream.reconfigure(errors="backslashreplace")
 
 

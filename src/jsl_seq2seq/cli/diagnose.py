@@ -5,11 +5,10 @@ from __future__ import annotations
 import math
 from pathlib import Path
 
-from ..errors import UserError
 from ..evaluate import Diagnosis, diagnose
 from ..evaluate.diagnosis import Place
 from ..ops.choose import choose_backend
-from ..store import load_model
+from ..store import load_model, shipped_model
 from ..translator import Translator
 from .columns import columns
 from .console import note, say, say_json
@@ -34,9 +33,7 @@ def run_diagnosis(
     Args:
         html: where a page with heat maps goes; ``None`` for none.
     """
-    if load is None:
-        raise UserError("モデルが指定されていません。", "--load でモデルのフォルダーを指定してください。")
-    model = load_model(load)
+    model = load_model(load or shipped_model())
     chosen = choose_backend(backend, device, model.n_parameters)
     if not quiet:
         note(f"バックエンド: {chosen.name}（{chosen.reason}）")

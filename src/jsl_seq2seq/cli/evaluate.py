@@ -12,7 +12,7 @@ from ..errors import UserError
 from ..evaluate import Evaluation, FileReport, Search, evaluate, write_report
 from ..evaluate.metrics import HOW_TO_INSTALL, has_sacrebleu
 from ..ops.choose import choose_backend
-from ..store import SavedModel, load_model
+from ..store import SavedModel, load_model, shipped_model
 from ..text import Corpus, read_corpus
 from ..train.data import digest
 from ..translator import DEFAULT_PENALTY, Translator
@@ -37,12 +37,12 @@ def run_evaluation(
     Args:
         report: folder for ``report.html`` and ``report.json``; ``None`` for none.
     """
-    if load is None or not data:
+    if not data:
         raise UserError(
-            "モデルとテストデータを指定してください。",
+            "採点するデータがありません。",
             "たとえば: jsl-seq2seq evaluate --load models/first --data test.tsv",
         )
-    model = load_model(load)
+    model = load_model(load or shipped_model())
     corpora = [_read(path, model) for path in data]
     chosen = choose_backend(backend, device, model.n_parameters)
     if not quiet:
@@ -51,7 +51,7 @@ def run_evaluation(
     search = Search(beam, DEFAULT_PENALTY if length_penalty is None else length_penalty)
     with _progress(sum(len(corpus.pairs) for corpus in corpora), quiet) as progress:
         files = tuple(evaluate(translator, corpus, search, progress) for corpus in corpora)
-    found = Evaluation(str(load), __version__, chosen.name, search, files)
+    found = Evaluation(str(load) if load else "付属のモデル", __version__, chosen.name, search, files)
     if as_json:
         for file in files:
             say_json(file.to_json(sentences=False))

@@ -27,7 +27,9 @@ def _model(name: str, text: str) -> Any:
     return _option(flag(name), f"{text}［{getattr(ModelConfig, name)}］", _MODEL, "N")
 
 
-Load = Annotated[Path | None, _option("--load", "モデルのフォルダー［train 以外は付属のモデル］", _RUN, "DIR")]
+Load = Annotated[
+    Path | None, _option("--load", "モデルのフォルダー［train 以外は付属のモデル］", _RUN, "DIR")
+]
 Save = Annotated[Path | None, _option("--save", "保存先［models/jsl-seq2seq/日時］", _RUN, "DIR")]
 Data = Annotated[Path | None, _option("--data", "学習データ（TSV、CSV、JSONL）［付属の例文］", _RUN, "FILE")]
 Valid = Annotated[Path | None, _option("--valid", "検証データ（TSV、CSV、JSONL）", _RUN, "FILE")]
@@ -53,13 +55,19 @@ CheckpointEvery = Annotated[
 ]
 Resume = Annotated[bool, _option("--resume", "--save にある中断した学習の続きを、合計 epochs まで", _RUN)]
 NoTrainingState = Annotated[bool, _option("--no-training-state", "続きの学習に使う状態を保存しない", _RUN)]
-Beam = Annotated[int | None, _option("--beam", "ビームサーチで残す候補の数［1: 最も確からしいタグを順に］", _RUN, "N")]
+Beam = Annotated[
+    int | None, _option("--beam", "ビームサーチで残す候補の数［1: 最も確からしいタグを順に］", _RUN, "N")
+]
 NBest = Annotated[int, _option("--n-best", "訳を N 通り出す［1］", _RUN, "N")]
 LengthPenalty = Annotated[
     float | None, _option("--length-penalty", "ビームサーチで長い訳を選びやすくする強さ［0.6］", _RUN, "A")
 ]
-Tests = Annotated[list[Path] | None, _option("--data", "採点するデータ（何度でも。合計はしません）", _RUN, "FILE")]
-Report = Annotated[Path | None, _option("--report", "report.html と report.json を書き出すフォルダー", _RUN, "DIR")]
+Tests = Annotated[
+    list[Path] | None, _option("--data", "採点するデータ（何度でも。合計はしません）", _RUN, "FILE")
+]
+Report = Annotated[
+    Path | None, _option("--report", "report.html と report.json を書き出すフォルダー", _RUN, "DIR")
+]
 Html = Annotated[Path | None, _option("--html", "図入りのページを書き出すファイル", _RUN, "FILE")]
 Quiet = Annotated[bool, _option("--quiet", "結果だけを出す", _RUN)]
 Json = Annotated[bool, _option("--json", "結果を JSON で出す（1 行 1 件）", _RUN)]
@@ -88,8 +96,12 @@ DModel = Annotated[int | None, _model("d_model", "ベクトルの幅")]
 NHeads = Annotated[int | None, _model("n_heads", "注意のヘッド数")]
 NLayers = Annotated[int | None, _model("n_layers", "エンコーダーとデコーダー、それぞれの層の数")]
 DFf = Annotated[int | None, _model("d_ff", "フィードフォワード層の幅")]
-TiedEmbeddings = Annotated[bool | None, _option("--tied-embeddings", "タグの入力と出力で同じベクトルを使う", _MODEL)]
-Preset = Annotated[str | None, _option("--preset", "大きさの名前: tiny、small、base、large［tiny］", _MODEL, "NAME")]
+TiedEmbeddings = Annotated[
+    bool | None, _option("--tied-embeddings", "タグの入力と出力で同じベクトルを使う", _MODEL)
+]
+Preset = Annotated[
+    str | None, _option("--preset", "大きさの名前: tiny、small、base、large［tiny］", _MODEL, "NAME")
+]
 MaxSeqLen = Annotated[int | None, _model("max_seq_len", "最も長い文")]
 
 ExportWeights = Annotated[

@@ -150,7 +150,11 @@ def _show(translation: Translation, quiet: bool, as_json: bool) -> None:
 
 
 def _plain(translation: Translation) -> dict[str, Any]:
-    plain = {"text": translation.text, **_plain_candidate(translation), "warnings": list(translation.warnings)}
+    plain = {
+        "text": translation.text,
+        **_plain_candidate(translation),
+        "warnings": list(translation.warnings),
+    }
     if translation.alternatives:
         plain["alternatives"] = [_plain_candidate(other) for other in translation.alternatives]
     return plain

@@ -107,9 +107,7 @@ def _show(result: TrainingResult, directory: Path, quiet: bool, as_json: bool) -
     say(f"学習しました: {final}例文 {result.checked} のうち {result.exact} が完全に一致")
     written = model.vocabularies.format_target
     for example in model.examples:
-        verdict = (
-            "" if example.produced == example.expected else f"（正しくは {written(example.expected)}）"
-        )
+        verdict = "" if example.produced == example.expected else f"（正しくは {written(example.expected)}）"
         more = " …" if len(example.produced) > _SHOWN_TAGS else ""
         say(f"  {example.source} → {written(example.produced[:_SHOWN_TAGS])}{more}{verdict}")
     say(f"保存しました: {directory}")

@@ -39,7 +39,7 @@ def _no_such_option(error: Any) -> UserError:
 def _bad_value(error: Any) -> UserError:
     name = error.param.opts[0] if error.param is not None else "引数"
     if type(error).__name__ == "MissingParameter":
-        return UserError(f"必要な引数がありません: {error.param.metavar or name}", _HELP)
+        return UserError(f"必要な引数がありません: {getattr(error.param, 'metavar', None) or name}", _HELP)
     message = str(error.message)
     if re.search(r"\bint", message):
         hint = "整数で指定してください。"

@@ -5,4 +5,4 @@ from .layers import Dropout, Places
 from .parameters import ParameterSpec, parameter_specs
 from .transformer import Transformer
 
-__all__ = ["Capture", "Dropout", "Observer", "Places", "ParameterSpec", "Transformer", "parameter_specs"]
+__all__ = ["Capture", "Dropout", "Observer", "ParameterSpec", "Places", "Transformer", "parameter_specs"]

@@ -125,7 +125,9 @@ class Decoder:
         """
         causal_mask = self._ops.causal_mask(target.shape[1]) if self._config.attention_masks else None
         embedding = self._embedding
-        x = drop(embedding(target) if places is None else embedding.at(target, places.target, places.capacity))
+        x = drop(
+            embedding(target) if places is None else embedding.at(target, places.target, places.capacity)
+        )
         for layer in self._layers:
             x = layer(x, memory, causal_mask, memory_mask, drop, observe)
         return self._output_projection(self._final_norm(x))
@@ -147,7 +149,8 @@ class Decoder:
             memory_mask: the mask of the rows that stay, [R, 1, 1, S].
         """
         layers = tuple(
-            LayerCache(*(self._ops.take(array, rows) for array in vars(layer).values())) for layer in cache.layers
+            LayerCache(*(self._ops.take(array, rows) for array in vars(layer).values()))
+            for layer in cache.layers
         )
         return DecoderCache(layers, memory_mask, cache.length)
 

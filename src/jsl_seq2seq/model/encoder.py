@@ -63,7 +63,9 @@ class Encoder:
         """
         mask = self._ops.padding_mask(source, PAD) if self._masked and padded else None
         embedding = self._embedding
-        x = drop(embedding(source) if places is None else embedding.at(source, places.source, places.capacity))
+        x = drop(
+            embedding(source) if places is None else embedding.at(source, places.source, places.capacity)
+        )
         for layer in self._layers:
             x = layer(x, mask, drop, observe)
         return self._final_norm(x), mask

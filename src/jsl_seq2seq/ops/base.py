@@ -57,8 +57,8 @@ class Processes:
 class Ops(ABC):
     """The operations of a Transformer on one backend.
 
-    Operations return new arrays and change none, except :meth:`write`, :meth:`move`, :meth:`accumulate` and :meth:`adam_update`,
-    which say so.
+    Operations return new arrays and change none, except :meth:`write`, :meth:`move`, :meth:`accumulate` and
+    :meth:`adam_update`, which say so.
 
     Args:
         recorder: sees every differentiable operation; ``None`` for inference, where nothing is kept.

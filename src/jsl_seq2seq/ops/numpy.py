@@ -72,15 +72,15 @@ class NumpyOps(Ops):
         return self._recorded(y, (x,), lambda g: (g * (y > 0),))
 
     def softmax(self, scores: Array, mask: Array | None = None) -> Array:
-        hidden = scores if mask is None else np.where(mask, scores, MASKED)
-        y = hidden - np.maximum.reduce(hidden, axis=-1, keepdims=True)
-        np.exp(y, out=y)
-        if mask is not None:
+        if mask is None:
+            y = np.exp(scores - scores.max(axis=-1, keepdims=True))
+            y /= y.sum(axis=-1, keepdims=True)
+        else:
+            hidden = np.where(mask, scores, MASKED)
+            y = np.exp(hidden - hidden.max(axis=-1, keepdims=True))
             y *= mask  # a fully masked row: exp(MASKED - MASKED) is 1 everywhere, and must be 0
-        total = np.add.reduce(y, axis=-1, keepdims=True)
-        if mask is not None:
-            total[total == 0] = 1
-        y /= total
+            total = y.sum(axis=-1, keepdims=True)
+            y /= np.where(total > 0, total, 1)
 
         def vjp(g: Array) -> tuple[Array, ...]:  # dx = y ⊙ (g - Σ g ⊙ y)
             product = g * y

@@ -1,8 +1,8 @@
 """Saving and loading: model directories that are never half-written and never silently wrong."""
 
 from .directory import load_model, save_model
-from .shipped import shipped_model
 from .saved_model import STARTER, EpochMetrics, Example, Moments, Progress, SavedModel
+from .shipped import shipped_model
 
 __all__ = [
     "STARTER",

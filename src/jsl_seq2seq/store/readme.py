@@ -15,6 +15,11 @@ _OPTIONS = SETTINGS - {
 }  # fmt: skip
 """Settings that the command line has an option for, but for the epochs, which are counted."""
 
+_ESSENTIAL = frozenset({
+    "batch_size", "learning_rate", "warmup_steps", "dropout", "label_smoothing", "clip_norm", "seed",
+    "d_model", "n_heads", "n_layers", "d_ff", "max_seq_len",
+})  # fmt: skip
+
 
 def render_readme(model: SavedModel, directory: Path) -> str:
     """Markdown: settings, result, examples, and the commands to translate, continue and reproduce."""
@@ -122,12 +127,12 @@ def _commands(model: SavedModel, directory: Path) -> str:
 
 
 def _settings_flags(model: SavedModel) -> str:
-    """Every setting that is not what a new training takes by itself, as options."""
+    """The settings as options: the essential ones always, the others where they are not the default."""
     flags = ""
     for config in (model.config, model.training):
         for field in fields(config):
             value = getattr(config, field.name)
-            if field.name in _OPTIONS and value != field.default:
+            if field.name in _ESSENTIAL or (field.name in _OPTIONS and value != field.default):
                 flags += f" {flag(field.name)}" + ("" if value is True else f" {value}")
     return flags
 

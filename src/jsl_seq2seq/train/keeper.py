@@ -44,7 +44,7 @@ class Keeper:
         """The parameters to save; ``None`` for those of the last step."""
         if self._training.keep == "average" and self._recent:
             return {
-                name: np.mean([one[name] for one in self._recent], axis=0, dtype=np.float64).astype(np.float32)
+                name: np.asarray(np.mean([one[name] for one in self._recent], 0, np.float64), np.float32)
                 for name in self._recent[0]
             }
         return self._best
