@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import math
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -20,12 +21,13 @@ from jsl_seq2seq.cli.progress import LineReporter
 from jsl_seq2seq.corpus import write_splits
 from jsl_seq2seq.ops.choose import choose_backend
 from jsl_seq2seq.presets import preset_options
-from jsl_seq2seq.store import SavedModel, save_model
-from jsl_seq2seq.text import SentencePair, read_corpus
+from jsl_seq2seq.store import SavedModel, load_model, save_model
+from jsl_seq2seq.text import SentencePair, format_tags, read_corpus, read_starter_corpus
 from jsl_seq2seq.train import TrainingJob, TrainingRequest
 from jsl_seq2seq.translator import Translator
 
 TESTS = ("test-random", "test-composition", "test-spelling", "test-length")
+_POLISHED, _POLISHING_EPOCHS = 60_000, 6
 _MEANINGS = {
     "test-random": "合成文・無作為",
     "test-composition": "合成文・初めての組み合わせ",
@@ -43,6 +45,7 @@ def main() -> None:
         "--train-length", type=int, default=40, help="longest training sentence, in characters"
     )
     parser.add_argument("--corpus", type=Path, help="what an earlier run wrote to OUTPUT/corpus")
+    parser.add_argument("--first", type=Path, help="what an earlier run wrote to OUTPUT/first")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--preset", default="base")
     parser.add_argument("--epochs", type=int, default=28)
@@ -58,6 +61,19 @@ def main() -> None:
     if arguments.corpus is None:
         report = write_splits(corpus, arguments.count, arguments.seed, train_length=arguments.train_length)
         print(f"corpus: {report.counts} in {time.monotonic() - started:.0f} s", flush=True)
+    first = arguments.first or arguments.output / "first"
+    if arguments.first is None:
+        save_model(replace(_train(_first(arguments, corpus)), moments=None), first)
+        print(f"trained in {time.monotonic() - started:.0f} s", flush=True)
+    model = _train(_polishing(arguments, corpus, first))
+    print(f"polished in {time.monotonic() - started:.0f} s, {model.n_parameters:,} parameters", flush=True)
+    figures = measure(Translator(model, choose_backend(arguments.backend)), corpus)
+    (arguments.output / "figures.json").write_text(json.dumps(figures, indent=2) + "\n", encoding="utf-8")
+    save_model(shippable(model, figures), arguments.output / "model")
+
+
+def _first(arguments: argparse.Namespace, corpus: Path) -> TrainingRequest:
+    """The training proper."""
     options = preset_options(arguments.preset) | {
         "epochs": arguments.epochs,
         "batch_size": arguments.batch_size,
@@ -67,23 +83,47 @@ def main() -> None:
         "average": 3,
         "seed": arguments.seed,
     }
-    job = TrainingJob(
-        TrainingRequest(
-            options,
-            backend=arguments.backend,
-            precision=arguments.precision,
-            data=corpus / "train.tsv",
-            valid=corpus / "valid.tsv",
-        )
+    return TrainingRequest(
+        options,
+        backend=arguments.backend,
+        precision=arguments.precision,
+        data=corpus / "train.tsv",
+        valid=corpus / "valid.tsv",
     )
+
+
+def _polishing(arguments: argparse.Namespace, corpus: Path, first: Path) -> TrainingRequest:
+    """A few epochs without label smoothing, so that probabilities mean what they say, and with the starter
+    sentences, which are shorter than what the grammar makes."""
+    known = load_model(first).vocabularies.target
+    starter = [pair for pair in read_starter_corpus().pairs if all(tag in known for tag in pair.tags)]
+    pairs = [*read_corpus(corpus / "train.tsv").pairs[:_POLISHED], *starter]
+    data = arguments.output / "polish.tsv"
+    data.parent.mkdir(parents=True, exist_ok=True)
+    lines = (f"{pair.source}\t{format_tags(pair.tags)}\n" for pair in pairs)
+    data.write_text("".join(lines), encoding="utf-8")
+    steps = math.ceil(len(pairs) / arguments.batch_size) * _POLISHING_EPOCHS
+    options = {
+        "epochs": _POLISHING_EPOCHS,
+        "learning_rate": 0.0003,
+        "warmup_steps": 100,
+        "decay_steps": steps,
+        "label_smoothing": 0.0,
+        "keep": "last",
+    }
+    return TrainingRequest(
+        options,
+        backend=arguments.backend,
+        precision=arguments.precision,
+        data=data,
+        valid=corpus / "valid.tsv",
+        load=first,
+    )
+
+
+def _train(request: TrainingRequest) -> SavedModel:
     with LineReporter() as reporter:
-        result = job.run(reporter)
-    print(
-        f"trained in {time.monotonic() - started:.0f} s, {result.model.n_parameters:,} parameters", flush=True
-    )
-    figures = measure(Translator(result.model, choose_backend(arguments.backend)), corpus)
-    (arguments.output / "figures.json").write_text(json.dumps(figures, indent=2) + "\n", encoding="utf-8")
-    save_model(shippable(result.model, figures), arguments.output / "model")
+        return TrainingJob(request).run(reporter).model
 
 
 def shippable(model: SavedModel, figures: Mapping[str, float]) -> SavedModel:
