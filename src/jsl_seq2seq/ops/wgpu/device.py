@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import sys
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -63,7 +66,7 @@ def list_adapters() -> tuple[Adapter, ...]:
     Raises:
         Failure: wgpu cannot even ask, for example because a driver is broken.
     """
-    _leave_out_opengl()
+    _prepare_instance()
     with translated_errors():
         found = wgpu.gpu.enumerate_adapters_sync()
     found = sorted((handle for handle in found if handle.info["backend_type"] in _APIS), key=_rank)
@@ -190,7 +193,10 @@ def out_of_memory(wanted: int | None = None, limit: int | None = None) -> Failur
 
 
 @cache
-def _leave_out_opengl() -> None:
+def _prepare_instance() -> None:
+    if sys.platform == "linux":
+        # without a desktop session Vulkan's loader would complain four times on standard error
+        os.environ.setdefault("XDG_RUNTIME_DIR", tempfile.gettempdir())
     try:
         set_instance_extras(backends=["Vulkan", "Metal", "DX12"])
     except (RuntimeError, KeyError):
