@@ -57,6 +57,15 @@ def test_training_goes_on_elsewhere(tmp_path: Path, wanted: SavedModel, first: s
     assert model.metadata["backend"] == second
 
 
+@pytest.mark.parametrize("name", ["wgpu", "torch"])
+def test_the_starter_corpus_is_learnt_everywhere(name: str) -> None:
+    """Every sentence exactly, as on NumPy (test_job.py), in less than half of the default's epochs."""
+    require(name)
+    request = TrainingRequest({"epochs": 80}, name, "cpu" if name == "torch" else None)
+    result = TrainingJob(request).run()
+    assert (result.exact, result.checked) == (86, 86)
+
+
 def test_bf16_learns_as_well(tmp_path: Path) -> None:
     require("torch")
     plain = job(tmp_path, "torch", epochs=120).run()

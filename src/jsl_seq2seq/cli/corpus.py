@@ -44,5 +44,5 @@ def run_corpus(
     say("規則から作った文です。ろう者による確認はまだ受けていません。")
     say(
         f"学習する: jsl-seq2seq train --data {directory / 'train.tsv'} --valid {directory / 'valid.tsv'} "
-        "--d-model 64 --n-heads 4 --d-ff 256 --batch-size 64 --epochs 10"
+        "--preset small"
     )
