@@ -146,45 +146,11 @@ def _ours(config: ModelConfig, source: np.ndarray, _: int) -> Write:
 
 def _generate(config: ModelConfig, source: np.ndarray, threads: int) -> Write:
     import torch  # noqa: PLC0415  may be missing
-    from transformers import MarianConfig, MarianMTModel  # noqa: PLC0415  # pyright: ignore[reportMissingImports]
+
+    from torch_peer import generating, marian  # noqa: PLC0415
 
     torch.set_num_threads(threads)
-    model: Any = MarianMTModel(
-        MarianConfig(
-            vocab_size=config.vocab_size.source,
-            decoder_vocab_size=config.vocab_size.target,
-            share_encoder_decoder_embeddings=False,
-            tie_word_embeddings=False,
-            d_model=config.d_model,
-            encoder_layers=config.n_layers,
-            decoder_layers=config.n_layers,
-            encoder_attention_heads=config.n_heads,
-            decoder_attention_heads=config.n_heads,
-            encoder_ffn_dim=config.d_ff,
-            decoder_ffn_dim=config.d_ff,
-            activation_function="relu",
-            pad_token_id=PAD,
-            eos_token_id=EOS,
-            bos_token_id=SOS,
-            decoder_start_token_id=SOS,
-            forced_eos_token_id=None,
-        )
-    ).eval()
-
-    def write() -> np.ndarray:
-        ids = torch.from_numpy(source)
-        with torch.inference_mode():
-            found = model.generate(
-                input_ids=ids,
-                attention_mask=torch.ones_like(ids),
-                min_new_tokens=TAGS,
-                max_new_tokens=TAGS,
-                do_sample=False,
-                num_beams=1,
-            )
-        return found[:, 1:].numpy()
-
-    return write
+    return generating(marian(config), source, TAGS)
 
 
 def _ctranslate2(config: ModelConfig, source: np.ndarray, threads: int) -> Write:

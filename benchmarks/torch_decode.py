@@ -24,7 +24,7 @@ import numpy as np
 import torch
 
 from timing import race, ratio, stand_in, write_json
-from torch_peer import marian
+from torch_peer import generating, marian
 
 stand_in("safetensors", "safetensors.numpy", "filelock")  # nothing is read or saved here
 
@@ -85,7 +85,10 @@ def _measure(name: str, rounds: int) -> dict[str, Any]:
         f"batch {setting.batch}, {setting.source} source tokens"
     )
     source = np.random.default_rng(0).integers(3, config.vocab_size.source, (setting.batch, setting.source))
-    contenders: dict[str, Callable[[Setting, np.ndarray], Write]] = {OURS: _ours, GENERATE: _generate}
+    contenders: dict[str, Callable[[Setting, np.ndarray], Write]] = {
+        OURS: _ours,
+        GENERATE: lambda setting, source: generating(marian(setting.config), source, TAGS, DEVICE),
+    }
     ready: dict[str, Write] = {}
     for who, make in contenders.items():
         try:
@@ -124,26 +127,6 @@ def _ours(setting: Setting, source: np.ndarray) -> Write:
         # one tag fewer: ours also asks whether the end comes after the last one
         found = greedy(ops, model, sentences, TAGS - 1, replayed)
         return np.array([one.ids for one in found])
-
-    return write
-
-
-def _generate(setting: Setting, source: np.ndarray) -> Write:
-    model = marian(setting.config).to(DEVICE)
-    model.eval()
-
-    def write() -> np.ndarray:
-        ids = torch.from_numpy(source).to(DEVICE)
-        with torch.inference_mode():
-            found = model.generate(
-                input_ids=ids,
-                attention_mask=torch.ones_like(ids),
-                min_new_tokens=TAGS,
-                max_new_tokens=TAGS,
-                do_sample=False,
-                num_beams=1,
-            )
-        return found[:, 1:].cpu().numpy()
 
     return write
 

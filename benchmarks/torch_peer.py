@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import math
+from collections.abc import Callable
 from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,6 +17,8 @@ import torch
 from torch import nn
 
 if TYPE_CHECKING:
+    import numpy as np
+
     from jsl_seq2seq.config import ModelConfig
 
 PAD = 0
@@ -142,6 +145,26 @@ def marian(config: ModelConfig) -> Any:
             forced_eos_token_id=None,
         )
     )
+
+
+def generating(model: Any, source: np.ndarray, tags: int, device: str = "cpu") -> Callable[[], np.ndarray]:
+    """Hugging Face ``generate`` on source ids [B, S]: greedy, exactly ``tags`` tags -> [B, tags]."""
+    model = model.to(device).eval()
+
+    def write() -> np.ndarray:
+        ids = torch.from_numpy(source).to(device)
+        with torch.inference_mode():
+            found = model.generate(
+                input_ids=ids,
+                attention_mask=torch.ones_like(ids),
+                min_new_tokens=tags,
+                max_new_tokens=tags,
+                do_sample=False,
+                num_beams=1,
+            )
+        return found[:, 1:].cpu().numpy()
+
+    return write
 
 
 def main() -> None:

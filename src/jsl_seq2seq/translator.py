@@ -15,6 +15,7 @@ from .errors import UserError
 from .model import Capture, Transformer, parameter_specs
 from .ops.choose import AUTO, Backend, choose_backend
 from .store import SavedModel, load_model, shipped_model
+from .store.tensors import flatten
 from .text import EncodedSource, Vocabularies, format_tags
 from .text.padding import pad_rows
 from .translation import Attention, Candidate, Score, Translation
@@ -46,7 +47,7 @@ class Translator:
         self.vocabularies: Vocabularies = model.vocabularies
         self.ops = backend.open(None)
         shapes = {name: spec.shape for name, spec in parameter_specs(model.config).items()}
-        flat = np.concatenate([model.parameters[name].reshape(-1) for name in shapes])
+        flat = flatten(model.parameters, shapes)
         self._model = Transformer(self.ops, self.ops.split(self.ops.array(flat), shapes), model.config)
         self._replayed = ReplayedGreedy(self.ops, self._model)
 

@@ -15,6 +15,18 @@ from ..errors import Failure
 Shapes = Mapping[str, tuple[int, ...]]
 
 
+def flatten(named: Mapping[str, np.ndarray], shapes: Shapes) -> np.ndarray:
+    """The arrays named in ``shapes`` behind one another, [N], in that order."""
+    return np.concatenate([named[name].reshape(-1) for name in shapes])
+
+
+def unflatten(flat: np.ndarray, shapes: Shapes) -> dict[str, np.ndarray]:
+    """What :func:`flatten` put together, as views of ``flat`` [N]."""
+    ends = np.cumsum([math.prod(shape) for shape in shapes.values()])
+    pieces = np.split(flat, ends[:-1])
+    return {name: piece.reshape(shape) for (name, shape), piece in zip(shapes.items(), pieces, strict=True)}
+
+
 def pack(tensors: Mapping[str, np.ndarray]) -> bytes:
     """The bytes of a safetensors file, in which every array reads back as it was.
 

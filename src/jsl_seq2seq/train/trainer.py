@@ -14,6 +14,7 @@ from ..model.layers import untouched
 from ..ops.base import Array
 from ..ops.choose import Backend
 from ..store import Moments
+from ..store.tensors import flatten, unflatten
 from .batches import Batch, EncodedPair, make_batch
 from .schedule import adam_rates
 
@@ -169,12 +170,7 @@ class Trainer:
         ops.adam_update(self._flat, gradient, self._m, self._v, ops.array(rates), betas)
 
     def _to_device(self, named: dict[str, np.ndarray]) -> Array:
-        return self.ops.array(np.concatenate([named[name].reshape(-1) for name in self._shapes]))
+        return self.ops.array(flatten(named, self._shapes))
 
     def _to_host(self, flat: Array) -> dict[str, np.ndarray]:
-        host, named, start = np.array(self.ops.to_host(flat)), {}, 0
-        for name, shape in self._shapes.items():
-            end = start + int(np.prod(shape))
-            named[name] = host[start:end].reshape(shape)
-            start = end
-        return named
+        return unflatten(np.array(self.ops.to_host(flat)), self._shapes)
