@@ -16,7 +16,13 @@ from .usage import usage_error
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run the program and exit. No mistake of a user's ends in a traceback."""
     prepare_streams()
-    sys.exit(run(sys.argv[1:] if arguments is None else arguments))
+    code = run(sys.argv[1:] if arguments is None else arguments)
+    if int(os.environ.get("WORLD_SIZE", "1")) > 1:
+        # among several processes PyTorch's threads sometimes abort an orderly end; all is written by now
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(code)
+    sys.exit(code)
 
 
 def run(arguments: Sequence[str]) -> int:

@@ -13,6 +13,8 @@ from pathlib import Path
 from types import FrameType
 from typing import Any, NoReturn
 
+import typer
+
 from ..errors import Failure, JslError, UserError
 from ..store import SavedModel, save_model
 from ..store.config_file import CONFIG
@@ -88,7 +90,7 @@ def _help_along(job: TrainingJob) -> NoReturn:
     """Train in a process that is not the first: it computes its share, and neither writes nor prints."""
     with _stoppable(lambda _: None, together=True) as should_stop:
         job.run(should_stop=should_stop)
-    sys.exit(0)
+    raise typer.Exit
 
 
 def _show(result: TrainingResult, directory: Path, quiet: bool, as_json: bool) -> None:
