@@ -73,6 +73,42 @@ def test_the_colloquial_potential_drops_ra() -> None:
 
 
 @pytest.mark.parametrize(
+    ("base", "word_class", "passive", "causative"),
+    [
+        ("褒める", "一段", "褒められ", "褒めさせ"),
+        ("頼む", "五段", "頼まれ", "頼ませ"),
+        ("盗む", "五段", "盗まれ", "盗ませ"),
+        ("言う", "五段", "言われ", "言わせ"),
+        ("招待", "サ変", "招待され", "招待させ"),
+        ("", "サ変", "され", "させ"),
+        ("来る", "カ変", "来られ", "来させ"),
+        ("くる", "カ変", "こられ", "こさせ"),
+    ],
+)
+def test_passive_and_causative(base: str, word_class: str, passive: str, causative: str) -> None:
+    assert conjugate(base, word_class, "受身") == passive
+    assert conjugate(base, word_class, "使役") == causative
+
+
+def test_doing_something_beforehand_is_shortened() -> None:
+    assert conjugate("買う", "五段", "とく") + "く" == "買っとく"
+    assert conjugate("読む", "五段", "とく") + "きます" == "読んどきます"
+
+
+@pytest.mark.parametrize(
+    ("base", "word_class", "look"),
+    [
+        ("おいしい", "イ形", "おいしそう"),
+        ("いい", "良い形", "よさそう"),
+        ("良い", "良い形", "良さそう"),
+        ("元気", "ナ形", "元気そう"),
+    ],
+)
+def test_how_something_looks(base: str, word_class: str, look: str) -> None:
+    assert conjugate(base, word_class, "様子") == look
+
+
+@pytest.mark.parametrize(
     ("base", "word_class", "stem", "attributive"),
     [
         ("高い", "イ形", "高", "高い"),

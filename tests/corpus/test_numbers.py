@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from jsl_seq2seq.corpus.numbers import LIMIT, kana_numeral, kanji_numeral, number_tags
+from jsl_seq2seq.corpus.numbers import LIMIT, kana_numeral, kanji_numeral, mixed_numeral, number_tags
 from jsl_seq2seq.errors import UserError
 
 
@@ -60,6 +60,23 @@ def test_the_number_can_be_read_back(number: int) -> None:
 
 @pytest.mark.parametrize("number", [-1, LIMIT])
 def test_out_of_range(number: int) -> None:
-    for function in (number_tags, kanji_numeral, kana_numeral):
+    for function in (number_tags, kanji_numeral, kana_numeral, mixed_numeral):
         with pytest.raises(UserError):
             function(number)
+
+
+@pytest.mark.parametrize(
+    ("number", "thousands", "written"),
+    [
+        (0, False, "0"),
+        (1500, True, "1500"),
+        (3000, True, "3千"),
+        (3000, False, "3000"),
+        (120_000_000, False, "1億2000万"),
+        (50_000_000, True, "5千万"),
+        (100_000_000, True, "1億"),
+        (123_456_789, True, "1億2345万6789"),
+    ],
+)
+def test_numbers_as_they_are_mostly_written(number: int, thousands: bool, written: str) -> None:
+    assert mixed_numeral(number, thousands) == written

@@ -25,9 +25,12 @@ VERB_FORMS = (
     "可能",
     "可能略",
     "ちゃ",
+    "とく",
     "目的",
+    "受身",
+    "使役",
 )
-ADJECTIVE_FORMS = ("辞書", "語幹", "連体")
+ADJECTIVE_FORMS = ("辞書", "語幹", "連体", "様子")
 
 _ROWS = {
     # dictionary ending: (a-row, i-row, e-row, o-row, te, ta)
@@ -44,13 +47,13 @@ _ROWS = {
 
 _SURU = {
     "辞書": "する", "連用": "し", "未然": "し", "て": "して", "た": "した", "ば": "すれば",
-    "意向": "しよう", "命令": "しろ", "可能": "でき", "可能略": "でき",
+    "意向": "しよう", "命令": "しろ", "可能": "でき", "可能略": "でき", "受身": "され", "使役": "させ",
 }  # fmt: skip
 
 # The kana of 来 changes with the form (くる, きます, こない); written with the kanji it does not.
 _KURU = {
     "辞書": "くる", "連用": "き", "未然": "こ", "て": "きて", "た": "きた", "ば": "くれば",
-    "意向": "こよう", "命令": "こい", "可能": "こられ", "可能略": "これ",
+    "意向": "こよう", "命令": "こい", "可能": "こられ", "可能略": "これ", "受身": "こられ", "使役": "こさせ",
 }  # fmt: skip
 
 _HONORIFIC = ("くださる", "なさる", "いらっしゃる", "おっしゃる")
@@ -101,6 +104,9 @@ def _verb(base: str, word_class: str, form: str) -> str:
     if form == "ちゃ":  # 食べてしまう -> 食べちゃう, 飲んでしまう -> 飲んじゃう
         te = _verb(base, word_class, "て")
         return te[:-1] + ("ちゃ" if te[-1] == "て" else "じゃ")
+    if form == "とく":  # 買っておく -> 買っとく, 読んでおく -> 読んどく
+        te = _verb(base, word_class, "て")
+        return te[:-1] + ("と" if te[-1] == "て" else "ど")
     problem = check_base(base, word_class)
     if problem:
         raise UserError(problem)
@@ -112,7 +118,7 @@ def _verb(base: str, word_class: str, form: str) -> str:
     if word_class == "一段":
         return base[:-1] + {
             "辞書": "る", "連用": "", "未然": "", "て": "て", "た": "た", "ば": "れば",
-            "意向": "よう", "命令": "ろ", "可能": "られ", "可能略": "れ",
+            "意向": "よう", "命令": "ろ", "可能": "られ", "可能略": "れ", "受身": "られ", "使役": "させ",
         }[form]  # fmt: skip
     return _godan(base, form)
 
@@ -131,7 +137,7 @@ def _godan(base: str, form: str) -> str:
     return {
         "辞書": base, "連用": stem + i, "未然": stem_a + a, "て": stem + te, "た": stem + ta,
         "ば": stem + e + "ば", "意向": stem + o + "う", "命令": stem + e,
-        "可能": stem + e, "可能略": stem + e,
+        "可能": stem + e, "可能略": stem + e, "受身": stem_a + a + "れ", "使役": stem_a + a + "せ",
     }[form]  # fmt: skip
 
 
@@ -143,6 +149,9 @@ def _adjective(base: str, word_class: str, form: str) -> str:
     problem = check_base(base, word_class)
     if problem:
         raise UserError(problem)
+    if form == "様子":  # 高そう, 元気そう; よさそう has a さ of its own
+        stem = _adjective(base, word_class, "語幹")
+        return stem + ("さそう" if word_class == "良い形" else "そう")
     if word_class == "ナ形":
         return base + ("な" if form == "連体" else "")
     if word_class == "ナ形連":  # 同じ: 同じ人, not 同じな人

@@ -100,6 +100,8 @@ class Deriver:
             return self._adverb(context, int(name[1]))
         if name == "項" or name.startswith(("項-", "項=")):
             return self._nouns.arguments(context, name[1:])
+        if name.startswith("裸="):
+            return self._nouns.bare(context, name[2:])
         if name == "時" and not self._wants_time(context):
             return Fragment()
         if name == "飾":

@@ -81,6 +81,8 @@ class Nouns:
             )
         elif wanted != "一人称" and self._chance.happens(0.03):
             noun = self._symbol("誰か", Context())
+        elif wanted == "三人称":  # one sees of others, not of oneself, that they look tired
+            noun = self._symbol("他人", Context())
         elif wanted == "一人称":
             noun = self._words.write(self._chance.pick(self._words.query("代.一人称", "主")))
         else:
@@ -109,6 +111,13 @@ class Nouns:
                 particle = context.ending.object
             written += self.noun(case, context) + self.particle(particle)
         return written
+
+    def bare(self, context: Context, particle: str) -> Fragment:
+        """One of the predicate's nouns with nothing before it: 「この」 must not meet another 「あの」."""
+        case = context.head.case(particle) if context.head else None
+        if case is None:
+            raise DeadEnd
+        return self._words.write(self._words.fresh(self._words.nouns(case.classes)), in_context=True)
 
     def noun(self, case: Case, context: Context) -> Fragment:
         chance = self._chance

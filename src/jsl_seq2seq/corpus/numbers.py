@@ -45,6 +45,22 @@ def kanji_numeral(number: int) -> str:
     return text + _small_kanji(number)
 
 
+def mixed_numeral(number: int, thousands: bool = False) -> str:
+    """120000000 -> 1億2000万, as it is mostly written; with ``thousands`` 3000 -> 3千.
+
+    Raises UserError as number_tags.
+    """
+    _check(number)
+    if number == 0:
+        return "0"
+    text = ""
+    for unit, name, _ in _GROUPS:
+        if number >= unit:
+            text += _small_mixed(number // unit, thousands) + name
+            number %= unit
+    return text + (_small_mixed(number, thousands) if number else "")
+
+
 def kana_numeral(number: int) -> str:
     """25 -> にじゅうご. Raises UserError as number_tags."""
     _check(number)
@@ -85,6 +101,10 @@ def _small_kanji(number: int) -> str:
         if digit:
             text += ("" if digit == 1 and unit else _DIGITS[digit]) + unit
     return text
+
+
+def _small_mixed(number: int, thousands: bool) -> str:
+    return f"{number // 1000}千" if thousands and number >= 1000 and number % 1000 == 0 else str(number)
 
 
 def _small_kana(number: int) -> str:

@@ -9,7 +9,7 @@ from .chance import Chance
 from .conjugation import ADJECTIVE_CLASSES, VERB_CLASSES, conjugate
 from .fragment import Fragment, fingerspell, plain, to_hiragana, to_katakana
 from .lexicon import Lexicon, Word
-from .numbers import kana_numeral, kanji_numeral, number_tags
+from .numbers import kana_numeral, kanji_numeral, mixed_numeral, number_tags
 
 _MORAE = (
     "あいうえおかきくけこさしすせそたちつてとなにぬねのはひふへほまみむめもやゆよらりるれろわ"
@@ -126,8 +126,10 @@ class Words:
         spelling = self.chance.pick(counter.spellings)
         sound = counter.kana[0] if counter.kana else spelling
         digits = str(number)
-        if number % 10_000 == 0 and number and self.chance.happens(0.6):
-            digits = f"{number // 10_000}万"
+        # Nobody counts the zeros of 120000000: 1億2000万.
+        large = 0.95 if number >= 100_000_000 else 0.6 if number >= 1000 and number % 1000 == 0 else 0.0
+        if self.chance.happens(large):
+            digits = mixed_numeral(number, thousands=self.chance.happens(0.25))
         kanji = (
             kanji_numeral(number) if 0 < number < 100 and self.chance.happens(0.25) else digits
         ) + spelling
@@ -135,7 +137,7 @@ class Words:
             kana = special[number]
         elif (
             (number in range(1, 11) or len(special) < 2)
-            and number < 100
+            and (number < 100 or _is_round(number))
             and self.chance.happens(0.6)
             and number not in special
         ):
@@ -148,10 +150,11 @@ class Words:
         if high <= 2100:
             return low + self.chance.below(high - low + 1)
         # Prices and crowds: mostly round numbers of every size.
-        digits = 2 + self.chance.below(len(str(high)) - 1)
+        fewest = max(2, len(str(low)))
+        digits = fewest + self.chance.below(len(str(high)) - fewest + 1)
         lead = 1 + self.chance.below(99)
         number = lead * 10 ** (digits - 2)
-        if self.chance.happens(0.25):
+        if digits < 9 and self.chance.happens(0.25):
             number += self.chance.below(10 ** min(digits - 1, 3))
         return max(low, min(high, number))
 
@@ -206,3 +209,8 @@ class Words:
                 and adjective.senses & {"性質", "値性質", "味", "温度", "色性", "人性質", "評価", "難易"}
             )
         return self._modifiers[word.key]
+
+
+def _is_round(number: int) -> bool:
+    """500, 3000, 200000000: said in one breath, so also written out in kana."""
+    return len(str(number).rstrip("0")) == 1
