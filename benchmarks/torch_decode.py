@@ -31,7 +31,7 @@ stand_in("safetensors", "safetensors.numpy", "filelock")  # nothing is read or s
 from jsl_seq2seq.config import EOS, ModelConfig, VocabSize
 from jsl_seq2seq.decode import ReplayedGreedy, greedy
 from jsl_seq2seq.model import Transformer, parameter_specs
-from jsl_seq2seq.ops.torch import TorchOps
+from jsl_seq2seq.ops.torch import open_ops
 from jsl_seq2seq.train.initialize import initial_parameters
 
 OURS, GENERATE = "ours", "Hugging Face generate"
@@ -115,7 +115,7 @@ def _measure(name: str, rounds: int) -> dict[str, Any]:
 
 
 def _ours(setting: Setting, source: np.ndarray) -> Write:
-    config, ops = setting.config, TorchOps(None, DEVICE)
+    config, ops = setting.config, open_ops(None, DEVICE)
     values = initial_parameters(config, seed=0)
     values["decoder.output_projection.bias"][EOS] = -1e3  # as generate's min_new_tokens
     flat = ops.array(np.concatenate([values[name].reshape(-1) for name in parameter_specs(config)]))

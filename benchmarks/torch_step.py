@@ -35,7 +35,7 @@ from jsl_seq2seq.config import PAD, SOS, ModelConfig, TrainingConfig, VocabSize
 from jsl_seq2seq.model import parameter_specs
 from jsl_seq2seq.model.attention import attention
 from jsl_seq2seq.ops.choose import Backend
-from jsl_seq2seq.ops.torch import TorchOps
+from jsl_seq2seq.ops.torch import TorchOps, open_ops
 from jsl_seq2seq.train.batches import Batch
 from jsl_seq2seq.train.initialize import initial_parameters
 from jsl_seq2seq.train.trainer import Trainer
@@ -205,7 +205,7 @@ def _batch(setting: Setting) -> Batch:
 
 
 def _ours(setting: Setting, batch: Batch, precision: str) -> Step:
-    backend = Backend("torch", lambda recorder: TorchOps(recorder, DEVICE, precision=precision), "benchmark")
+    backend = Backend("torch", lambda recorder: open_ops(recorder, DEVICE, precision), "benchmark")
     values = initial_parameters(setting.config, seed=0)
     trainer = Trainer(backend, setting.config, TrainingConfig(), values)
     return lambda: trainer.update(batch)

@@ -37,7 +37,7 @@ def opened(monkeypatch: pytest.MonkeyPatch) -> Callable[..., Any]:
 
     def open_(recorder: Recorder | None, precision: str = "fp32") -> TorchOps:
         ops = TorchOps(recorder, "cpu", precision=precision)
-        ops.replays, ops.shape_step = True, 4
+        ops.replays, ops.shape_step, ops.steps_at_once = True, 4, 3
         ops.compiled = lambda step: CudaGraphs(step, ops.array, torch.device("cpu"))
         return ops
 

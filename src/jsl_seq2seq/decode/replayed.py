@@ -19,7 +19,8 @@ from ..ops.base import MASKED, Array, Ops
 from ..text.padding import pad_rows
 
 _LOOK_EVERY = 16
-"""Tags between two looks: a look costs about as much as a tag, and so does a tag that nobody needed."""
+"""Tags between two looks, where they are told one by one: a look costs about as much as a tag, and so does a tag
+that nobody needed."""
 
 _SHAPES = 16
 """Batch shapes whose caches and recordings are kept; the least recently used is forgotten."""
@@ -75,18 +76,17 @@ class _Recorded:
         tags: list[Array] = []
         scores: list[Array] = []
         read: list[np.ndarray] = []
-        for number, position in enumerate(self._positions, start=1):
-            latest, score = self._next(latest, position, mask)
-            tags.append(latest)
-            scores.append(score)
-            if number % _LOOK_EVERY == 0 or number == self._capacity:
-                read += [self._ops.to_host(tag) for tag in tags[len(read) :]]
+        at_once = self._ops.steps_at_once
+        for start in range(0, self._capacity, at_once):
+            found = self._next(latest, mask, *self._positions[start : start + at_once])
+            tags += found[::2]
+            scores += found[1::2]
+            latest = tags[-1]
+            if at_once > 1 or len(tags) % _LOOK_EVERY == 0 or len(tags) == self._capacity:
+                read += self._ops.all_to_host(tags[len(read) :])
                 if np.all(np.any(np.concatenate(read, axis=1) == EOS, axis=1)):
                     break
-        return (
-            np.concatenate(read, axis=1),
-            np.concatenate([self._ops.to_host(score) for score in scores], axis=1),
-        )
+        return np.concatenate(read, axis=1), np.concatenate(self._ops.all_to_host(scores), axis=1)
 
     def _begun(self, source: Array) -> Array:
         """Read the sentences [B, S]; what the encoder makes of them goes into the cache. Returns their mask."""
@@ -95,10 +95,14 @@ class _Recorded:
         self._model.decoder.fill(self._cache, memory)
         return mask
 
-    def _advanced(self, latest: Array, position: Array, mask: Array) -> tuple[Array, Array]:
-        """The tags written last [B, 1], at ``position`` [1] -> the best next ones and their log-probabilities."""
+    def _advanced(self, latest: Array, mask: Array, *positions: Array) -> tuple[Array, ...]:
+        """The tags written last [B, 1], at the first of ``positions`` [1] -> the best next ones and their
+        log-probabilities, and so on for every position."""
         ops = self._ops
         cache = DecoderCache(self._cache, mask, length=0)
-        logits = self._model.decoder.step_at(latest, cache, position)
-        score, tag = ops.top_k(ops.add(ops.log_softmax(logits), self._never), 1)
-        return tag, score
+        found: list[Array] = []
+        for position in positions:
+            logits = self._model.decoder.step_at(latest, cache, position)
+            score, latest = ops.top_k(ops.add(ops.log_softmax(logits), self._never), 1)
+            found += [latest, score]
+        return tuple(found)

@@ -73,6 +73,8 @@ class Ops(ABC):
     replays: bool = False
     """Whether :meth:`compiled` tells the device the same again instead of running Python. Then places in a
     sequence are arrays on the device, so that one recording serves all of them, and reading back is dear."""
+    steps_at_once: int = 1
+    """How many tags are worth being told together, where :meth:`compiled` tells the same again."""
     shape_step: int = 1
     """Batches whose sizes are multiples of this (where they are longer) repeat their shapes often enough."""
 
@@ -93,6 +95,10 @@ class Ops(ABC):
     @abstractmethod
     def to_host(self, array: Array) -> Any:
         """The same values as a NumPy array (or NumPy scalar) in ordinary memory."""
+
+    def all_to_host(self, arrays: Sequence[Array]) -> list[Any]:
+        """Several arrays of one shape and type; where reading is dear, they are read at once."""
+        return [self.to_host(array) for array in arrays]
 
     # -- shapes -----------------------------------------------------------------------------------
 

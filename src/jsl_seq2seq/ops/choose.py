@@ -127,7 +127,7 @@ def _torch(device: str | None, precision: str = "fp32", together: bool = False) 
             "PyTorch が入っていないので、torch バックエンドは使えません。",
             "pip install 'jsl-seq2seq[torch]' で入ります。",
         )
-    from .torch import TorchOps, TorchProcesses, best_device, device_of_this_process
+    from .torch import TorchOps, TorchProcesses, best_device, device_of_this_process, open_ops
 
     chosen = device_of_this_process(device or best_device())
     try:
@@ -144,7 +144,7 @@ def _torch(device: str | None, precision: str = "fp32", together: bool = False) 
         reason += f"、{processes.count} プロセス"
 
     def open_(recorder: Recorder | None) -> TorchOps:
-        return TorchOps(recorder, chosen, precision=precision, processes=processes)
+        return open_ops(recorder, chosen, precision, processes)
 
     return Backend("torch", open_, reason, processes or ALONE)
 

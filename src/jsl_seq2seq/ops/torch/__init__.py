@@ -1,6 +1,7 @@
 """PyTorch: CUDA, Apple's MPS, and the CPU. Differentiation and fused attention are PyTorch's own."""
 
 from .device import best_device, describe
+from .opening import open_ops
 from .ops import TorchOps
 from .processes import TorchProcesses, device_of_this_process, started_together
 
@@ -10,5 +11,6 @@ __all__ = [
     "best_device",
     "describe",
     "device_of_this_process",
+    "open_ops",
     "started_together",
 ]

@@ -85,19 +85,24 @@ class _Graph:
 
     def replay(self, arguments: tuple[Any, ...]) -> Any:
         """Do it again with other arguments of the same shapes."""
-        # pinned memory comes from PyTorch's own store, which waits for the copy before giving it out again
-        staged = torch.empty(self._room.numel(), dtype=torch.uint8, pin_memory=self._room.is_cuda)
-        host = staged.numpy()
         for number, (argument, place) in enumerate(zip(arguments, self._layout, strict=True)):
             if place is None:
                 self._bring(number, argument)
-            else:
-                start, end, dtype = place
-                host[start:end].view(dtype)[:] = np.asarray(argument).reshape(-1)
         if any(self._layout):
-            self._room.copy_(staged, non_blocking=True)
+            self._stage(arguments)
         self._graph.replay()
         return each(self._results, torch.Tensor.clone)  # the next replay writes over them
+
+    def _stage(self, arguments: tuple[Any, ...]) -> None:
+        """Send the arguments that come from the host."""
+        # pinned memory comes from PyTorch's own store, which waits for the copy before giving it out again
+        staged = torch.empty(self._room.numel(), dtype=torch.uint8, pin_memory=self._room.is_cuda)
+        host = staged.numpy()
+        for argument, place in zip(arguments, self._layout, strict=True):
+            if place is not None:
+                start, end, dtype = place
+                host[start:end].view(dtype)[:] = np.asarray(argument).reshape(-1)
+        self._room.copy_(staged, non_blocking=True)
 
     def _bring(self, number: int, argument: torch.Tensor) -> None:
         """Copy an argument to its place, unless it is the one that lies there."""

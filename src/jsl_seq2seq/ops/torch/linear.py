@@ -6,33 +6,44 @@ six products, three sums and two additions of gradients; side by side they are o
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import torch
 from torch.autograd.function import once_differentiable
 
 _FEW_ROWS = 2048
-"""Up to here a product takes less time than its launch, so two launches are better than three."""
+"""Up to here a product takes less time than its launch, so one kernel less is worth some more arithmetic."""
+
+ColumnSums = Callable[[torch.Tensor], torch.Tensor]
+"""Σ over the rows: [n, R, O] -> [n, O]."""
 
 
 def linears(
-    x: torch.Tensor, weights: Sequence[torch.Tensor], biases: Sequence[torch.Tensor]
+    x: torch.Tensor,
+    weights: Sequence[torch.Tensor],
+    biases: Sequence[torch.Tensor],
+    column_sums: ColumnSums = lambda g: g.sum(dim=1),
 ) -> tuple[torch.Tensor, ...]:
     """x Wᵢ + bᵢ for each i: [..., I] x n of [I, O] + n of [O] -> n of [..., O]."""
-    return _Linears.apply(x, len(weights), *weights, *biases)  # type: ignore[return-value]
+    return _Linears.apply(x, column_sums, len(weights), *weights, *biases)  # type: ignore[return-value]
 
 
 class _Linears(torch.autograd.Function):
     @staticmethod
-    def forward(ctx, x: torch.Tensor, n: int, *parameters: torch.Tensor) -> tuple[torch.Tensor, ...]:
+    def forward(
+        ctx, x: torch.Tensor, column_sums: ColumnSums, n: int, *parameters: torch.Tensor
+    ) -> tuple[torch.Tensor, ...]:
         weights, biases = parameters[:n], parameters[n:]
-        ctx.save_for_backward(x, *weights)
         rows = x.reshape(-1, x.shape[-1])
-        if rows.shape[0] <= _FEW_ROWS:  # parameters lie evenly spaced: nothing is copied but the biases
+        if n > 1 and rows.shape[0] <= _FEW_ROWS:  # parameters lie evenly spaced: only biases are copied
             together = torch.baddbmm(stacked(biases)[:, None], rows.expand(n, -1, -1), stacked(weights))
-            parts = together.unbind()
+            parts, wide = together.unbind(), None
         else:
-            parts = torch.addmm(torch.cat(biases), rows, torch.cat(weights, dim=1)).chunk(n, dim=1)
+            wide = torch.cat(weights, dim=1) if n > 1 else weights[0]
+            bias = torch.cat(biases) if n > 1 else biases[0]
+            parts = torch.addmm(bias, rows, wide).chunk(n, dim=1)
+        ctx.column_sums, ctx.n = column_sums, n
+        ctx.save_for_backward(x, *(weights if wide is None else (wide,)))
         return tuple(part.view(*x.shape[:-1], -1) for part in parts)
 
     @staticmethod
@@ -40,19 +51,29 @@ class _Linears(torch.autograd.Function):
     def backward(  # pyright: ignore[reportIncompatibleMethodOverride]
         ctx, *gradients: torch.Tensor
     ) -> tuple[torch.Tensor | None, ...]:
-        # dx = Σ Gᵢ Wᵢᵀ,  dWᵢ = xᵀ Gᵢ,  dbᵢ = Σ Gᵢ
+        # dx = Σ Gᵢ Wᵢᵀ = [G₁ ... Gₙ] [W₁ ... Wₙ]ᵀ,  dWᵢ = xᵀ Gᵢ,  dbᵢ = Σ Gᵢ
         x, *weights = ctx.saved_tensors
-        n, rows = len(weights), x.reshape(-1, x.shape[-1])
-        g = stacked([gradient.reshape(rows.shape[0], -1) for gradient in gradients])  # [n, rows, O]
-        dx = torch.bmm(g, stacked(weights).mT).sum(dim=0).view(x.shape)
+        n, rows = ctx.n, x.reshape(-1, x.shape[-1])
+        count = rows.shape[0]
+        if len(weights) < n or n == 1:  # all of them side by side in one
+            beside = [gradient.reshape(count, -1) for gradient in gradients]
+            wide = torch.cat(beside, dim=1) if n > 1 else beside[0]
+            dx = wide @ weights[0].T
+            g = wide.view(count, n, -1).transpose(0, 1)  # [n, rows, O]
+        else:
+            g = stacked([gradient.reshape(count, -1) for gradient in gradients])
+            dx = torch.bmm(g, stacked(weights).mT).sum(dim=0)
         dweights = torch.bmm(rows.T.expand(n, -1, -1), g)
-        return dx, None, *dweights.unbind(), *g.sum(dim=1).unbind()
+        dbiases = ctx.column_sums(g).to(x.dtype)
+        return dx.view(x.shape), None, None, *dweights.unbind(), *dbiases.unbind()
 
 
 def stacked(parts: Sequence[torch.Tensor]) -> torch.Tensor:
     """``torch.stack``, without moving anything if the parts lie evenly spaced in one memory already."""
     first = parts[0]
-    step = (parts[1].data_ptr() - first.data_ptr()) // first.element_size() if len(parts) > 1 else 0
+    if len(parts) == 1:
+        return first[None]
+    step = (parts[1].data_ptr() - first.data_ptr()) // first.element_size()
     even = step > 0 and all(
         part.untyped_storage().data_ptr() == first.untyped_storage().data_ptr()
         and part.stride() == first.stride()

@@ -11,10 +11,10 @@ import torch
 import torch.nn.functional as F
 
 from ..base import MASKED, Array, Ops, Recorder
-from .adam import adam_update
 from .attention import FusedAttention
 from .bits import random_bits
 from .device import best_device, describe
+from .dropout import Drop
 from .graphs import CudaGraphs, detached
 from .linear import linears
 from .processes import TorchProcesses
@@ -52,7 +52,7 @@ class TorchOps(Ops):
         if self.torch_device.type == "cuda" and self.torch_device.index is not None:
             torch.cuda.set_device(self.torch_device)  # graphs and Triton work on the current one
         self.replays = self.torch_device.type == "cuda"
-        self.shape_step = 8 if self.replays else 1
+        self.steps_at_once = self.shape_step = 8 if self.replays else 1
         self._attention = FusedAttention()
         self._shadows: list[tuple[torch.Tensor, torch.Tensor]] = []
 
@@ -69,6 +69,9 @@ class TorchOps(Ops):
     def to_host(self, array: Array) -> Any:
         return array.detach().cpu().numpy()
 
+    def all_to_host(self, arrays: Sequence[Array]) -> list[Any]:
+        return list(self.to_host(torch.stack(list(arrays)))) if arrays else []
+
     # -- shapes -----------------------------------------------------------------------------------
 
     def reshape(self, x: Array, shape: Sequence[int]) -> Array:
@@ -80,13 +83,13 @@ class TorchOps(Ops):
     # -- the layers' arithmetic -------------------------------------------------------------------
 
     def add(self, a: Array, b: Array) -> Array:
-        return a + b.to(a.dtype)
+        return torch.add(a, b.to(a.dtype))
 
     def scale(self, x: Array, factor: float) -> Array:
-        return x * factor
+        return torch.mul(x, factor)
 
     def matmul(self, a: Array, b: Array, transpose_b: bool = False) -> Array:
-        return a @ (b.mT if transpose_b else b)
+        return torch.matmul(a, b.mT if transpose_b else b)
 
     def linear(self, x: Array, weight: Array, bias: Array) -> Array:
         rows = x.reshape(-1, x.shape[-1])
@@ -118,10 +121,14 @@ class TorchOps(Ops):
     def dropout(self, x: Array, rate: float, key: Array, site: int) -> Array:
         if rate == 0:
             return x
-        # the whole batch's words: processes before this one have shares of the same size
-        first = self._processes.rank * x.numel() if self._processes else 0
-        kept = random_bits(key, site, x.numel(), first).reshape(x.shape) >= int(rate * 2**32)
-        return torch.where(kept, x / (1 - rate), 0.0)
+        drop = self.drop(x, rate, key, site)
+        kept = random_bits(key, site, x.numel(), drop.first).reshape(x.shape) >= drop.threshold
+        return torch.where(kept, x * drop.scale, 0.0)
+
+    def drop(self, x: Array, rate: float, key: Array, site: int) -> Drop:
+        """Which elements of ``x`` fall: processes before this one have shares of the same size."""
+        before = self._processes.rank * x.shape.numel() if self._processes else 0
+        return Drop(rate, key, site, before)
 
     def cross_entropy(
         self, logits: Array, targets: Array, ignore: int, label_smoothing: float = 0.0
@@ -214,6 +221,14 @@ class TorchOps(Ops):
     def adam_update(
         self, parameters: Array, gradient: Array, m: Array, v: Array, rates: Array, betas: tuple[float, float]
     ) -> None:
-        shadow = next((copy for flat, copy in self._shadows if flat is parameters), None)
+        shadow = self.shadow(parameters)
         with torch.no_grad():
-            adam_update(parameters, gradient, m, v, rates, betas, shadow)
+            m.lerp_(gradient, 1 - betas[0])
+            v.mul_(betas[1]).addcmul_(gradient, gradient, value=1 - betas[1])
+            parameters.sub_((v.sqrt().add_(rates[1])).reciprocal_().mul_(m).mul_(rates[0]))
+            if shadow is not None:
+                shadow.copy_(parameters)
+
+    def shadow(self, parameters: torch.Tensor) -> torch.Tensor | None:
+        """The copy that the model computes with, if it computes in another precision."""
+        return next((copy for flat, copy in self._shadows if flat is parameters), None)

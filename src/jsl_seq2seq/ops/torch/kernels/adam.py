@@ -6,8 +6,8 @@ With 22 million parameters PyTorch's own operations move 2 GB through memory for
 from __future__ import annotations
 
 import torch
-import triton  # pyright: ignore[reportMissingImports]
-import triton.language as tl  # pyright: ignore[reportMissingImports]
+import triton
+import triton.language as tl
 
 _BLOCK = 1024
 
@@ -23,7 +23,7 @@ def adam_update(
 ) -> None:
     """One step on flat [N] arrays, in place; ``shadow`` [N], if any, gets the new parameters, rounded."""
     size = parameters.numel()
-    _kernel[(triton.cdiv(size, _BLOCK),)](  # pyright: ignore[reportIndexIssue]
+    _adam[(triton.cdiv(size, _BLOCK),)](
         parameters,
         gradient,
         m,
@@ -38,7 +38,7 @@ def adam_update(
 
 
 @triton.jit
-def _kernel(
+def _adam(
     parameters,
     gradient,
     m,
