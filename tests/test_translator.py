@@ -22,7 +22,8 @@ from jsl_seq2seq.store import save_model
 from jsl_seq2seq.text import read_starter_corpus
 from jsl_seq2seq.translator import Translation, Translator
 
-from .fixtures import eight_sentences, refused, trained_small, trained_starter, translator_of
+from .refusals import refused
+from .small_models import eight_sentences, trained_small, trained_starter, trained_words, translator_of
 
 STARTER = [pair.source for pair in read_starter_corpus().pairs]
 
@@ -200,6 +201,16 @@ def test_no_sentences(small: Translator) -> None:
 def test_as_text(small: Translator) -> None:
     assert str(small.translate("おはようございます")) == "<朝> <挨拶>"
     assert str(replace(small.translate("わ"), tags=())) == ""
+
+
+def test_words_are_called_words() -> None:
+    words = translator_of(trained_words())
+    found = words.translate("Heute scheint die Sonne", beam=2, n_best=2)
+    assert str(found) == "HEUTE SONNE" and "<" not in str(found.alternatives[0])
+    with refused(UserError, "訳せる語がありません", "学習していない語だけ"):
+        words.translate("Guten Tag")
+    with refused(UserError, "このモデルにない語です: SONN", "近い語: SONNE"):
+        words.score("Heute", ["SONN"])
 
 
 def test_attention_only_when_asked(small: Translator) -> None:

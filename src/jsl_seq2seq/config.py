@@ -5,6 +5,7 @@ The field names are the keys of ``config.json``.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import MISSING, asdict, dataclass, fields
 from typing import Any, TypeVar
@@ -26,7 +27,13 @@ class VocabSize:
     target: int
 
 
-_LIMITS = {"d_model": 65_536, "n_layers": 1_000, "d_ff": 1_048_576, "max_seq_len": 100_000}
+_MODEL_RANGES = {
+    "d_model": (1, 65_536),
+    "n_heads": (1, 65_536),
+    "n_layers": (1, 1_000),
+    "d_ff": (1, 1_048_576),
+    "max_seq_len": (1, 100_000),
+}
 """Beyond any model that this program could train; a damaged file must not make it try."""
 
 
@@ -61,12 +68,8 @@ class ModelConfig:
     decoder's embedding (Press & Wolf 2017)."""
 
     def __post_init__(self) -> None:
-        require_positive(self, "d_model", "n_heads", "n_layers", "d_ff", "max_seq_len")
-        for name, limit in _LIMITS.items():
-            if getattr(self, name) > limit:
-                raise UserError(
-                    f"{flag(name)} が大きすぎます（{getattr(self, name)}）。{limit} までにしてください。"
-                )
+        for name, (low, high) in _MODEL_RANGES.items():
+            require_range(flag(name), getattr(self, name), low, high)
         if self.d_model % self.n_heads:
             raise UserError(
                 f"d_model（{self.d_model}）が n_heads（{self.n_heads}）で割り切れません。",
@@ -107,6 +110,19 @@ class ModelConfig:
         )
 
 
+_TRAINING_RANGES = {
+    "epochs": (1, 10**9),
+    "batch_size": (1, 10**6),
+    "batch_tokens": (0, 10**9),
+    "accumulate": (1, 10**6),
+    "warmup_steps": (0, 10**9),
+    "decay_steps": (0, 10**18),
+    "position_shift": (0, 100_000),
+    "average": (1, 1_000),
+    "patience": (0, 10**9),
+    "seed": (0, 2**63 - 1),
+}
+"""Beyond any training; what is computed from them stays a number that every backend can hold."""
 _CHOICES = {
     "optimizer": ("adam",),
     "schedule": ("constant", "inverse-sqrt", "cosine"),
@@ -151,18 +167,17 @@ class TrainingConfig:
     epsilon: float = 1e-9
 
     def __post_init__(self) -> None:
-        require_positive(self, "epochs", "batch_size", "accumulate", "learning_rate", "epsilon", "average")
-        for name in (
-            "batch_tokens",
-            "warmup_steps",
-            "clip_norm",
-            "seed",
-            "decay_steps",
-            "position_shift",
-            "patience",
-        ):
-            if not getattr(self, name) >= 0:
-                raise UserError(f"{flag(name)} は 0 以上にしてください（いまの値: {getattr(self, name)}）。")
+        for name, (low, high) in _TRAINING_RANGES.items():
+            require_range(flag(name), getattr(self, name), low, high)
+        for name in ("learning_rate", "epsilon"):
+            value = getattr(self, name)
+            if not 0 < value < math.inf:
+                raise UserError(f"{flag(name)} は 0 より大きい数にしてください（いまの値: {value}）。")
+        if not 0 <= self.clip_norm < math.inf:
+            raise UserError(
+                f"--clip-norm は 0 以上の数にしてください（いまの値: {self.clip_norm}）。",
+                "勾配を切らないなら --clip-norm 0 とします。",
+            )
         for name in ("dropout", "label_smoothing", "beta1", "beta2"):
             if not 0 <= getattr(self, name) < 1:
                 raise UserError(
@@ -193,6 +208,7 @@ DATA_SETTINGS = frozenset({"source_units", "target_units", "subword_vocab"})
 """What can be set about the units that a new model's vocabulary consists of."""
 
 Config = TypeVar("Config")
+_SHOWN_DIGITS = 20
 _PLAIN_TYPES: dict[str, type] = {"int": int, "float": float, "str": str, "bool": bool}
 
 
@@ -229,12 +245,17 @@ def _typed(value: Any, expected: str, where: str) -> Any:
     return value
 
 
-def require_positive(config: object, *names: str) -> None:
-    """Raise UserError unless every named field is greater than zero."""
-    for name in names:
-        value = getattr(config, name)
-        if not value > 0:
-            raise UserError(f"{flag(name)} は 0 より大きくしてください（いまの値: {value}）。")
+def require_range(option: str, value: float, low: float, high: float) -> None:
+    """Raise UserError unless ``low`` ≤ ``value`` ≤ ``high``; NaN is never in between.
+
+    Args:
+        option: what the user calls it.
+    """
+    if not low <= value <= high:
+        shown = str(value)
+        if len(shown) > _SHOWN_DIGITS:
+            shown = f"{shown[:_SHOWN_DIGITS]}…、{len(shown)} 文字"
+        raise UserError(f"{option} は {low:,} から {high:,} までにしてください（いまの値: {shown}）。")
 
 
 def flag(name: str) -> str:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from .text import format_tags
-from .text.units import TAGS
+from .text.units import CHARACTERS_AND_TAGS, Units
 
 
 @dataclass(frozen=True)
@@ -30,21 +30,21 @@ class Candidate:
     """One way to translate a sentence.
 
     Attributes:
-        tags: without brackets; ``str(candidate)`` writes them with.
+        tags: without brackets; ``str(candidate)`` writes them as the command line does.
         probabilities: of each tag, given those before it, 0 to 1.
         log_prob: natural logarithm of the whole sequence's probability, its end included.
         finished: whether the model ended the sentence itself.
-        target_units: whether the tags are ``tags`` or plain ``words``.
+        kinds: what the model counts in; says whether the tags are written as tags or as plain words.
     """
 
     tags: tuple[str, ...]
     probabilities: tuple[float, ...]
     log_prob: float
     finished: bool
-    target_units: str = TAGS
+    kinds: Units = CHARACTERS_AND_TAGS
 
     def __str__(self) -> str:
-        return format_tags(self.tags, self.target_units)
+        return format_tags(self.tags, self.kinds.target)
 
 
 @dataclass(frozen=True)
@@ -53,14 +53,14 @@ class Translation:
 
     Attributes:
         text: the sentence as it was given.
-        tags: without brackets; ``str(translation)`` writes them with.
+        tags: without brackets; ``str(translation)`` writes them as the command line does.
         probabilities: of each tag, given those before it, 0 to 1.
         log_prob: natural logarithm of the whole sequence's probability, its end included.
         finished: whether the model ended the sentence itself.
         warnings: what a reader should know about this translation, in Japanese.
         attention: by name (``encoder.0.self``, ``decoder.0.cross``, ...), if it was asked for.
         alternatives: the next best translations, best first, if more than one was asked for.
-        target_units: whether the tags are ``tags`` or plain ``words``.
+        kinds: what the model counts in; says whether the tags are written as tags or as plain words.
     """
 
     text: str
@@ -71,10 +71,10 @@ class Translation:
     warnings: tuple[str, ...] = ()
     attention: dict[str, Attention] | None = field(default=None, compare=False)
     alternatives: tuple[Candidate, ...] = ()
-    target_units: str = TAGS
+    kinds: Units = CHARACTERS_AND_TAGS
 
     def __str__(self) -> str:
-        return format_tags(self.tags, self.target_units)
+        return format_tags(self.tags, self.kinds.target)
 
 
 @dataclass(frozen=True)

@@ -9,15 +9,16 @@ from pathlib import Path
 
 import numpy as np
 
-from .config import SOS
+from .config import SOS, require_range
 from .decode import Hypothesis, ReplayedGreedy, beam_search, forced_log_probs, greedy, score
 from .errors import UserError
 from .model import Capture, Transformer, parameter_specs
 from .ops.choose import AUTO, Backend, choose_backend
 from .store import SavedModel, load_model, shipped_model
 from .store.tensors import flatten
-from .text import EncodedSource, Vocabularies, format_tags
+from .text import EncodedSource, Vocabularies
 from .text.padding import pad_rows
+from .text.units import CHAR, TAGS
 from .translation import Attention, Candidate, Score, Translation
 
 __all__ = ["Attention", "Candidate", "Score", "Translation", "Translator"]
@@ -33,6 +34,9 @@ Sentence = str | EncodedSource
 
 DEFAULT_PENALTY = 0.6
 """Length penalty α of beam search, unless somebody says otherwise (Wu et al. 2016, §7: 0.6 to 0.7)."""
+
+MAX_BEAM, MAX_PENALTY = 1_000, 10
+"""Far beyond what is of use: more beams find nothing better, and α is the exponent of a length."""
 
 
 class Translator:
@@ -150,9 +154,11 @@ class Translator:
             )
         source = self.vocabularies.encode_source(text)
         if not source.ids:
+            kinds = self.vocabularies.kinds
+            hiragana = "ひらがなで書いてみてください。" if kinds.source == CHAR else ""
             raise UserError(
-                f"訳せる文字がありません: 「{shown}」",
-                "空の文か、モデルが学習していない文字だけの文です。ひらがなで書いてみてください。",
+                f"訳せる{kinds.left_out}がありません: 「{shown}」",
+                f"空の文か、モデルが学習していない{kinds.left_out}だけの文です。{hiragana}",
             )
         return source
 
@@ -161,9 +167,11 @@ class Translator:
         unknown = [tag for tag in tags if tag not in known]
         if unknown:
             near = difflib.get_close_matches(unknown[0], known.units, n=3, cutoff=0.4)
+            name, written = self.vocabularies.kinds.target_name, self.vocabularies.format_target
+            brackets = "タグはカッコ < > なしで渡します。" if self.vocabularies.kinds.target == TAGS else ""
             raise UserError(
-                f"このモデルにないタグです: <{unknown[0]}>",
-                f"近いタグ: {format_tags(near)}" if near else "タグはカッコ < > なしで渡します。",
+                f"このモデルにない{name}です: {written(unknown[:1])}",
+                f"近い{name}: {written(near)}" if near else brackets,
             )
         return self.vocabularies.encode_target(tags)
 
@@ -180,7 +188,7 @@ class Translator:
             warnings=tuple(self._warnings(source, hypotheses[0])),
             attention=self._attention(source, hypotheses[0].ids) if attention else None,
             alternatives=tuple(others),
-            target_units=best.target_units,
+            kinds=best.kinds,
         )
 
     def _candidate(self, hypothesis: Hypothesis) -> Candidate:
@@ -189,7 +197,7 @@ class Translator:
             probabilities=tuple(math.exp(each) for each in hypothesis.log_probs[: len(hypothesis.ids)]),
             log_prob=hypothesis.log_prob,
             finished=hypothesis.finished,
-            target_units=self.vocabularies.kinds.target,
+            kinds=self.vocabularies.kinds,
         )
 
     def _warnings(self, source: EncodedSource, hypothesis: Hypothesis) -> list[str]:
@@ -234,8 +242,9 @@ def _written(sentence: Sentence) -> str:
 
 
 def _check_search(beam: int, n_best: int, length_penalty: float) -> None:
-    if beam < 1 or n_best < 1 or not 0 <= length_penalty < math.inf:
-        raise UserError("--beam と --n-best は 1 以上、--length-penalty は 0 以上にしてください。")
+    require_range("--n-best", n_best, 1, MAX_BEAM)  # first: without --beam there are as many beams
+    require_range("--beam", beam, 1, MAX_BEAM)
+    require_range("--length-penalty", length_penalty, 0, MAX_PENALTY)
     if n_best > beam:
         raise UserError(
             f"--n-best（{n_best}）が --beam（{beam}）より多くなっています。",

@@ -10,12 +10,19 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from jsl_seq2seq.analysis.export import LONGEST, export_attention, export_weights, matching_names
+from jsl_seq2seq.analysis.export import (
+    LONGEST,
+    attention_tables,
+    export_attention,
+    export_weights,
+    matching_names,
+)
 from jsl_seq2seq.analysis.tables import read_table
 from jsl_seq2seq.errors import Failure, UserError
 from jsl_seq2seq.translator import Attention, Translation
 
-from ..fixtures import refused, trained_small, translator_of
+from ..refusals import refused
+from ..small_models import trained_small, trained_words, translator_of
 
 MODEL = trained_small()
 
@@ -43,6 +50,18 @@ def test_names_of_the_files(tmp_path: Path) -> None:
         == {path.name for path in (tmp_path / "exports").iterdir()}
         == expected
     )
+
+
+def test_rows_and_columns_are_called_what_they_are() -> None:
+    found = translator_of(trained_words()).translate("Heute scheint", attention=True)
+    titles = {(one.row_title, one.column_title) for one in attention_tables(found)}
+    assert titles == {("見ている語", "見られている語")}
+    titles = {(one.row_title, one.column_title) for one in attention_tables(translated())}
+    assert titles == {
+        ("見ている文字", "見られている文字"),
+        ("見ているタグ", "見られているタグ"),
+        ("見ているタグ", "見られている文字"),
+    }
 
 
 def test_tables_are_the_captured_arrays_bit_for_bit(tmp_path: Path) -> None:

@@ -6,7 +6,7 @@ import pytest
 
 from jsl_seq2seq.analysis.labels import parameter_labels, vocabulary_labels
 
-from ..fixtures import trained_small
+from ..small_models import trained_small
 
 MODEL = trained_small()
 SOURCE = ["<PAD>", "<SOS>", "<EOS>", *MODEL.vocabularies.source.units]

@@ -11,7 +11,7 @@ from hypothesis.extra import numpy as hnp
 
 from jsl_seq2seq.analysis.statistics import weight_statistics
 
-from ..fixtures import trained_small
+from ..small_models import trained_small
 
 ARRAYS = hnp.arrays(
     np.float32,

@@ -14,7 +14,7 @@ import pytest
 from jsl_seq2seq.cli.main import main
 from jsl_seq2seq.store import save_model
 
-from ..fixtures import EIGHT_LINES, trained_small
+from ..small_models import EIGHT_LINES, trained_small
 
 
 class Result(NamedTuple):

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from ..fixtures import is_japanese, run_program
+from ..processes import run_program
+from ..refusals import is_japanese
 from ..store.burn.synthetic import Original
 
 

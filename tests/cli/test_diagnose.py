@@ -5,6 +5,9 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+from jsl_seq2seq.store import save_model
+
+from ..small_models import trained_words
 from .conftest import Program
 
 
@@ -29,6 +32,27 @@ def test_json(program: Program, model: Path) -> None:
 def test_one_character(program: Program, model: Path) -> None:
     done = program("diagnose", "--load", model, "わ", "--quiet")
     assert done.code == 0 and "1 文字の文" in done.out
+
+
+def test_words_are_not_called_characters(program: Program, tmp_path: Path) -> None:
+    save_model(trained_words(), tmp_path / "m")
+    done = program("diagnose", "--load", tmp_path / "m", "Heute scheint", "--html", "m.html")
+    assert done.code == 0
+    for said in (
+        "Heute scheint → HEUTE SONNE（",
+        "語と確率",
+        "見た語",
+        "1. HEUTE ",
+        "1 語目 Heute",
+        "語を 1 つ消すと",
+    ):
+        assert said in done.out
+    page = (tmp_path / "m.html").read_text(encoding="utf-8")
+    assert "見た語" in page and "消した語" in page
+    for text in (done.out, done.err.split("バックエンド")[1], page):
+        assert "文字" not in text and "<HEUTE>" not in text and "&lt;HEUTE&gt;" not in text
+    assert "1 語の文なので、語を消して" in program("diagnose", "--load", tmp_path / "m", "Heute").out
+    assert "訳せる語がありません" in program("diagnose", "--load", tmp_path / "m", "Guten").err
 
 
 def test_what_is_missing_is_said(program: Program, model: Path) -> None:

@@ -47,7 +47,7 @@ def test_what_is_missing_is_said(program: Program, arguments: list[str]) -> None
 @pytest.mark.parametrize("options", [["--beam", "0"], ["--beam", "2", "--length-penalty", "-1"]])
 def test_impossible_searches(program: Program, model: Path, data: Path, options: list[str]) -> None:
     done = program("evaluate", "--load", model, "--data", data, *options)
-    assert done.code == 2 and "1 以上" in done.err
+    assert done.code == 2 and "までにしてください" in done.err and options[-2] in done.err
 
 
 def test_columns_are_as_wide_as_they_look() -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from ..fixtures import run_program
+from ..processes import run_program
 from .conftest import Program
 
 NDARRAY = ["--backend", "ndarray"]

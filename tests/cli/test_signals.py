@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import shlex
 import signal
 import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -15,8 +17,9 @@ import pytest
 from jsl_seq2seq.store import SavedModel, load_model, save_model
 from jsl_seq2seq.train import TrainingJob, TrainingRequest
 
-from .. import fixtures
-from ..fixtures import POSIX, environment, run_program, same_training_state, trained_small
+from .. import processes
+from ..processes import POSIX, environment, run_program
+from ..small_models import EIGHT_LINES, same_training_state, trained_small
 from .options import training
 
 pytestmark = POSIX
@@ -27,7 +30,7 @@ EPOCHS = 400
 def running(data: Path, save: Path, epochs: int = EPOCHS) -> Iterator[subprocess.Popen[bytes]]:
     """A training that has begun."""
     with subprocess.Popen(
-        fixtures.program("--train", *training(data, save, epochs)),
+        processes.program("--train", *training(data, save, epochs)),
         env=environment(),
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
@@ -50,7 +53,7 @@ def uninterrupted(data: Path) -> SavedModel:
 @pytest.fixture(scope="module")
 def shared_data(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("data") / "データ 1.tsv"
-    path.write_text(fixtures.EIGHT_LINES, encoding="utf-8")
+    path.write_text(EIGHT_LINES, encoding="utf-8")
     return path
 
 
@@ -64,12 +67,17 @@ def test_stopped_politely_it_saves_and_goes_on_as_if_nothing_had_been(
         out, err = process.communicate(timeout=60)
     assert process.returncode == 130, err.decode()
     assert "止めています" in err.decode() and "Traceback" not in err.decode()
-    assert "途中で止めました" in out.decode() and "続ける: jsl-seq2seq --load" in out.decode()
+    assert "途中で止めました" in out.decode()
     stopped = load_model(tmp_path / "m", training_state=True)
     assert 0 < stopped.progress.epoch < EPOCHS
 
-    request = TrainingRequest({"epochs": EPOCHS - stopped.progress.epoch}, "ndarray", load=tmp_path / "m")
-    assert same_training_state(TrainingJob(request).run().model, uninterrupted(shared_data))
+    [command] = [line for line in out.decode().splitlines() if line.startswith("続ける: ")]
+    _, first, *arguments = shlex.split(command)
+    assert first == "jsl-seq2seq"
+    done = run_program(arguments, tmp_path)  # in another folder than before
+    assert done.returncode == 0, done.stderr.decode()
+    ended = load_model(tmp_path / "m", training_state=True)
+    assert same_training_state(ended, uninterrupted(shared_data))
 
 
 def test_a_second_trainer_is_refused_at_once(tmp_path: Path, shared_data: Path) -> None:
@@ -89,3 +97,30 @@ def test_killed_while_training_leaves_the_old_model(tmp_path: Path, shared_data:
     assert same_training_state(load_model(tmp_path / "m", training_state=True), trained_small())
     again = run_program(["--train", "--quiet", *training(shared_data, tmp_path / "m")], tmp_path)
     assert again.returncode == 0
+
+
+INTERRUPTED = """
+import builtins, signal, sys
+from jsl_seq2seq.cli import main
+honest = builtins.__import__
+def importing(name, *others):
+    if name == sys.argv[1]:
+        signal.raise_signal(signal.SIGINT)
+    return honest(name, *others)
+builtins.__import__ = importing
+main(["--predict", "ありがとう"])
+"""
+
+
+@pytest.mark.parametrize("importing", ["app", "store", "ops.choose"])
+def test_ctrl_c_ends_any_command_without_a_word(tmp_path: Path, importing: str) -> None:
+    """From the beginning, while the commands themselves are being imported."""
+    done = subprocess.run(
+        [sys.executable, "-c", INTERRUPTED, importing],
+        cwd=tmp_path,
+        env=environment(),
+        capture_output=True,
+        timeout=60,
+        check=False,
+    )
+    assert (done.returncode, done.stdout, done.stderr) == (130, b"", b"")

@@ -8,6 +8,7 @@ import re
 import shutil
 import signal
 import sys
+import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,8 @@ from jsl_seq2seq.cli.console import note
 from jsl_seq2seq.errors import Failure
 from jsl_seq2seq.store import load_model, save_model
 
-from ..fixtures import POSIX, same_training_state
+from ..processes import POSIX
+from ..small_models import same_training_state
 from .conftest import Program
 from .options import training
 
@@ -112,12 +114,25 @@ def test_validation(program: Program, data: Path, tmp_path: Path) -> None:
     assert done.code == 0 and "検証の損失" in done.err and "学習データにもあります" in done.err
 
 
-@pytest.mark.filterwarnings("ignore::RuntimeWarning")
-def test_divergence(program: Program, data: Path, tmp_path: Path) -> None:
-    done = program("--train", *training(data, tmp_path / "m"), "--learning-rate", "1e30")
+DIVERGING = [
+    ["--learning-rate", "1e30"],
+    ["--learning-rate", "1e300"],
+    # the loss is still a number, Adam's state is not
+    ["--learning-rate", "1e12", "--warmup-steps", "0", "--clip-norm", "0"],
+]
+
+
+@pytest.mark.parametrize("options", DIVERGING, ids=" ".join)
+def test_divergence(
+    program: Program, data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, options: list[str]
+) -> None:
+    """In our words and no others': NumPy's warnings are errors in tests."""
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    done = program("--train", *training(data, tmp_path / "m"), *options)
     assert (done.code, done.out) == (1, "")
     assert "発散" in done.err and "--learning-rate" in done.err
     assert not (tmp_path / "m" / "config.json").exists()
+    assert {path.name for path in tmp_path.iterdir()} <= {data.name, "m"}  # nothing was begun elsewhere
 
 
 @pytest.mark.parametrize("below", ["", "m"])

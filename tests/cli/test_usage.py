@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from pathlib import Path
+from typing import get_args, get_type_hints
 
 import pytest
 
+from jsl_seq2seq.cli.app import app
+from jsl_seq2seq.config import flag
 from jsl_seq2seq.version import __version__
 
-from ..fixtures import is_japanese, run_program
+from ..processes import run_program
+from ..refusals import is_japanese
 from .conftest import Program
+from .options import training
 
 
 def test_the_start_page(program: Program) -> None:
@@ -52,7 +58,7 @@ def test_every_option_is_explained_in_japanese(program: Program) -> None:
 
 
 MISTAKES: list[tuple[list[str], str]] = [
-    (["--trian"], "--trian"),
+    (["--trian"], "もしかして: --train"),
     (["--train", "--epoch", "3"], "--epochs"),
     (["--train", "--epochs"], "--epochs には値が 1 つ必要"),
     (["--train", "--save"], "--save には値が 1 つ必要"),
@@ -79,8 +85,9 @@ MISTAKES: list[tuple[list[str], str]] = [
     (["export"], "--export-weights"),
     (["tarin"], "train"),
     (["xyz"], "predict"),
-    (["train", "extra"], "extra"),
+    (["train", "extra"], "余分な引数があります: extra"),
     (["はい"], "はい"),
+    (["diagnose", "はい", "いいえ", "OK"], "余分な引数があります: いいえ OK"),
     (["--save", "m"], "--save"),
     (["--export-attn"], "--export-attn"),
     ([""], "コマンド"),
@@ -96,6 +103,51 @@ def test_mistakes(program: Program, tmp_path: Path, arguments: list[str], named:
     assert err.startswith("エラー: ") and named in err
     assert "Traceback" not in err and len(err) < 1000
     assert not list(tmp_path.iterdir())  # nothing was begun
+
+
+def numeric(*verbs: str) -> Iterator[tuple[str, str, str]]:
+    """Every numeric option of these commands, with values that nobody means."""
+    commands = {
+        command.name or getattr(command.callback, "__name__", ""): command.callback
+        for command in app.registered_commands
+    }
+    for verb in verbs:
+        for name, hint in get_type_hints(commands[verb]).items():
+            if {int, float} & {hint, *get_args(hint)}:
+                values = (
+                    ["-1", "9" * 25, "9" * 400] if int in (hint, *get_args(hint)) else ["-1", "nan", "inf"]
+                )
+                yield from ((verb, flag(name), value) for value in values)
+
+
+NUMERIC = list(numeric("train", "predict", "evaluate", "corpus"))
+
+
+@pytest.mark.parametrize(
+    ("verb", "option", "value"),
+    NUMERIC,
+    ids=[f"{verb} {option} {value[:30]}" for verb, option, value in NUMERIC],
+)
+def test_impossible_numbers(
+    program: Program, data: Path, tmp_path: Path, verb: str, option: str, value: str
+) -> None:
+    before = {
+        "train": ["train", *training(data, tmp_path / "m", epochs=1), "--source-units", "subword"],
+        "predict": ["predict", "ありがとう", "--beam", "2", "--quiet"],
+        "evaluate": ["evaluate", "--data", str(data), "--beam", "2", "--quiet"],
+        "corpus": ["corpus", str(tmp_path / "corpus"), "--count", "100"],
+    }[verb]
+    code, out, err = program(*before, f"{option}={value}")
+    assert (code, out) == (2, "")
+    assert err.startswith("エラー: ") and option in err and len(err) < 300
+    assert [path.name for path in tmp_path.iterdir()] == [data.name]
+
+
+def test_there_are_numeric_options() -> None:
+    """Guards the guard: a change of notation must not leave them unchecked."""
+    assert {"--warmup-steps", "--learning-rate", "--subword-vocab", "--beam", "--count"} <= {
+        option for _, option, _ in NUMERIC
+    }
 
 
 def test_a_mistake_in_a_process_of_its_own(tmp_path: Path) -> None:

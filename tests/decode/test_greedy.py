@@ -15,7 +15,7 @@ from jsl_seq2seq.model import Transformer
 from jsl_seq2seq.ops.numpy import NumpyOps
 from jsl_seq2seq.store import SavedModel
 
-from ..fixtures import eight_sentences, trained_small
+from ..small_models import eight_sentences, trained_small
 from .networks import SOURCES, network
 
 OPS = NumpyOps()

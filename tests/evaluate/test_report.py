@@ -13,10 +13,11 @@ from jsl_seq2seq.errors import Failure, UserError
 from jsl_seq2seq.evaluate import Evaluation, Search, diagnose, evaluate, report_page, write_report
 from jsl_seq2seq.evaluate.diagnosis_page import diagnosis_page
 from jsl_seq2seq.evaluate.evaluation import SYNTHETIC, UNKNOWN, WRITTEN, FileReport, origin_of
-from jsl_seq2seq.text import parse_corpus
+from jsl_seq2seq.text import Units, parse_corpus
 from jsl_seq2seq.translator import Translator
 
-from ..fixtures import EIGHT_LINES, refused, trained_small, translator_of
+from ..refusals import refused
+from ..small_models import EIGHT_LINES, trained_small, trained_words, translator_of
 
 EXTRA = "わたしはのみます\t<私> <食べる>\t取り違え\n龍\t<龍>\t読めない\n<b>わたし\t<私>\t記号 & 印\n"
 _VOID = {"meta", "br", "img", "path", "rect", "circle", "stop", "use"}
@@ -83,7 +84,7 @@ def test_beam_and_progress(translator: Translator, found: FileReport) -> None:
     beam = evaluate(translator, parse_corpus(EIGHT_LINES + EXTRA, "x"), Search(beam=3), told.append)
     assert sum(told) == 11
     assert beam.scores.exact == found.scores.exact
-    with refused(UserError, "1 以上"):
+    with refused(UserError, "--beam", "1 から"):
         evaluate(translator, parse_corpus(EIGHT_LINES, "x"), Search(beam=0))
 
 
@@ -118,6 +119,16 @@ def test_the_page(translator: Translator, found: FileReport) -> None:
         assert word in page
     assert "<b>わたし" not in page and "&lt;b&gt;わたし" in page
     assert "models/&lt;m&gt;" in page
+
+
+def test_the_page_of_a_model_of_words() -> None:
+    corpus = parse_corpus(
+        "Heute regnet es\tHEUTE UNBEKANNT\nGuten Tag\tTAG\n", "w.tsv", Units("word", "words")
+    )
+    page = report_page(evaluation(evaluate(translator_of(trained_words()), corpus)))
+    check_page(page)
+    assert "HEUTE" in page and "読める語がありません" in page
+    assert not re.search(r"&lt;(HEUTE|REGEN|UNBEKANNT|TAG)&gt;", page) and "読める文字" not in page
 
 
 def test_the_page_without_sacrebleu(found: FileReport, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -9,7 +9,7 @@ import pytest
 
 from jsl_seq2seq.store import save_model
 
-from ..fixtures import trained_small
+from ..small_models import trained_small
 
 
 @pytest.fixture(scope="session")

@@ -15,7 +15,8 @@ from jsl_seq2seq.store import SavedModel, save_model
 from jsl_seq2seq.store.compare import compare
 from jsl_seq2seq.text import Vocabularies, Vocabulary
 
-from ..fixtures import EIGHT_LINES, run_program, trained_small, translator_of
+from ..processes import run_program
+from ..small_models import EIGHT_LINES, trained_small, translator_of
 
 TEXTS = [line.split("\t")[0] for line in EIGHT_LINES.splitlines()]
 OUTPUT = "decoder.output_projection.bias"
@@ -65,7 +66,7 @@ def test_settings_and_translations() -> None:
     found = compare(model, other, TEXTS, translate)
     assert found.settings == {"training.seed": (0, 3)}
     assert found.sentences == len(TEXTS) and [text for text, _, _ in found.changed] == TEXTS
-    assert found.changed[0][1] == ("私", "食べる") and set(found.changed[0][2] or ()) == {"OK"}
+    assert found.changed[0][1] == "<私> <食べる>" and set((found.changed[0][2] or "").split()) == {"<OK>"}
     assert not found.same
     json.dumps(found.to_json())
 

@@ -18,7 +18,8 @@ from hypothesis import strategies as st
 from jsl_seq2seq.errors import Failure, JslError
 from jsl_seq2seq.store import load_model
 
-from ..fixtures import is_japanese, refused, same_training_state, trained_small
+from ..refusals import is_japanese, refused
+from ..small_models import same_training_state, trained_small
 from .forge import change_config, change_json, replace_file
 
 BINARY = ["model.safetensors", "training_state.safetensors"]

@@ -18,7 +18,8 @@ from jsl_seq2seq.ops.numpy import NumpyOps
 from jsl_seq2seq.store import SavedModel, load_model, save_model
 from jsl_seq2seq.version import __version__
 
-from ..fixtures import refused, same_training_state, trained_small, translator_of
+from ..refusals import refused
+from ..small_models import same_training_state, trained_small, translator_of
 from .forge import digest
 
 FILES = {
@@ -167,12 +168,12 @@ def test_a_name_that_is_no_text(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("name", ["nothing", "no/such/folder"])
 def test_a_missing_directory(tmp_path: Path, name: str) -> None:
-    with refused(UserError, "フォルダーがありません", str(tmp_path / name), "--load"):
+    with refused(UserError, "フォルダーがありません", str(tmp_path / name), "確かめて"):
         load_model(tmp_path / name)
 
 
 def test_a_file_where_a_directory_belongs(saved: Path) -> None:
-    with refused(UserError, "フォルダーで指定", f"--load {saved}"):
+    with refused(UserError, "フォルダーで指定", f"{saved} ではありませんか"):
         load_model(saved / "model.safetensors")
 
 

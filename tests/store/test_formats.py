@@ -1,6 +1,6 @@
 """Directories of every released format load for ever: weights, training state and translations.
 
-``tests/fixtures/format-N`` was written by the first release that had format N, and is never written again:
+``tests/saved_models/format-N`` was written by the first release that had format N, and is never written again:
 
     trained            eight sentences (``eight.tsv``), 60 epochs, dropout, d_model 8, with its training state
     imported           a random model of the original project's, brought over with ``import-burn``
@@ -22,22 +22,22 @@ from jsl_seq2seq.store.verify import verify
 from jsl_seq2seq.train import TrainingJob, TrainingRequest
 from jsl_seq2seq.translator import Translator
 
-from ..fixtures import same_arrays, same_training_state
+from ..small_models import same_arrays, same_training_state
 
-FIXTURES = Path(__file__).parents[1] / "fixtures"
-FORMATS = sorted(FIXTURES.glob("format-*"))
+SAVED = Path(__file__).parents[1] / "saved_models"
+FORMATS = sorted(SAVED.glob("format-*"))
 MODELS = [
-    pytest.param(path, id=f"{path.parent.name}-{path.name}") for path in sorted(FIXTURES.glob("format-*/*/"))
+    pytest.param(path, id=f"{path.parent.name}-{path.name}") for path in sorted(SAVED.glob("format-*/*/"))
 ]
 
 
-def test_every_format_has_its_fixture() -> None:
+def test_every_format_has_its_models() -> None:
     assert [path.name for path in FORMATS] == [f"format-{number + 1}" for number in range(FORMAT_VERSION)]
 
 
 @pytest.fixture(params=MODELS)
 def old(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
-    """A copy: a fixture is never written to."""
+    """A copy: what a release wrote is never written to."""
     return Path(shutil.copytree(request.param, tmp_path / request.param.parent.name / request.param.name))
 
 
@@ -48,7 +48,7 @@ def test_it_is_sound(old: Path) -> None:
 
 
 def test_it_translates_as_it_did(old: Path) -> None:
-    recorded = json.loads((FIXTURES / old.parent.name / "translations.json").read_text(encoding="utf-8"))
+    recorded = json.loads((SAVED / old.parent.name / "translations.json").read_text(encoding="utf-8"))
     translator = Translator.load(old, backend="ndarray")
     for text, (tags, log_prob) in recorded[old.name].items():
         translation = translator.translate(text)

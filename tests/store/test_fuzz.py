@@ -20,7 +20,8 @@ from jsl_seq2seq.store import SavedModel, load_model
 from jsl_seq2seq.store.burn import export_burn, import_burn
 from jsl_seq2seq.store.verify import verify
 
-from ..fixtures import is_japanese, same_arrays
+from ..refusals import is_japanese
+from ..small_models import same_arrays
 from .burn.synthetic import Original
 from .forge import change_config, replace_file
 from .fuzz import mutate, mutate_json

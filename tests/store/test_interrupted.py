@@ -21,7 +21,9 @@ from jsl_seq2seq.errors import Failure, UserError
 from jsl_seq2seq.store import Progress, SavedModel, load_model, save_model
 from jsl_seq2seq.store.files import locked
 
-from ..fixtures import POSIX, environment, refused, same_training_state, trained_small
+from ..processes import POSIX, environment
+from ..refusals import refused
+from ..small_models import same_training_state, trained_small
 from . import killed_saves
 
 

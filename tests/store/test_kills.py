@@ -13,7 +13,8 @@ import pytest
 from jsl_seq2seq.store import Progress, load_model, save_model
 from jsl_seq2seq.store.verify import verify
 
-from ..fixtures import POSIX, environment, trained_small
+from ..processes import POSIX, environment
+from ..small_models import trained_small
 from . import random_kills
 
 

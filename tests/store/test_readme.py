@@ -12,7 +12,7 @@ import pytest
 from jsl_seq2seq.store import EpochMetrics, Example
 from jsl_seq2seq.store.readme import render_readme
 
-from ..fixtures import EIGHT_LINES, trained_small, translator_of
+from ..small_models import EIGHT_LINES, trained_small, translator_of
 
 
 def commands(text: str) -> list[list[str]]:

@@ -17,7 +17,8 @@ from hypothesis import strategies as st
 from jsl_seq2seq.errors import Failure
 from jsl_seq2seq.store.tensors import pack, unpack
 
-from ..fixtures import refused, same_arrays
+from ..refusals import refused
+from ..small_models import same_arrays
 
 PATH = Path("重み.safetensors")
 SHAPES = {"b": (2, 3), "a": (4,)}

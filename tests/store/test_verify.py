@@ -14,7 +14,9 @@ from jsl_seq2seq.store import load_model
 from jsl_seq2seq.store.burn import import_burn
 from jsl_seq2seq.store.verify import verify
 
-from ..fixtures import is_japanese, refused, run_program, trained_small
+from ..processes import run_program
+from ..refusals import is_japanese, refused
+from ..small_models import trained_small
 from .burn.synthetic import Original
 from .forge import change_config, change_json, replace_file
 

@@ -25,7 +25,8 @@ from jsl_seq2seq.text.lines import MAX_LINE
 from jsl_seq2seq.text.rows import Row
 from jsl_seq2seq.text.stored import StoredPairs
 
-from ..fixtures import EIGHT_LINES, refused
+from ..refusals import refused
+from ..small_models import EIGHT_LINES
 
 SAME = {
     "a.tsv": "# 注\nはい\t<はい>\n\nは い\t<OK> <はい>\t返事\nいいえ\t<いいえ>\nはい\t<はい>\nいいえ\t<OK>\n",

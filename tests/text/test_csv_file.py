@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from jsl_seq2seq.errors import UserError
 from jsl_seq2seq.text import Corpus, SentencePair, Units, format_tags, normalize, parse_tags, read_corpus
 
-from ..fixtures import refused
+from ..refusals import refused
 
 PAIRS = (SentencePair("はい、わかります", ("はい", "分かる")), SentencePair("ありがとう", ("ありがとう",)))
 

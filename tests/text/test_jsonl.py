@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from jsl_seq2seq.errors import UserError
 from jsl_seq2seq.text import Corpus, SentencePair, Units, read_corpus
 
-from ..fixtures import refused
+from ..refusals import refused
 
 PAIR = SentencePair("はい、わかります", ("はい", "分かる"))
 

@@ -18,7 +18,7 @@ from jsl_seq2seq.text import (
     read_corpus,
 )
 
-from ..fixtures import refused
+from ..refusals import refused
 
 GOOD = "わたしはたべます\t<私> <食べる>\nありがとう\t<ありがとう>\n"
 PAIRS = (SentencePair("わたしはたべます", ("私", "食べる")), SentencePair("ありがとう", ("ありがとう",)))

@@ -15,7 +15,7 @@ from jsl_seq2seq.errors import UserError
 from jsl_seq2seq.text import SentencePair, Units, Vocabularies
 from jsl_seq2seq.text.normalize import tidy
 
-from ..fixtures import refused
+from ..refusals import refused
 
 WEATHER = [
     SentencePair("Morgen regnet es im Norden und im Süden scheint die Sonne", ("MORGEN", "REGEN", "NORD")),

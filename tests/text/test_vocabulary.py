@@ -10,7 +10,8 @@ from jsl_seq2seq.config import EOS, PAD, SOS, SPECIALS
 from jsl_seq2seq.errors import UserError
 from jsl_seq2seq.text import SentencePair, Vocabularies, Vocabulary, read_starter_corpus
 
-from ..fixtures import eight_sentences, refused
+from ..refusals import refused
+from ..small_models import eight_sentences
 
 
 def of(*sources: str) -> Vocabularies:

@@ -15,7 +15,8 @@ from jsl_seq2seq.store import SavedModel, load_model, save_model
 from jsl_seq2seq.train import TrainingJob, TrainingRequest
 
 from ..backends import NAMES, require
-from ..fixtures import EIGHT_LINES, SMALL, refused
+from ..refusals import refused
+from ..small_models import EIGHT_LINES, SMALL
 
 OPTIONS = SMALL | {"label_smoothing": 0.1}
 

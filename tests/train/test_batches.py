@@ -12,7 +12,7 @@ from jsl_seq2seq.config import EOS, PAD, SOS
 from jsl_seq2seq.text import Vocabularies
 from jsl_seq2seq.train.batches import EncodedPair, encode_pairs, epoch_order, make_batch
 
-from ..fixtures import eight_sentences
+from ..small_models import eight_sentences
 
 IDS = st.lists(st.integers(3, 50), min_size=1, max_size=30).map(tuple)
 PAIRS = st.lists(st.builds(EncodedPair, IDS, IDS), min_size=1, max_size=60)

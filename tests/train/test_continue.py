@@ -13,7 +13,8 @@ from jsl_seq2seq.errors import UserError
 from jsl_seq2seq.store import Progress, SavedModel, load_model, save_model
 from jsl_seq2seq.train import TrainingJob, TrainingRequest
 
-from ..fixtures import EIGHT_LINES, refused, same_arrays, same_training_state, small_job, train
+from ..refusals import refused
+from ..small_models import EIGHT_LINES, same_arrays, same_training_state, small_job, train
 
 KINDS: dict[str, dict[str, Any]] = {
     "plain": {},
@@ -146,13 +147,29 @@ def test_an_interrupted_epoch_starts_over_when_its_batches_are_others(tmp_path: 
     assert progress == Progress(step=2, epoch=0, batch=0)
 
 
-def test_the_recorded_data_are_used_and_missed(tmp_path: Path) -> None:
+def test_the_recorded_data_are_used_and_missed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
     save_model(train(tmp_path, epochs=1).model, tmp_path / "m")
     request = TrainingRequest({"epochs": 1}, "ndarray", load=tmp_path / "m")
     assert len(TrainingJob(request).corpus.pairs) == 8
     (tmp_path / "eight.tsv").unlink()
     with refused(UserError, "学習データが見つかりません", "eight.tsv", "--data"):
         TrainingJob(request)
+
+
+def test_a_model_says_nothing_about_the_folders_of_who_trained_it(tmp_path: Path) -> None:
+    save_model(train(tmp_path, epochs=1).model, tmp_path / "m")
+    for file in (tmp_path / "m").iterdir():
+        assert tmp_path.as_posix().encode() not in file.read_bytes(), file.name
+
+
+def test_a_model_that_recorded_an_absolute_path_goes_on_and_forgets_it(tmp_path: Path) -> None:
+    whole = train(tmp_path, epochs=2).model
+    model = train(tmp_path, epochs=1).model
+    save_model(replace(model, data_name=str(tmp_path / "eight.tsv")), tmp_path / "m")
+    rest = TrainingJob(TrainingRequest({"epochs": 1}, "ndarray", load=tmp_path / "m")).run().model
+    assert same_training_state(rest, whole)
+    assert rest.data_name == "eight.tsv"
 
 
 @pytest.mark.parametrize(

@@ -15,7 +15,7 @@ from jsl_seq2seq.train import encoded
 from jsl_seq2seq.train.batches import epoch_order
 from jsl_seq2seq.train.encoded import EncodedPair, EncodedPairs
 
-from ..fixtures import refused
+from ..refusals import refused
 
 IDS = st.lists(st.integers(3, 2**31 - 1), max_size=9).map(tuple)
 PAIRS = st.lists(st.tuples(IDS, IDS), max_size=20)

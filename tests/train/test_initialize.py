@@ -8,7 +8,7 @@ from jsl_seq2seq.config import ModelConfig, VocabSize
 from jsl_seq2seq.model import parameter_specs
 from jsl_seq2seq.train.initialize import initial_parameters
 
-from ..fixtures import same_arrays
+from ..small_models import same_arrays
 
 CONFIG = ModelConfig(VocabSize(200, 100), d_model=64, n_layers=1)
 

@@ -11,10 +11,10 @@ from jsl_seq2seq.errors import UserError
 from jsl_seq2seq.text import read_starter_corpus
 from jsl_seq2seq.train import TrainingJob, TrainingRequest
 
-from ..fixtures import (
+from ..refusals import refused
+from ..small_models import (
     EIGHT_LINES,
     eight_sentences,
-    refused,
     same_training_state,
     small_job,
     train,
@@ -61,7 +61,7 @@ def test_the_same_request_gives_the_same_model(tmp_path: Path) -> None:
 
 def test_what_is_remembered(tmp_path: Path) -> None:
     result = train(tmp_path, epochs=2)
-    assert result.model.data_name == str(tmp_path / "eight.tsv")
+    assert result.model.data_name == "eight.tsv"  # and nothing about where it lies
     assert result.model.config.max_seq_len == 24
     assert len(result.model.examples) == 5 and result.checked == 8
     assert not result.interrupted
@@ -150,6 +150,12 @@ BAD_OPTIONS: list[tuple[dict[str, Any], str]] = [
     ({"n_layers": 10**9}, "--n-layers"),
     ({"d_ff": -1}, "--d-ff"),
     ({"max_seq_len": 0}, "--max-seq-len"),
+    ({"learning_rate": float("inf")}, "--learning-rate"),
+    ({"clip_norm": float("inf")}, "--clip-norm"),
+    ({"clip_norm": float("nan")}, "--clip-norm"),
+    ({"batch_size": 10**30}, "--batch-size"),
+    ({"seed": 10**60}, "--seed"),
+    ({"warmup_steps": 10**300}, "--warmup-steps"),
 ]
 
 
@@ -159,6 +165,9 @@ def test_impossible_options(tmp_path: Path, options: dict[str, Any], named: str)
         small_job(tmp_path, **options)
 
 
-@pytest.mark.parametrize("options", [{"batch_size": 10**30}, {"seed": 10**60}, {"warmup_steps": 10**300}])
+@pytest.mark.parametrize(
+    "options",
+    [{"batch_size": 10**6}, {"seed": 2**63 - 1}, {"warmup_steps": 10**9}, {"position_shift": 100_000}],
+)
 def test_extreme_options_that_are_possible(tmp_path: Path, options: dict[str, Any]) -> None:
     assert train(tmp_path, epochs=1, **options).model.progress.epoch == 1

@@ -13,17 +13,8 @@ import pytest
 from jsl_seq2seq.store import Progress, SavedModel, load_model, save_model
 from jsl_seq2seq.train import Checkpoints, TrainingJob, TrainingRequest
 
-from ..fixtures import (
-    EIGHT_LINES,
-    POSIX,
-    environment,
-    program,
-    run_program,
-    same_arrays,
-    same_training_state,
-    small_job,
-    train,
-)
+from ..processes import POSIX, environment, program, run_program
+from ..small_models import EIGHT_LINES, same_arrays, same_training_state, small_job, train
 
 OPTIONS = ["--batch-size", "3", "--dropout", "0.1", "--d-model", "8", "--d-ff", "16", "--n-layers", "1"]
 
@@ -129,7 +120,7 @@ def wait_for_epoch(directory: Path, epoch: int) -> None:
     [
         (["--resume"], "--save が要ります"),
         (["--resume", "--save", "m", "--load", "m"], "一緒に使えません"),
-        (["--checkpoint-every", "0", "--save", "m"], "1 以上"),
+        (["--checkpoint-every", "0", "--save", "m"], "1 から"),
     ],
 )
 def test_impossible_requests(tmp_path: Path, arguments: list[str], said: str) -> None:

@@ -15,7 +15,8 @@ from jsl_seq2seq.text import corpus_file
 from jsl_seq2seq.text.stored import StoredPairs
 from jsl_seq2seq.train import TrainingResult, encoded
 
-from ..fixtures import EIGHT_LINES, POSIX, environment, same_training_state, small_job
+from ..processes import POSIX, environment
+from ..small_models import EIGHT_LINES, same_training_state, small_job
 
 CHARACTERS = "あいうえおかきくけこさしすせそたちつてとなにぬねの日月火水木金土学校行来見食飲"
 

@@ -25,7 +25,9 @@ from jsl_seq2seq.train.batches import EncodedPair, encode_pairs, epoch_order, ma
 from jsl_seq2seq.train.initialize import initial_parameters
 
 from ..backends import Backend, require
-from ..fixtures import EIGHT_LINES, POSIX, eight_sentences, refused, small_job, train
+from ..processes import POSIX
+from ..refusals import refused
+from ..small_models import EIGHT_LINES, eight_sentences, small_job, train
 
 VOCABULARIES = Vocabularies.from_pairs(eight_sentences().pairs)
 PAIRS = encode_pairs(eight_sentences().pairs, VOCABULARIES)

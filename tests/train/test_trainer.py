@@ -14,7 +14,7 @@ from jsl_seq2seq.train import Trainer
 from jsl_seq2seq.train.batches import Batch, encode_pairs, make_batch
 from jsl_seq2seq.train.initialize import initial_parameters
 
-from ..fixtures import eight_sentences, same_arrays
+from ..small_models import eight_sentences, same_arrays
 
 VOCABULARIES = Vocabularies.from_pairs(eight_sentences().pairs)
 CONFIG = ModelConfig(VOCABULARIES.size, d_model=8, n_heads=2, n_layers=1, d_ff=16)

@@ -11,7 +11,9 @@ from jsl_seq2seq.errors import UserError
 from jsl_seq2seq.store import load_model, save_model
 from jsl_seq2seq.train import TrainingJob, TrainingRequest
 
-from ..fixtures import refused, run_program, small_job, translator_of
+from ..processes import run_program
+from ..refusals import refused
+from ..small_models import small_job, translator_of
 
 GERMAN = """source;gloss
 Morgen regnet es im Norden;MORGEN REGEN NORD
@@ -45,6 +47,7 @@ def test_learnt_saved_and_loaded(tmp_path: Path, german: Path, units: dict[str, 
     assert translation.attention is not None
     assert translation.attention["decoder.0.cross"].query_labels == ("<SOS>", "ABEND", "WIND")
     readme = (tmp_path / "m" / "README.md").read_text(encoding="utf-8")
+    assert f'--predict "{result.model.examples[0].source}"' in readme
     assert "`ABEND WIND`" in readme and "--target-units words" in readme
     job = small_job(tmp_path, load=tmp_path / "m", data=german, epochs=1)
     assert job.start.vocabularies.kinds == result.model.vocabularies.kinds and job.notes == []

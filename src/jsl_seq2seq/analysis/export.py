@@ -28,9 +28,9 @@ _FILE_NAMES = {
     "decoder.cross": "attn_cross_layer",
 }
 _TITLES = {
-    "encoder.self": ("エンコーダーの自己注意", "見ている文字", "見られている文字"),
-    "decoder.self": ("デコーダーの自己注意", "見ているタグ", "見られているタグ"),
-    "decoder.cross": ("デコーダーからの交差注意", "見ているタグ", "見られている文字"),
+    "encoder.self": "エンコーダーの自己注意",
+    "decoder.self": "デコーダーの自己注意",
+    "decoder.cross": "デコーダーからの交差注意",
 }
 
 
@@ -78,9 +78,11 @@ def export_attention(translation: Translation, directory: Path, force: bool = Fa
 def attention_tables(translation: Translation) -> list[Table]:
     """One table for each layer and head; rows are queries, columns keys."""
     tables = []
+    source, target = translation.kinds.source_name, translation.kinds.target_name
     for name, attention in (translation.attention or {}).items():
         stack, layer, kind = name.split(".")
-        what, row_title, column_title = _TITLES[f"{stack}.{kind}"]
+        rows = source if stack == "encoder" else target
+        columns = target if (stack, kind) == ("decoder", "self") else source
         for head, weights in enumerate(attention.weights):
             tables.append(
                 Table(
@@ -88,9 +90,9 @@ def attention_tables(translation: Translation) -> list[Table]:
                     weights,
                     attention.query_labels,
                     attention.key_labels,
-                    f"{what}　第 {layer} 層・ヘッド {head}",
-                    row_title,
-                    column_title,
+                    f"{_TITLES[f'{stack}.{kind}']}　第 {layer} 層・ヘッド {head}",
+                    f"見ている{rows}",
+                    f"見られている{columns}",
                     signed=False,
                 )
             )

@@ -9,7 +9,7 @@ from ..errors import UserError
 from ..ops.choose import Backend, choose_backend
 from ..store import SavedModel, load_model
 from ..store.compare import Comparison, compare
-from ..text import format_tags, read_corpus, read_starter_corpus
+from ..text import read_corpus, read_starter_corpus
 from ..translator import Translator
 from .console import say, say_json
 
@@ -45,7 +45,7 @@ def _translations(model: SavedModel, texts: Sequence[str], backend: Backend) -> 
         group = texts[start : start + 64]
         try:
             found += [translation.tags for translation in translator.translate_batch(group)]
-        except UserError:  # one of them has no character that this model knows
+        except UserError:  # one of them has nothing that this model knows
             found += [_attempt(translator, text) for text in group]
     return found
 
@@ -79,7 +79,7 @@ def _show(found: Comparison) -> None:
         say(f"  形が違うか、片方にしかないもの: {_listed(found.unlike)}")
     say(f"訳（{found.sentences} 文のうち {len(found.changed)} 文が変わりました）")
     for text, a, b in found.changed[:_SHOWN]:
-        say(f"  {text}: {_tags(a)} → {_tags(b)}")
+        say(f"  {text}: {_translation(a)} → {_translation(b)}")
     if len(found.changed) > _SHOWN:
         say(f"  ほか {len(found.changed) - _SHOWN} 文（すべては --json で）")
 
@@ -92,7 +92,5 @@ def _listed(words: Sequence[str]) -> str:
     return "、".join(words[:_SHOWN]) + (f" ほか {len(words) - _SHOWN}" if len(words) > _SHOWN else "")
 
 
-def _tags(tags: tuple[str, ...] | None) -> str:
-    if tags is None:
-        return "（読める文字がない）"
-    return format_tags(tags) or "（タグなし）"
+def _translation(written: str | None) -> str:
+    return "（読めない文）" if written is None else written or "（訳なし）"

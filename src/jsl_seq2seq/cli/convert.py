@@ -7,6 +7,7 @@ from pathlib import Path
 from ..errors import UserError
 from ..ops.choose import choose_backend
 from ..store.burn import export_burn, import_burn
+from ..store.published import quoted
 from ..text import format_tags
 from ..translator import Translator
 from .console import note, say
@@ -38,7 +39,7 @@ def run_import(
         except UserError as error:  # a vocabulary of its own may not have these characters
             say(f"  {text} → （{error.what}）")
     say(f"保存しました: {destination}")
-    say(f'試す: jsl-seq2seq predict --load {destination} "ありがとう"')
+    say(f'試す: jsl-seq2seq predict --load {quoted(destination)} "ありがとう"')
     if embedding_scale:
         note(
             "元のプログラムと訳が違うときは、埋め込みを √d_model 倍しない --no-embedding-scale を試してください。"

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from ..config import require_range
 from ..corpus import write_splits
-from ..errors import UserError
+from ..store.published import quoted
 from .console import note, say, say_json
 
 _MEANINGS = {
@@ -18,6 +19,10 @@ _MEANINGS = {
 }
 
 
+_SHORTEST = 8
+"""The rules make too few shorter sentences for every split."""
+
+
 def run_corpus(
     directory: Path,
     count: int,
@@ -28,10 +33,10 @@ def run_corpus(
     as_json: bool,
 ) -> None:
     """Generate, split, write, and say what came out."""
-    if count < 100:
-        raise UserError(
-            f"--count が小さすぎます（{count}）。", "テストにも分けるので 100 以上にしてください。"
-        )
+    require_range("--count", count, 100, 100_000_000)  # fewer could not be split into train, valid and tests
+    require_range("--seed", seed, 0, 2**63 - 1)
+    require_range("--max-length", max_length, _SHORTEST + 1, 100_000)
+    require_range("--train-length", train_length, _SHORTEST, max_length - 1)
     if not as_json:
         note(f"{count:,} 文を作っています（1 万文あたり数秒）…")
     report = write_splits(directory, count, seed, max_length, train_length, lexicon=lexicon)
@@ -43,6 +48,6 @@ def run_corpus(
     say(f"書き出しました: {directory}（タグ {report.tags:,} 種類、seed {seed}）")
     say("規則から作った文です。ろう者による確認はまだ受けていません。")
     say(
-        f"学習する: jsl-seq2seq train --data {directory / 'train.tsv'} --valid {directory / 'valid.tsv'} "
-        "--preset small"
+        f"学習する: jsl-seq2seq train --data {quoted(directory / 'train.tsv')} "
+        f"--valid {quoted(directory / 'valid.tsv')} --preset small"
     )

@@ -16,7 +16,7 @@ from .console import note, say, say_json
 _BAR = 20
 """Places of a bar that stands for 1."""
 _LOOKED = 4
-"""Characters named for each tag."""
+"""Units named for each tag."""
 
 
 def run_diagnosis(
@@ -57,25 +57,28 @@ def _show(diagnosis: Diagnosis, quiet: bool) -> None:
         note(f"注意: {warning}")
     say(f"{translation.text} → {translation}（確からしさ {math.exp(translation.log_prob):.1%}）")
     say()
-    say("タグと確率、ほかの候補、見た文字（最後の層の交差注意、ヘッドの平均）")
+    unit, target = diagnosis.kinds.source_name, diagnosis.kinds.target_name
+    say(f"{target}と確率、ほかの候補、見た{unit}（最後の層の交差注意、ヘッドの平均）")
     for number, place in enumerate(diagnosis.places, start=1):
-        _show_place(number, place, diagnosis.units)
+        _show_place(number, place, diagnosis)
     say()
     _show_deletions(diagnosis)
     if not quiet:
         note(
-            "注意は「どこから情報を取ったか」で、「決め手だった」とは限りません。文字を消した結果と見比べてください。"
+            "注意は「どこから情報を取ったか」で、「決め手だった」とは限りません。"
+            f"{unit}を消した結果と見比べてください。"
         )
         note("（手話タグの列です。日本手話そのものではありません）")
 
 
-def _show_place(number: int, place: Place, units: tuple[str, ...]) -> None:
+def _show_place(number: int, place: Place, diagnosis: Diagnosis) -> None:
+    units, unit = diagnosis.units, diagnosis.kinds.source_name
     others = [(tag, share) for tag, share in place.alternatives if tag != place.tag and share >= 0.0005]
-    listed = "、".join(f"{_name(tag)} {share:.1%}" for tag, share in others) or "ほぼなし"
-    say(f"{number:>3}. {_name(place.tag)} {place.probability:.1%}　ほかの候補: {listed}")
+    listed = "、".join(f"{_name(diagnosis, tag)} {share:.1%}" for tag, share in others) or "ほぼなし"
+    say(f"{number:>3}. {_name(diagnosis, place.tag)} {place.probability:.1%}　ほかの候補: {listed}")
     most = sorted(range(len(units)), key=lambda index: -place.attention[index])[:_LOOKED]
     rows = [
-        (f"     {index + 1} 文字目 {units[index]}", f"{share:.2f}", "■" * round(share * _BAR))
+        (f"     {index + 1} {unit}目 {units[index]}", f"{share:.2f}", "■" * round(share * _BAR))
         for index, share in sorted((index, place.attention[index]) for index in most)
     ]
     for line in columns(rows):
@@ -83,22 +86,19 @@ def _show_place(number: int, place: Place, units: tuple[str, ...]) -> None:
 
 
 def _show_deletions(diagnosis: Diagnosis) -> None:
+    unit = diagnosis.kinds.source_name
     if not diagnosis.deletions:
-        say("1 文字の文なので、文字を消して比べることはできません。")
+        say(f"1 {unit}の文なので、{unit}を消して比べることはできません。")
         return
-    say("文字を 1 つ消すと（元の訳の対数確率の変化、負が大きいほど要る文字）")
+    say(f"{unit}を 1 つ消すと（元の訳の対数確率の変化、負が大きいほど要る{unit}）")
     rows = []
     for index, one in enumerate(diagnosis.deletions, start=1):
         same = one.tags == diagnosis.translation.tags
-        tags = (
-            "訳は同じ"
-            if same
-            else "訳が変わる: " + (" ".join(f"<{tag}>" for tag in one.tags) or "（タグなし）")
-        )
-        rows.append((f"  {index} 文字目 {one.unit}", f"{one.change:+.2f}", tags))
+        tags = "訳は同じ" if same else f"訳が変わる: {diagnosis.written(one.tags)}"
+        rows.append((f"  {index} {unit}目 {one.unit}", f"{one.change:+.2f}", tags))
     for line in columns(rows, numbers=[1]):
         say(line)
 
 
-def _name(tag: str | None) -> str:
-    return "（終わり）" if tag is None else f"<{tag}>"
+def _name(diagnosis: Diagnosis, tag: str | None) -> str:
+    return "（終わり）" if tag is None else diagnosis.written([tag])

@@ -26,26 +26,24 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 
 def run(arguments: Sequence[str]) -> int:
-    """Run the program and return its exit code."""
-    from .app import app  # noqa: PLC0415  after the streams are prepared
+    """Run the program and return its exit code.
 
-    if {"--help", "-h"} & set(arguments):
-        title_panels()
+    Typer itself ends a command at Ctrl-C (130), and at a pipe whose reader has seen enough (1), without a word.
+    """
     try:
+        from .app import app  # noqa: PLC0415  after the streams are prepared
+
+        if {"--help", "-h"} & set(arguments):
+            title_panels()
         result = app(with_verb(arguments), standalone_mode=False)
     except JslError as error:
         report(error)
         return error.exit_code
-    except KeyboardInterrupt:
-        note("中止しました。")
+    except KeyboardInterrupt:  # while the commands are still being imported
         return 130
     except MemoryError:
         note("エラー: メモリーが足りません。\n  → モデルやバッチを小さくするか、文を短くしてください。")
         return 1
-    except BrokenPipeError:
-        # whoever read our output (head, less) has seen enough; keep Python from complaining at exit
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 0
     except Exception as error:
         mistake = usage_error(error)
         if mistake is None:

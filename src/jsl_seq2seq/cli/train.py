@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import shutil
 import signal
 import sys
 import tempfile
@@ -15,10 +16,12 @@ from typing import Any, NoReturn
 
 import typer
 
+from ..config import require_range
 from ..errors import Failure, JslError, UserError
 from ..store import SavedModel, save_model
 from ..store.config_file import CONFIG
 from ..store.files import locked
+from ..store.published import in_quotes, quoted
 from ..text import is_large
 from ..train import Checkpoints, Quiet, TrainingJob, TrainingRequest, TrainingResult
 from .console import note, report, say, say_json
@@ -57,11 +60,8 @@ def run_training(
     Args:
         checkpoint_every: after how many epochs to save while training goes on; ``None`` for only at the end.
     """
-    if checkpoint_every is not None and checkpoint_every < 1:
-        raise UserError(
-            f"--checkpoint-every は 1 以上にしてください（いまの値: {checkpoint_every}）。",
-            "途中で保存しないなら、外してください。",
-        )
+    if checkpoint_every is not None:
+        require_range("--checkpoint-every", checkpoint_every, 1, 10**9)
     directory = save or _timestamped()
     inform = (lambda _: None) if quiet else note
     if request.data and is_large(request.data):
@@ -83,6 +83,8 @@ def run_training(
         model = result.model if keep_training_state else replace(result.model, moments=None)
         _save(model, directory)
     _show(result, directory, quiet, as_json)
+    if result.interrupted and not quiet and not as_json:
+        _show_how_to_go_on(result, request, directory, checkpoint_every)
     return result, directory
 
 
@@ -113,9 +115,26 @@ def _show(result: TrainingResult, directory: Path, quiet: bool, as_json: bool) -
         more = " …" if len(example.produced) > _SHOWN_TAGS else ""
         say(f"  {example.source} → {written(example.produced[:_SHOWN_TAGS])}{more}{verdict}")
     say(f"保存しました: {directory}")
-    say(f'試す: jsl-seq2seq --load {directory} --predict "ありがとう"')
-    if result.interrupted:
-        say(f"続ける: jsl-seq2seq --load {directory} --train --epochs 100 --save {directory}")
+    say(f"試す: jsl-seq2seq --load {quoted(directory)} --predict {in_quotes(model.sample)}")
+
+
+def _show_how_to_go_on(
+    result: TrainingResult, request: TrainingRequest, directory: Path, checkpoint_every: int | None
+) -> None:
+    """The command that ends bit for bit where the whole training would have: all that is not in the model."""
+    kept = result.model.training.keep
+    if kept != "last":
+        say(f"（--keep {kept} の重みを保存したので、続けた結果は、止めなかった場合と同じにはなりません）")
+    given = {
+        "--data": request.data and quoted(request.data),
+        "--valid": request.valid and quoted(request.valid),
+        "--backend": request.backend if request.backend != TrainingRequest.backend else None,
+        "--device": request.device,
+        "--precision": request.precision if request.precision != TrainingRequest.precision else None,
+        "--checkpoint-every": checkpoint_every,
+    }
+    options = "".join(f" {option} {value}" for option, value in given.items() if value is not None)
+    say(f"続ける: jsl-seq2seq train --save {quoted(directory)} --resume{options}")
 
 
 def _summary(result: TrainingResult, directory: Path, loss: float | None) -> dict[str, Any]:
@@ -156,7 +175,11 @@ def _save(model: SavedModel, directory: Path) -> None:
         save_model(model, directory)
     except JslError as error:
         refuge = Path(tempfile.mkdtemp(prefix="jsl-seq2seq-"))
-        save_model(model, refuge)
+        try:
+            save_model(model, refuge)
+        except JslError:  # it is the model that cannot be saved, or there is no room anywhere
+            shutil.rmtree(refuge, ignore_errors=True)
+            raise error from None
         raise Failure(error.what, f"学習した結果は代わりにここに保存しました: {refuge}") from error
 
 

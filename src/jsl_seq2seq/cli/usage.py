@@ -13,6 +13,9 @@ from typing import Any
 from ..errors import UserError
 from .flat import VERBS
 
+_FIRST = ("--train", "--predict", "--load", "--export-weights", "--help", "--version")
+"""Flags that a command line without a verb may have."""
+
 _HELP = "使い方は jsl-seq2seq --help で見られます。"
 
 
@@ -32,6 +35,13 @@ def usage_error(error: Exception) -> UserError | None:
 
 def _no_such_option(error: Any) -> UserError:
     possible = sorted(error.possibilities or [])
+    if error.ctx is not None and error.ctx.parent is None:  # no command: Typer knows no flags for verbs
+        possible = difflib.get_close_matches(error.option_name, _FIRST, n=1)
+        if not possible:
+            return UserError(
+                f"コマンドなしでは使えないオプションです: {error.option_name}",
+                "train や predict を先に書いてください。" + _HELP,
+            )
     hint = f"もしかして: {'、'.join(possible)}" if possible else _HELP
     return UserError(f"そのようなオプションはありません: {error.option_name}", hint)
 
@@ -56,7 +66,7 @@ def _other(message: str) -> UserError:
         near = difflib.get_close_matches(command.group(1), VERBS, n=1)
         hint = f"もしかして: jsl-seq2seq {near[0]}" if near else f"使えるのは {'、'.join(VERBS)} です。"
         return UserError(f"そのようなコマンドはありません: {command.group(1)}", hint)
-    extra = re.search(r"unexpected extra arguments? \((.*)\)", message)
+    extra = re.search(r"unexpected extra argument(?:s|\(s\))? \((.*)\)", message)
     if extra:
         return UserError(
             f"余分な引数があります: {extra.group(1)}",

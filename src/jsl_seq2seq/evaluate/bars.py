@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from html import escape
 
 from .alignment import Pair
@@ -61,18 +61,22 @@ _SIGNS = {_SAME: "", _OTHER: "≠", _MISSING: "−", _EXTRA: "＋"}
 _WORDS = {_SAME: "一致", _OTHER: "置き換わり", _MISSING: "不足", _EXTRA: "余分"}
 
 
-def side_by_side(pairs: Sequence[Pair]) -> str:
-    """Right tags above produced ones, partners together; signs and borders say what differs, and lines may wrap."""
+def side_by_side(pairs: Sequence[Pair], written: Callable[[str], str]) -> str:
+    """Right tags above produced ones, partners together; signs and borders say what differs, and lines may wrap.
+
+    Args:
+        written: a tag as one writes it.
+    """
     heads = '<li class="heads" aria-hidden="true"><span>正解</span><span>出力</span><b>違い</b></li>'
-    return f'<ul class="pairs">{heads}{"".join(map(_column, pairs))}</ul>'
+    return f'<ul class="pairs">{heads}{"".join(_column(pair, written) for pair in pairs)}</ul>'
 
 
-def _column(pair: Pair) -> str:
+def _column(pair: Pair, written: Callable[[str], str]) -> str:
     right, produced = pair
     kind = _kind(pair)
     return (
-        f'<li class="{kind}"><span><i class="unseen">正解 </i>{_tag(right)}</span>'
-        f'<span><i class="unseen">出力 </i>{_tag(produced)}</span>'
+        f'<li class="{kind}"><span><i class="unseen">正解 </i>{_tag(right, written)}</span>'
+        f'<span><i class="unseen">出力 </i>{_tag(produced, written)}</span>'
         f'<b aria-hidden="true">{_SIGNS[kind]}</b><i class="unseen">{_WORDS[kind]}</i></li>'
     )
 
@@ -98,5 +102,5 @@ def _kind(pair: Pair) -> str:
     return _EXTRA if right is None else _OTHER
 
 
-def _tag(tag: str | None) -> str:
-    return "<em>（なし）</em>" if tag is None else escape(f"<{tag}>")
+def _tag(tag: str | None, written: Callable[[str], str]) -> str:
+    return "<em>（なし）</em>" if tag is None else escape(written(tag))

@@ -1,21 +1,21 @@
 """Why a model translates one sentence as it does.
 
 Three views of the same translation: what else it considered at each place, where it looked (cross-attention of
-the last layer, averaged over its heads), and what changes when a character is missing. Attention shows where
-information was taken from, not that it mattered (Jain & Wallace 2019); leaving a character out shows that.
+the last layer, averaged over its heads), and what changes when a unit is missing. Attention shows where
+information was taken from, not that it mattered (Jain & Wallace 2019); leaving a unit out shows that.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from ..config import EOS, PAD, SOS
-from ..text import EncodedSource
+from ..text import EncodedSource, Units, format_tags
 from ..translation import Translation
 from ..translator import Translator
 
@@ -44,7 +44,7 @@ class Deletion:
     """What leaving one source unit out changes.
 
     Attributes:
-        unit: the character.
+        unit: the character, word or piece of a word.
         tags: the translation without it.
         changes: of the original tags' and the end's log-probabilities; negative where the unit was needed.
     """
@@ -73,6 +73,15 @@ class Diagnosis:
     units: tuple[str, ...]
     places: tuple[Place, ...]
     deletions: tuple[Deletion, ...]
+
+    @property
+    def kinds(self) -> Units:
+        """What the model counts in."""
+        return self.translation.kinds
+
+    def written(self, tags: Iterable[str]) -> str:
+        """Tags (or words) as one writes them; in words if there are none."""
+        return format_tags(tags, self.kinds.target) or f"（{self.kinds.target_name}なし）"
 
     def to_json(self) -> dict[str, Any]:
         """Plain values."""

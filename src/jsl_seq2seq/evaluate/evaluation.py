@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from itertools import repeat
 from pathlib import PurePath
 from typing import Any
 
 from ..errors import UserError
-from ..text import Corpus, SentencePair
+from ..text import Corpus, SentencePair, Units, format_tags
+from ..text.units import CHARACTERS_AND_TAGS
 from ..translator import DEFAULT_PENALTY, Translation, Translator
 from .breakdown import Confusion, Group, by_length, by_phenomenon, confusions
 from .metrics import Result, Scores, scores
@@ -43,6 +45,7 @@ class FileReport:
     Attributes:
         origin: where its sentences come from, told from its name.
         unknown_tags: right tags that the model does not know and so can never produce.
+        kinds: what the model counts in.
     """
 
     name: str
@@ -54,6 +57,11 @@ class FileReport:
     unknown_tags: tuple[str, ...]
     results: tuple[Result, ...]
     notes: tuple[str, ...] = ()
+    kinds: Units = CHARACTERS_AND_TAGS
+
+    def written(self, tag: str) -> str:
+        """A tag as one writes it."""
+        return format_tags([tag], self.kinds.target)
 
     def to_json(self, sentences: bool = True) -> dict[str, Any]:
         """Plain values; ``sentences`` takes every sentence along."""
@@ -94,10 +102,11 @@ def evaluate(
         progress: told how many sentences more have been translated.
     """
     search = search or Search()
+    kinds = translator.vocabularies.kinds
     results: list[Result] = []
     for start in range(0, len(corpus.pairs), BATCH):
         pairs = [corpus.pairs[index] for index in range(start, min(start + BATCH, len(corpus.pairs)))]
-        results += map(_result, pairs, _translated(translator, pairs, search))
+        results += map(_result, pairs, _translated(translator, pairs, search), repeat(kinds))
         progress(len(pairs))
     known = translator.vocabularies.target
     return FileReport(
@@ -110,6 +119,7 @@ def evaluate(
         unknown_tags=tuple(dict.fromkeys(tag for one in results for tag in one.right if tag not in known)),
         results=tuple(results),
         notes=corpus.notes,
+        kinds=kinds,
     )
 
 
@@ -141,9 +151,10 @@ def _translated(
         return found
 
 
-def _result(pair: SentencePair, translation: Translation | None) -> Result:
+def _result(pair: SentencePair, translation: Translation | None, kinds: Units) -> Result:
     if translation is None:
-        return Result(pair.source, pair.tags, (), 0.0, pair.phenomenon, ("読める文字がありません。",))
+        nothing = f"読める{kinds.left_out}がありません。"
+        return Result(pair.source, pair.tags, (), 0.0, pair.phenomenon, (nothing,))
     return Result(
         pair.source, pair.tags, translation.tags, translation.log_prob, pair.phenomenon, translation.warnings
     )

@@ -12,9 +12,9 @@ from typing import Any
 from ..errors import Failure
 from .alignment import align
 from .bars import bar, legend, percent, side_by_side, table
-from .breakdown import Confusion, Group, worst
+from .breakdown import Group, worst
 from .evaluation import FileReport, Search
-from .metrics import HOW_TO_INSTALL, Result, SacreScore
+from .metrics import HOW_TO_INSTALL, SacreScore
 from .style import notice, page
 
 SHOWN_WORST = 40
@@ -140,17 +140,17 @@ def _file(file: FileReport, number: int) -> str:
         *(f"<p>{escape(note)}</p>" for note in file.notes),
     ]
     if file.unknown_tags:
-        shown = "、".join(f"<{tag}>" for tag in file.unknown_tags[:20])
+        shown = "、".join(map(file.written, file.unknown_tags[:20]))
         more = f" ほか {len(file.unknown_tags) - 20}" if len(file.unknown_tags) > 20 else ""
         parts.append(
             f"<p><b>モデルが知らないタグ</b>が正解にあります（訳せません）: {escape(shown + more)}</p>"
         )
     if file.phenomena:
         parts.append("<h3>現象別</h3>" + _groups("完全一致率の低い順", file.phenomena, "現象"))
-    parts.append("<h3>文の長さ別</h3>" + _groups("日本語文の文字数", file.lengths, "長さ"))
+    parts.append("<h3>文の長さ別</h3>" + _groups("文の文字数", file.lengths, "長さ"))
     if file.confusions:
-        parts.append("<h3>取り違えの多いタグ</h3>" + _confusions(file.confusions))
-    parts.append(_worst(file.results))
+        parts.append("<h3>取り違えの多いタグ</h3>" + _confusions(file))
+    parts.append(_worst(file))
     return "\n".join([*parts, "</section>"])
 
 
@@ -168,30 +168,30 @@ def _groups(caption: str, groups: Sequence[Group], what: str) -> str:
     return table(caption, (what, "#文の数", "完全一致", "#完全一致率", "#タグ誤り率"), rows)
 
 
-def _confusions(confusions: Sequence[Confusion]) -> str:
+def _confusions(file: FileReport) -> str:
     rows = [
         (
-            "（なし）" if one.right is None else escape(f"<{one.right}>"),
-            "（なし）" if one.produced is None else escape(f"<{one.produced}>"),
+            "（なし）" if one.right is None else escape(file.written(one.right)),
+            "（なし）" if one.produced is None else escape(file.written(one.produced)),
             f"{one.count:,}",
             escape(one.example),
         )
-        for one in confusions[:SHOWN_CONFUSIONS]
+        for one in file.confusions[:SHOWN_CONFUSIONS]
     ]
-    hidden = len(confusions) - len(rows)
+    hidden = len(file.confusions) - len(rows)
     more = f"ほか {hidden:,} 種類。" if hidden > 0 else ""
     caption = "正解の（なし）は余分なタグ、出力の（なし）は抜けたタグ。" + more
     return table(caption, ("正解", "出力", "#回数", "~文の例"), rows)
 
 
-def _worst(results: Sequence[Result]) -> str:
-    wrong = worst(results)
+def _worst(file: FileReport) -> str:
+    wrong = worst(file.results)
     if not wrong:
         return "<h3>間違えた文</h3><p>ありません。</p>"
     items = "".join(
         f'<li><span class="source">{escape(result.source)}</span>'
         + (f' <span class="soft">{escape(result.phenomenon)}</span>' if result.phenomenon else "")
-        + side_by_side(align(result.right, result.produced))
+        + side_by_side(align(result.right, result.produced), file.written)
         + "".join(f'<p class="soft">{escape(warning)}</p>' for warning in result.warnings)
         + "</li>"
         for result in wrong[:SHOWN_WORST]

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from ..text import Vocabulary, format_tags
+from ..text import Vocabulary
 from .saved_model import SavedModel
 
 Translate = Callable[[SavedModel, Sequence[str]], list[tuple[str, ...] | None]]
@@ -41,7 +41,8 @@ class Comparison:
         distances: of the parameters that both have in the same shape, the largest relative one first.
         unlike: parameters that only one has or that differ in shape.
         sentences: how many were translated.
-        changed: sentences that come out differently, with both translations.
+        changed: sentences that come out differently, with both translations as one writes them; ``None`` where
+            a model cannot read the sentence.
     """
 
     settings: Mapping[str, tuple[Any, Any]]
@@ -50,7 +51,7 @@ class Comparison:
     distances: tuple[Distance, ...]
     unlike: tuple[str, ...]
     sentences: int
-    changed: tuple[tuple[str, tuple[str, ...] | None, tuple[str, ...] | None], ...]
+    changed: tuple[tuple[str, str | None, str | None], ...]
 
     @property
     def same(self) -> bool:
@@ -73,8 +74,7 @@ class Comparison:
             "unlike": list(self.unlike),
             "sentences": self.sentences,
             "changed": [
-                {"text": text, "first": _written(first), "second": _written(second)}
-                for text, first, second in self.changed
+                {"text": text, "first": first, "second": second} for text, first, second in self.changed
             ],
         }
 
@@ -98,7 +98,9 @@ def compare(one: SavedModel, other: SavedModel, texts: Sequence[str], translate:
             distances.append(_distance(name, first, second))
     changed = [
         (text, first, second)
-        for text, first, second in zip(texts, translate(one, texts), translate(other, texts), strict=True)
+        for text, first, second in zip(
+            texts, _written(one, translate(one, texts)), _written(other, translate(other, texts)), strict=True
+        )
         if first != second
     ]
     return Comparison(
@@ -142,5 +144,5 @@ def _distance(name: str, first: np.ndarray, second: np.ndarray) -> Distance:
     return Distance(name, apart / size if size else apart, float(np.abs(a - b).max()))
 
 
-def _written(tags: tuple[str, ...] | None) -> str | None:
-    return None if tags is None else format_tags(tags)
+def _written(model: SavedModel, translations: Sequence[tuple[str, ...] | None]) -> list[str | None]:
+    return [None if tags is None else model.vocabularies.format_target(tags) for tags in translations]

@@ -102,15 +102,15 @@ def settings(config: Mapping[str, Any], directory: Path) -> tuple[ModelConfig, T
 def _no_model(directory: Path) -> JslError:
     if not directory.exists():
         return UserError(
-            f"モデルのフォルダーがありません: {directory}", "--load に渡した名前を確かめてください。"
+            f"モデルのフォルダーがありません: {directory}", "名前と、いまいるフォルダーを確かめてください。"
         )
     if not directory.is_dir():
         return UserError(
-            f"モデルはフォルダーで指定します: {directory}", f"--load {directory.parent} ではありませんか。"
+            f"モデルはフォルダーで指定します: {directory}", f"{directory.parent} ではありませんか。"
         )
     return UserError(
         f"モデルがありません: {directory}（{CONFIG} がありません）",
-        "保存が終わる前に止まったか、別のフォルダーです。--load に渡した名前を確かめてください。",
+        "保存が終わる前に止まったか、別のフォルダーです。名前を確かめてください。",
     )
 
 

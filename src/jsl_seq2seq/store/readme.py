@@ -7,6 +7,7 @@ from dataclasses import fields
 from pathlib import Path
 
 from ..config import SETTINGS, flag
+from .published import in_quotes, published, quoted
 from .saved_model import STARTER, Example, SavedModel
 
 _OPTIONS = SETTINGS - {
@@ -113,9 +114,10 @@ def _examples(examples: tuple[Example, ...], written: Callable[[tuple[str, ...]]
 def _commands(model: SavedModel, directory: Path) -> str:
     reproduce = f"jsl-seq2seq --train --epochs {model.progress.epoch}{_settings_flags(model)}"
     reproduce += f"{_units_flags(model)}{_data_flag(model)}"
-    here, there = _quoted(directory), _quoted(directory.parent / f"{_name(directory)}-2")
+    directory = published(directory)
+    here, there = quoted(directory), quoted(directory.parent / f"{_name(directory)}-2")
     blocks = {
-        "訳す": f'jsl-seq2seq --load {here} --predict "ありがとう"',
+        "訳す": f"jsl-seq2seq --load {here} --predict {in_quotes(model.sample)}",
         "続きを学習する": f"jsl-seq2seq --load {here} --train --epochs 100{_data_flag(model)} --save {there}",
         "はじめから再現する": f"{reproduce} --save {there}",
     }
@@ -144,7 +146,7 @@ def _name(directory: Path) -> str:
 
 def _data_flag(model: SavedModel) -> str:
     path = Path(model.data_name)
-    return f" --data {_quoted(path)}" if path.suffix and path.exists() else ""
+    return f" --data {quoted(path)}" if path.suffix else ""
 
 
 def _units_flags(model: SavedModel) -> str:
@@ -152,11 +154,6 @@ def _units_flags(model: SavedModel) -> str:
     flags = f" --source-units {kinds.source}" if kinds.source != "char" else ""
     flags += f" --subword-vocab {len(model.vocabularies.source.units)}" if kinds.source == "subword" else ""
     return flags + (f" --target-units {kinds.target}" if kinds.target != "tags" else "")
-
-
-def _quoted(path: Path) -> str:
-    text = path.as_posix()
-    return f'"{text}"' if " " in text else text
 
 
 def _code(written: str) -> str:

@@ -91,6 +91,13 @@ class SavedModel:
     """Of a model imported from the original project: what :func:`.burn.export_burn` needs to write it back."""
 
     @property
+    def sample(self) -> str:
+        """A sentence to try the model with."""
+        thanks = "ありがとう"
+        known = self.vocabularies.source.knows(thanks)
+        return thanks if known or not self.examples else self.examples[0].source
+
+    @property
     def n_parameters(self) -> int:
         """How many numbers the model has learnt."""
         return sum(array.size for array in self.parameters.values())

@@ -10,20 +10,22 @@ from typing import Any
 
 import numpy as np
 
-from ..config import DATA_SETTINGS, flag
+from ..config import DATA_SETTINGS, flag, require_range
 from ..errors import UserError
 from ..store import STARTER, SavedModel
+from ..store.published import published
 from ..text import Corpus, SentencePair, Units, Vocabularies, read_corpus, read_starter_corpus
 from ..text.units import SUBWORD
 from .encoded import EncodedPairs
 
 _SHOWN = 5
+_MAX_SUBWORDS = 1_000_000
 
 
 def read_data(path: Path | None, loaded: SavedModel | None, units: Units) -> tuple[Corpus, str]:
     """The training data and the name under which it is recorded."""
     if path is not None:
-        return read_corpus(path, units), str(path)
+        return read_corpus(path, units), published(path).as_posix()
     if loaded is None or loaded.data_name == STARTER:
         if units != Units():
             raise UserError(
@@ -37,7 +39,7 @@ def read_data(path: Path | None, loaded: SavedModel | None, units: Units) -> tup
             f"このモデルの学習データが見つかりません: {recorded}",
             "--data で学習データのファイルを指定してください。",
         )
-    return read_corpus(recorded, units), loaded.data_name
+    return read_corpus(recorded, units), published(recorded).as_posix()
 
 
 def units_of(options: Mapping[str, Any], loaded: SavedModel | None, resume: bool) -> Units:
@@ -58,6 +60,8 @@ def units_of(options: Mapping[str, Any], loaded: SavedModel | None, resume: bool
                     f"{flag(name)} を外すか、--load を外して新しいモデルを学習してください。",
                 )
         return kinds
+    if size is not None:
+        require_range("--subword-vocab", size, 1, _MAX_SUBWORDS)
     units = Units(options.get("source_units") or Units.source, options.get("target_units") or Units.target)
     if size is not None and units.source != SUBWORD:
         raise UserError(

@@ -9,6 +9,8 @@ from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from ..config import ModelConfig, TrainingConfig, flag
 from ..errors import UserError
 from ..ops.choose import AUTO, Backend, choose_backend
@@ -117,6 +119,8 @@ class TrainingJob:
         """How it will be trained."""
         return self.start.training
 
+    # numbers that overflow are found in the loss and in what is saved, and said there in words
+    @np.errstate(over="ignore", invalid="ignore", divide="ignore")
     def run(
         self,
         reporter: Reporter | None = None,

@@ -17,7 +17,8 @@ from jsl_seq2seq.store.burn import export_burn, import_burn
 from jsl_seq2seq.store.burn.vocabulary import CHARACTERS, TAGS, known_vocabulary
 from jsl_seq2seq.translator import Translator
 
-from ...fixtures import refused, train, trained_small
+from ...refusals import refused
+from ...small_models import train, trained_small
 from .original import PAD, SOS, logits, translation
 from .synthetic import Original
 

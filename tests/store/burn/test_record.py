@@ -15,7 +15,7 @@ from jsl_seq2seq.store.burn import import_burn
 from jsl_seq2seq.store.burn.bincode import Reader, Writer
 from jsl_seq2seq.store.burn.record import read_record, write_record
 
-from ...fixtures import refused
+from ...refusals import refused
 from .synthetic import Original, integer
 
 SMALL = Original(d_model=4, n_layers=1, d_ff=3, vocab_size=5)

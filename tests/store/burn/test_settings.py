@@ -12,7 +12,7 @@ from jsl_seq2seq.store import SavedModel, load_model
 from jsl_seq2seq.store.burn import import_burn
 from jsl_seq2seq.store.burn.vocabulary import CHARACTERS, TAGS
 
-from ...fixtures import refused
+from ...refusals import refused
 from .synthetic import Original
 
 ENTRIES = [*CHARACTERS, *(f"<{tag}>" for tag in TAGS), "<SOS>", "<EOS>", "<PAD>"]

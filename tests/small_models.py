@@ -1,21 +1,15 @@
-"""Models that several test files look at, each trained once."""
+"""Models that several test files look at, trained in a moment and once, and whether two are the same."""
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+import tempfile
+from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pytest
 
-import jsl_seq2seq
-from jsl_seq2seq.errors import JslError
 from jsl_seq2seq.ops.choose import choose_backend
 from jsl_seq2seq.store import Moments, SavedModel
 from jsl_seq2seq.text import Corpus, parse_corpus
@@ -44,9 +38,6 @@ SMALL: dict[str, Any] = {
     "learning_rate": 0.01,
 }
 """Options of a model that trains in a moment. Eight sentences in batches of three: the last is not full."""
-
-POSIX = pytest.mark.skipif(os.name == "nt", reason="Windows has no POSIX signals")
-"""For tests that send signals or fork."""
 
 
 def eight_sentences() -> Corpus:
@@ -80,12 +71,22 @@ def small_job(
 @cache
 def trained_small() -> SavedModel:
     """A small model that knows its eight sentences, with everything that a model directory can hold."""
-    import tempfile  # noqa: PLC0415
-
     with tempfile.TemporaryDirectory() as folder:
         result = train(Path(folder), epochs=120)
     assert (result.exact, result.checked) == (8, 8)
     return result.model
+
+
+@cache
+def trained_words() -> SavedModel:
+    """A small model of another language: words in, words out."""
+    units = {"source_units": "word", "target_units": "words", "epochs": 60}
+    with tempfile.TemporaryDirectory() as folder:
+        data = Path(folder) / "german.tsv"
+        data.write_text(
+            "Morgen regnet es\tMORGEN REGEN\nHeute scheint die Sonne\tHEUTE SONNE\n", encoding="utf-8"
+        )
+        return small_job(Path(folder), data=data, **SMALL, **units).run().model
 
 
 @cache
@@ -121,51 +122,3 @@ def same_training_state(one: SavedModel, other: SavedModel) -> bool:
 def _flat(moments: Moments | None) -> dict[str, np.ndarray]:
     assert moments is not None
     return {f"m.{k}": v for k, v in moments.m.items()} | {f"v.{k}": v for k, v in moments.v.items()}
-
-
-@contextmanager
-def refused(kind: type[JslError], *fragments: str) -> Iterator[None]:
-    """The body raises exactly this kind of error, in Japanese, and its text has every fragment."""
-    with pytest.raises(JslError) as caught:
-        yield
-    assert type(caught.value) is kind, caught.value
-    text = str(caught.value)
-    assert is_japanese(caught.value.what), text
-    for fragment in fragments:
-        assert fragment in text
-
-
-def is_japanese(text: str) -> bool:
-    """Whether it has kana, as every Japanese sentence does."""
-    return any("ぁ" <= character <= "ヶ" for character in text)
-
-
-def environment(**changes: str) -> dict[str, str]:
-    """The environment for a child process: it finds the package under test, and no user's settings."""
-    kept = {
-        name: value
-        for name, value in os.environ.items()
-        if not name.startswith(("PYTHON", "JSL_", "LC_", "LANG"))
-    }
-    package = Path(jsl_seq2seq.__file__).parent.parent
-    return {**kept, "PYTHONPATH": str(package), "PYTHONUTF8": "1", "PYTHONDONTWRITEBYTECODE": "1", **changes}
-
-
-def program(*arguments: str | bytes) -> list[str | bytes]:
-    """The command line that runs ``jsl-seq2seq`` in a process of its own."""
-    return [sys.executable, "-m", "jsl_seq2seq", *arguments]
-
-
-def run_program(
-    arguments: Sequence[str | bytes], folder: Path, stdin: bytes = b"", **changes: str
-) -> subprocess.CompletedProcess[bytes]:
-    """Run ``jsl-seq2seq`` to its end in ``folder``; ``changes`` are environment variables."""
-    return subprocess.run(
-        program(*arguments),
-        cwd=folder,
-        input=stdin,
-        capture_output=True,
-        env=environment(**changes),
-        timeout=120,
-        check=False,
-    )
