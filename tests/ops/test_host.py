@@ -57,6 +57,13 @@ def test_lists_and_integers(backend: Backend, values: object, kind: str) -> None
     assert back.tolist() == np.asarray(values).tolist()
 
 
+def test_several_arrays_at_once(backend: Backend) -> None:
+    ops = backend.ops()
+    arrays = [ops.array(np.full((2, 1), number, np.int32)) for number in range(3)]
+    assert [array.tolist() for array in ops.all_to_host(arrays)] == [[[n], [n]] for n in range(3)]
+    assert ops.all_to_host([]) == []
+
+
 def test_a_list_loses_no_digits(backend: Backend) -> None:
     """A float64 backend has 0.1, and not the float32 nearest to it."""
     ops = backend.ops()
