@@ -25,7 +25,7 @@ import platform
 import statistics
 import tempfile
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -154,11 +154,24 @@ def _generate(config: ModelConfig, source: np.ndarray, threads: int) -> Write:
 
 
 def _ctranslate2(config: ModelConfig, source: np.ndarray, threads: int) -> Write:
+    translate = translating(config, _parameters(config), source.tolist(), threads)
+    options = {"min_decoding_length": TAGS, "max_decoding_length": TAGS, "max_batch_size": len(source)}
+    return lambda: np.array(translate(**options))
+
+
+def translating(
+    config: ModelConfig, parameters: dict[str, np.ndarray], sources: Sequence[Sequence[int]], threads: int
+) -> Callable[..., list[list[int]]]:
+    """CTranslate2 with our weights on source ids; call it with its own options to get each sentence's tags.
+
+    Raises:
+        ImportError: ctranslate2 is not installed.
+    """
     import ctranslate2  # noqa: PLC0415  # pyright: ignore[reportMissingImports]  may be missing
 
     names = [[f"{side}{index}" for index in range(size)] for side, size in vars(config.vocab_size).items()]
     with tempfile.TemporaryDirectory() as folder:
-        spec = _specification(config, _parameters(config))
+        spec = _specification(config, parameters)
         spec.register_source_vocabulary(["<unk>", *names[0]])
         spec.register_target_vocabulary(["<unk>", *names[1]])
         spec.config.bos_token, spec.config.eos_token = names[1][SOS], names[1][EOS]
@@ -169,20 +182,14 @@ def _ctranslate2(config: ModelConfig, source: np.ndarray, threads: int) -> Write
         translator = ctranslate2.Translator(
             folder, device="cpu", intra_threads=threads, compute_type="float32"
         )
-    sentences = [[names[0][index] for index in row] for row in source]
+    sentences = [[names[0][index] for index in row] for row in sources]
     numbers = {name: index for index, name in enumerate(names[1])}
 
-    def write() -> np.ndarray:
-        found = translator.translate_batch(
-            sentences,
-            beam_size=1,
-            min_decoding_length=TAGS,
-            max_decoding_length=TAGS,
-            max_batch_size=len(sentences),
-        )
-        return np.array([[numbers[name] for name in one.hypotheses[0]] for one in found])
+    def translate(**options: int) -> list[list[int]]:
+        found = translator.translate_batch(sentences, beam_size=1, **options)
+        return [[numbers[name] for name in one.hypotheses[0]] for one in found]
 
-    return write
+    return translate
 
 
 def _specification(config: ModelConfig, parameters: dict[str, np.ndarray]) -> Any:
@@ -228,7 +235,12 @@ def _specification(config: ModelConfig, parameters: dict[str, np.ndarray]) -> An
                 linear(layer.attention.linear[2], f"{cross}.out_proj")
             feed_forward(layer.ffn, prefix, "norm3" if side == "decoder" else "norm2")
     projection = spec.decoder.projection
-    projection.weight = vocabulary(parameters["decoder.output_projection.weight"].T, 0.0)
+    rows = (
+        parameters["decoder.embedding.weight"]
+        if config.tied_embeddings
+        else parameters["decoder.output_projection.weight"].T
+    )
+    projection.weight = vocabulary(rows, 0.0)
     projection.bias = vocabulary(parameters["decoder.output_projection.bias"], _NEVER)
     return spec
 

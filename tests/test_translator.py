@@ -78,17 +78,28 @@ def test_little_memory_gives_the_same(starter: Translator, monkeypatch: pytest.M
         assert_same(one, other)
 
 
-@given(st.lists(st.integers(1, 600), min_size=1, max_size=40))
-def test_groups_keep_order_and_bound_memory(lengths: list[int]) -> None:
-    sources = [(3,) * length for length in lengths]
-    groups = list(module._groups(sources))
-    assert [source for group in groups for source in group] == sources
+@given(st.lists(st.integers(1, 600), max_size=40), st.integers(1, 50))
+def test_groups_bound_memory_and_hold_sentences_of_like_length(lengths: list[int], most: int) -> None:
+    groups = list(module._groups(lengths, most))
+    assert sorted(index for group in groups for index in group) == list(range(len(lengths)))
+    assert [lengths[index] for group in groups for index in group] == sorted(lengths)
     for group in groups:
-        assert len(group) == 1 or len(group) * max(map(len, group)) ** 2 <= 64 * 256**2
+        assert 1 <= len(group) <= most
+        assert len(group) == 1 or len(group) * max(lengths[index] for index in group) ** 2 <= 64 * 256**2
 
 
 def test_ordinary_sentences_stay_together() -> None:
-    assert len(list(module._groups([(3,) * 60] * 64))) == 1
+    assert len(list(module._groups([60] * 64, most=64))) == 1
+
+
+def test_each_has_its_own_error(starter: Translator) -> None:
+    texts = ["ありがとう", UserError("先にわかっていた誤り"), "𠮷", "わたしはたべます"]
+    one, known, unreadable, other = starter.translate_each(texts)
+    assert known is texts[1]
+    assert isinstance(unreadable, UserError)
+    assert [one, other] == starter.translate_batch(["ありがとう", "わたしはたべます"])
+    with pytest.raises(UserError, match="--beam"):
+        starter.translate_each([], beam=0)
 
 
 def test_probabilities(starter: Translator) -> None:

@@ -6,6 +6,7 @@ import difflib
 import math
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -28,6 +29,9 @@ MAX_CHARACTERS = 2_000
 
 _MAX_SCORES = 64 * 256**2
 """Attention scores of one head, over all sentences that are translated side by side."""
+
+_SIDE_BY_SIDE, _REPLAYED_SIDE_BY_SIDE = 64, 256
+"""Sentences translated side by side, at most: with more a CPU's caches overflow, and a GPU gains nothing more."""
 
 Sentence = str | EncodedSource
 """A sentence as text, or as the units it was cut into."""
@@ -104,18 +108,45 @@ class Translator:
         if not texts:
             return []
         sources = [self.encode(text) for text in texts]
-        found: list[list[Hypothesis]] = []
-        for group in _groups([source.ids for source in sources], beam):
+        found: dict[int, list[Hypothesis]] = {}
+        for indices in self._groups([source.ids for source in sources], beam):
+            group = [sources[index].ids for index in indices]
             longest = self.config.max_seq_len
             if beam == 1:
                 best = greedy(self.ops, self._model, group, longest, self._replayed)
-                found += [[hypothesis] for hypothesis in best]
+                hypotheses = [[hypothesis] for hypothesis in best]
             else:
-                found += beam_search(self.ops, self._model, group, longest, beam, n_best, length_penalty)
+                hypotheses = beam_search(self.ops, self._model, group, longest, beam, n_best, length_penalty)
+            found.update(zip(indices, hypotheses, strict=True))
         return [
-            self._translation(_written(text), source, hypotheses, attention)
-            for text, source, hypotheses in zip(texts, sources, found, strict=True)
+            self._translation(_written(text), source, found[index], attention)
+            for index, (text, source) in enumerate(zip(texts, sources, strict=True))
         ]
+
+    def translate_each(
+        self, texts: Sequence[Sentence | UserError], **search: Any
+    ) -> list[Translation | UserError]:
+        """As :meth:`translate_batch`, but a sentence that cannot be translated gives its error in its place.
+
+        Args:
+            texts: an error among them stays where it is.
+            search: ``beam``, ``n_best`` and ``length_penalty``.
+
+        Raises:
+            UserError: the search is impossible.
+        """
+        found: list[Sentence | UserError] = [self._readable(text) for text in texts]
+        readable = [text for text in found if not isinstance(text, UserError)]
+        translations = iter(self.translate_batch(readable, **search))
+        return [text if isinstance(text, UserError) else next(translations) for text in found]
+
+    def _readable(self, text: Sentence | UserError) -> Sentence | UserError:
+        if not isinstance(text, UserError):
+            try:
+                self.encode(text)
+            except UserError as error:
+                return error
+        return text
 
     def score(self, text: Sentence, tags: Sequence[str]) -> Score:
         """How probable the model finds a translation that somebody else wrote.
@@ -129,13 +160,13 @@ class Translator:
         """Several at once. Errors as above."""
         sources = [self.encode(text).ids for text, _ in pairs]
         targets = [self._encode_tags(tags) for _, tags in pairs]
-        found: list[Hypothesis] = []
-        for group in _groups(sources):
-            some = targets[len(found) : len(found) + len(group)]
-            found += score(self.ops, self._model, group, some)
+        found: dict[int, Hypothesis] = {}
+        for indices in self._groups(sources):
+            group = [sources[index] for index in indices], [targets[index] for index in indices]
+            found.update(zip(indices, score(self.ops, self._model, *group), strict=True))
         return [
-            Score(_written(text), tuple(tags), one.log_probs)
-            for (text, tags), one in zip(pairs, found, strict=True)
+            Score(_written(text), tuple(tags), found[index].log_probs)
+            for index, (text, tags) in enumerate(pairs)
         ]
 
     def log_probs(self, text: Sentence, tags: Sequence[str]) -> np.ndarray:
@@ -174,6 +205,10 @@ class Translator:
                 f"近い{name}: {written(near)}" if near else brackets,
             )
         return self.vocabularies.encode_target(tags)
+
+    def _groups(self, sources: Sequence[tuple[int, ...]], beam: int = 1) -> Iterator[list[int]]:
+        most = _REPLAYED_SIDE_BY_SIDE if self.ops.replays else _SIDE_BY_SIDE
+        return _groups([len(source) for source in sources], most, beam)
 
     def _translation(
         self, text: str, source: EncodedSource, hypotheses: Sequence[Hypothesis], attention: bool
@@ -237,6 +272,19 @@ class Translator:
         }
 
 
+def _groups(lengths: Sequence[int], most: int, beam: int = 1) -> Iterator[list[int]]:
+    """Indices of the sentences that go side by side: of like length, so that little of a batch is padding."""
+    group: list[int] = []
+    for index in sorted(range(len(lengths)), key=lambda index: lengths[index]):
+        scores = (len(group) + 1) * beam * lengths[index] ** 2
+        if len(group) == most or (group and scores > _MAX_SCORES):
+            yield group
+            group = []
+        group.append(index)
+    if group:
+        yield group
+
+
 def _written(sentence: Sentence) -> str:
     return sentence if isinstance(sentence, str) else "".join(sentence.units)
 
@@ -250,16 +298,3 @@ def _check_search(beam: int, n_best: int, length_penalty: float) -> None:
             f"--n-best（{n_best}）が --beam（{beam}）より多くなっています。",
             f"--beam を {n_best} 以上にしてください。",
         )
-
-
-def _groups(sources: Sequence[tuple[int, ...]], beam: int = 1) -> Iterator[list[tuple[int, ...]]]:
-    """Neighbours, as many side by side as memory is sure to hold."""
-    group: list[tuple[int, ...]] = []
-    longest = 0
-    for source in sources:
-        longest = max(longest, len(source))
-        if group and (len(group) + 1) * beam * longest**2 > _MAX_SCORES:
-            yield group
-            group, longest = [], len(source)
-        group.append(source)
-    yield group

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from jsl_seq2seq.config import EOS, PAD, SOS
-from jsl_seq2seq.decode import Hypothesis, greedy
+from jsl_seq2seq.decode import Hypothesis, beam_search, greedy, steps
 from jsl_seq2seq.model import Transformer
 from jsl_seq2seq.ops.numpy import NumpyOps
 from jsl_seq2seq.store import SavedModel
@@ -112,6 +112,19 @@ def test_short_and_long_sentences_do_not_disturb_each_other() -> None:
     together = greedy(OPS, model, [short, long, short], 3)
     for found, expected in zip(together, [*alone, alone[0]], strict=True):
         assert_same(found, expected)
+
+
+@pytest.mark.parametrize("room", [1, 3])
+@pytest.mark.parametrize("end", [-10.0, 0.5])
+def test_a_cache_that_becomes_too_small_grows(monkeypatch: pytest.MonkeyPatch, room: int, end: float) -> None:
+    model, sources = network(3, EOS=end), [[5, 6, 7], [8], [9, 10, 11, 12]]
+    wanted = greedy(OPS, model, sources, 12)
+    monkeypatch.setattr(steps, "_CAPACITY", room)
+    assert max(len(one.ids) for one in wanted) > room
+    for one, other in zip(greedy(OPS, model, sources, 12), wanted, strict=True):
+        assert_same(one, other)
+    for one, other in zip(beam_search(OPS, model, sources, 12, 1), wanted, strict=True):
+        assert_same(one[0], other)
 
 
 def test_the_model_is_left_as_it_was() -> None:

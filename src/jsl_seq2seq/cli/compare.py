@@ -14,6 +14,7 @@ from ..translator import Translator
 from .console import say, say_json
 
 _SHOWN = 10
+_AT_ONCE = 512
 
 
 def run_comparison(first: Path, second: Path, data: Path | None, quiet: bool, as_json: bool) -> None:
@@ -41,20 +42,13 @@ def run_comparison(first: Path, second: Path, data: Path | None, quiet: bool, as
 def _translations(model: SavedModel, texts: Sequence[str], backend: Backend) -> list[tuple[str, ...] | None]:
     translator = Translator(model, backend)
     found: list[tuple[str, ...] | None] = []
-    for start in range(0, len(texts), 64):
-        group = texts[start : start + 64]
-        try:
-            found += [translation.tags for translation in translator.translate_batch(group)]
-        except UserError:  # one of them has nothing that this model knows
-            found += [_attempt(translator, text) for text in group]
+    for start in range(0, len(texts), _AT_ONCE):
+        group = texts[start : start + _AT_ONCE]
+        found += [
+            None if isinstance(translation, UserError) else translation.tags
+            for translation in translator.translate_each(group)
+        ]
     return found
-
-
-def _attempt(translator: Translator, text: str) -> tuple[str, ...] | None:
-    try:
-        return translator.translate(text).tags
-    except UserError:
-        return None
 
 
 def _show(found: Comparison) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import sys
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -14,7 +14,8 @@ from ..translator import Candidate, Translation, Translator
 from .console import note, report, say, say_json
 
 STANDARD_INPUT = "-"
-_BATCH = 64
+_BATCH = 512
+"""Lines that are read before the first is translated, so that those of like length can go side by side."""
 
 Search = Mapping[str, Any]
 Line = str | UserError
@@ -81,7 +82,7 @@ def _translate_lines(
     size = 1 if sys.stdin.isatty() else _BATCH  # a person wants each answer at once
     number = 0
     while chunk := list(islice(lines, size)):
-        for translation in _translate_each(translator, chunk, search):
+        for translation in translator.translate_each(chunk, **search):
             number += 1
             if isinstance(translation, UserError):
                 note(f"{number} 行目: {translation.what}")
@@ -92,28 +93,6 @@ def _translate_lines(
                     say()
             else:
                 _show(translation, quiet, as_json)
-
-
-def _translate_each(
-    translator: Translator, lines: Sequence[Line], search: Search
-) -> Iterable[Translation | UserError]:
-    """All at once; if one of them is impossible, one by one."""
-    texts = [line for line in lines if isinstance(line, str)]
-    try:
-        if len(texts) == len(lines):
-            return translator.translate_batch(texts, **search)
-    except UserError:
-        pass  # the one to blame is found below
-    return [_attempt(translator, line, search) for line in lines]
-
-
-def _attempt(translator: Translator, line: Line, search: Search) -> Translation | UserError:
-    if isinstance(line, UserError):
-        return line
-    try:
-        return translator.translate(line, **search)
-    except UserError as error:
-        return error
 
 
 def _standard_input() -> Iterator[Line]:

@@ -50,16 +50,24 @@ def side_by_side(config: ModelConfig, sources: Sequence[Sequence[int]]) -> list[
     return list(groups.values())
 
 
+_CAPACITY = 16
+"""Tags that a cache has room for at first; most sentences need no more, and rows that leave are copied whole."""
+
+
 class _Cached(Step):
     """The causal mask keeps earlier positions as they were: each step computes the newest one only."""
 
     def __init__(self, ops: Ops, model: Transformer, source: np.ndarray, capacity: int) -> None:
         self._ops, self._decoder, self._source = ops, model.decoder, source
         memory, mask = model.encoder(ops.array(source), padded=bool((source == PAD).any()))
-        self._cache = model.decoder.start(memory, mask, capacity)
+        self._most, self._capacity = capacity, min(capacity, _CAPACITY)
+        self._cache = model.decoder.start(memory, mask, self._capacity)
         self._written = np.zeros((len(source), capacity), np.int32)
 
     def __call__(self, latest: np.ndarray) -> np.ndarray:
+        if self._cache.length == self._capacity:
+            self._capacity = min(2 * self._capacity, self._most)
+            self._cache = self._decoder.enlarged(self._cache, self._capacity)
         self._written[:, self._cache.length] = latest
         logits, self._cache = self._decoder.step(self._ops.array(latest[:, None]), self._cache)
         return self._ops.to_host(self._ops.log_softmax(logits))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import repeat
 from pathlib import PurePath
@@ -15,7 +15,7 @@ from ..translator import DEFAULT_PENALTY, Translation, Translator
 from .breakdown import Confusion, Group, by_length, by_phenomenon, confusions
 from .metrics import Result, Scores, scores
 
-BATCH = 64
+BATCH = 512
 
 _SYNTHETIC = ("train", "valid", "test-random", "test-length", "test-composition", "test-spelling")
 """What ``jsl-seq2seq corpus`` calls its files."""
@@ -102,11 +102,13 @@ def evaluate(
         progress: told how many sentences more have been translated.
     """
     search = search or Search()
+    options = {"beam": search.beam, "length_penalty": search.length_penalty}
     kinds = translator.vocabularies.kinds
     results: list[Result] = []
     for start in range(0, len(corpus.pairs), BATCH):
         pairs = [corpus.pairs[index] for index in range(start, min(start + BATCH, len(corpus.pairs)))]
-        results += map(_result, pairs, _translated(translator, pairs, search), repeat(kinds))
+        translations = translator.translate_each([pair.source for pair in pairs], **options)
+        results += map(_result, pairs, translations, repeat(kinds))
         progress(len(pairs))
     known = translator.vocabularies.target
     return FileReport(
@@ -131,28 +133,8 @@ def origin_of(name: str) -> str:
     return WRITTEN if stem in _WRITTEN else UNKNOWN
 
 
-def _translated(
-    translator: Translator, pairs: Sequence[SentencePair], search: Search
-) -> list[Translation | None]:
-    """All at once; if one of them is impossible, one by one."""
-    options = {"beam": search.beam, "length_penalty": search.length_penalty}
-    translator.translate_batch(
-        [], **options
-    )  # an impossible search is a mistake; an unreadable sentence is a result
-    try:
-        return [*translator.translate_batch([pair.source for pair in pairs], **options)]
-    except UserError:
-        found: list[Translation | None] = []
-        for pair in pairs:
-            try:
-                found.append(translator.translate(pair.source, **options))
-            except UserError:
-                found.append(None)
-        return found
-
-
-def _result(pair: SentencePair, translation: Translation | None, kinds: Units) -> Result:
-    if translation is None:
+def _result(pair: SentencePair, translation: Translation | UserError, kinds: Units) -> Result:
+    if isinstance(translation, UserError):
         nothing = f"読める{kinds.left_out}がありません。"
         return Result(pair.source, pair.tags, (), 0.0, pair.phenomenon, (nothing,))
     return Result(

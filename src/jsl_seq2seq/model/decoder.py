@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from ..config import ModelConfig
 from ..ops.base import Array, Ops
@@ -141,6 +141,21 @@ class Decoder:
         layers = self.room(memory.shape[0], memory.shape[1], capacity)
         self.fill(layers, memory)
         return DecoderCache(layers, memory_mask, length=0)
+
+    def enlarged(self, cache: DecoderCache, capacity: int) -> DecoderCache:
+        """The same cache with room for ``capacity`` tags, copied."""
+
+        def larger(buffer: Array) -> Array:
+            batch, heads, _, width = buffer.shape
+            room = self._ops.zeros((batch, heads, capacity, width))
+            self._ops.write(room, buffer, 0)
+            return room
+
+        layers = tuple(
+            replace(layer, self_key=larger(layer.self_key), self_value=larger(layer.self_value))
+            for layer in cache.layers
+        )
+        return replace(cache, layers=layers)
 
     def kept(self, cache: DecoderCache, rows: Array, memory_mask: Array | None) -> DecoderCache:
         """Rows [R] of a cache, in this order, copied: sentences fan out into beams, finished ones leave.
