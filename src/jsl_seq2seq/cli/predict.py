@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+import os
+import stat
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import islice
@@ -14,7 +16,7 @@ from ..translator import Candidate, Translation, Translator
 from .console import note, report, say, say_json
 
 STANDARD_INPUT = "-"
-_BATCH = 512
+_FROM_A_FILE, _FROM_A_PIPE = 512, 64
 """Lines that are read before the first is translated, so that those of like length can go side by side."""
 
 Search = Mapping[str, Any]
@@ -79,7 +81,7 @@ def _export(translation: Translation, directory: Path, force: bool, quiet: bool)
 def _translate_lines(
     translator: Translator, lines: Iterator[Line], quiet: bool, as_json: bool, search: Search
 ) -> None:
-    size = 1 if sys.stdin.isatty() else _BATCH  # a person wants each answer at once
+    size = _lines_at_once()
     number = 0
     while chunk := list(islice(lines, size)):
         for translation in translator.translate_each(chunk, **search):
@@ -93,6 +95,17 @@ def _translate_lines(
                     say()
             else:
                 _show(translation, quiet, as_json)
+
+
+def _lines_at_once() -> int:
+    """A person wants each answer at once, a program that writes into a pipe soon, and a file has all the time."""
+    if sys.stdin.isatty():
+        return 1
+    try:
+        is_file = stat.S_ISREG(os.fstat(sys.stdin.fileno()).st_mode)
+    except OSError:  # not a real stream
+        return _FROM_A_PIPE
+    return _FROM_A_FILE if is_file else _FROM_A_PIPE
 
 
 def _standard_input() -> Iterator[Line]:
