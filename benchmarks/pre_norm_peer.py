@@ -10,8 +10,9 @@ import numpy as np
 import torch
 from torch import nn
 
-from jsl_seq2seq.config import EOS, PAD, SOS, ModelConfig
+from jsl_seq2seq.config import PAD, ModelConfig
 from jsl_seq2seq.model.layers import sinusoid
+from torch_peer import hugging_face_settings
 
 _POSITIONS = 512
 
@@ -27,23 +28,10 @@ def pre_norm_peer(config: ModelConfig, weights: dict[str, np.ndarray]) -> Any:
     model = transformers.M2M100ForConditionalGeneration(
         transformers.M2M100Config(
             vocab_size=max(size.source, size.target),
-            d_model=d_model,
-            encoder_layers=config.n_layers,
-            decoder_layers=config.n_layers,
-            encoder_attention_heads=config.n_heads,
-            decoder_attention_heads=config.n_heads,
-            encoder_ffn_dim=config.d_ff,
-            decoder_ffn_dim=config.d_ff,
             encoder_layerdrop=0.0,
             decoder_layerdrop=0.0,
-            activation_function="relu",
             max_position_embeddings=_POSITIONS,
-            scale_embedding=True,
-            pad_token_id=PAD,
-            bos_token_id=SOS,
-            eos_token_id=EOS,
-            decoder_start_token_id=SOS,
-            tie_word_embeddings=False,
+            **hugging_face_settings(config),
         )
     ).eval()
     # Hugging Face's first position is PAD + 1

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from jsl_seq2seq.config import ModelConfig
 
-PAD = 0
+PAD, SOS, EOS = range(3)
 
 
 class TorchPeer(nn.Module):
@@ -114,6 +114,29 @@ class PeerTrainer:
         return loss.detach()
 
 
+def hugging_face_settings(config: ModelConfig) -> dict[str, Any]:
+    """What Hugging Face's encoder-decoder models call our sizes and special ids."""
+    sides = {
+        f"{side}_{name}": value
+        for side in ("encoder", "decoder")
+        for name, value in {
+            "layers": config.n_layers,
+            "attention_heads": config.n_heads,
+            "ffn_dim": config.d_ff,
+        }.items()
+    }
+    return sides | {
+        "d_model": config.d_model,
+        "activation_function": "relu",
+        "scale_embedding": True,
+        "tie_word_embeddings": False,
+        "pad_token_id": PAD,
+        "bos_token_id": SOS,
+        "eos_token_id": EOS,
+        "decoder_start_token_id": SOS,
+    }
+
+
 def marian(config: ModelConfig) -> Any:
     """Hugging Face's Marian model of the same size, without dropout.
 
@@ -126,22 +149,9 @@ def marian(config: ModelConfig) -> Any:
             vocab_size=config.vocab_size.source,
             decoder_vocab_size=config.vocab_size.target,
             share_encoder_decoder_embeddings=False,
-            tie_word_embeddings=False,
-            d_model=config.d_model,
-            encoder_layers=config.n_layers,
-            decoder_layers=config.n_layers,
-            encoder_attention_heads=config.n_heads,
-            decoder_attention_heads=config.n_heads,
-            encoder_ffn_dim=config.d_ff,
-            decoder_ffn_dim=config.d_ff,
-            activation_function="relu",
             dropout=0.0,
             attention_dropout=0.0,
-            scale_embedding=True,
-            pad_token_id=PAD,
-            eos_token_id=2,
-            bos_token_id=1,
-            decoder_start_token_id=1,
+            **hugging_face_settings(config),
             forced_eos_token_id=None,
         )
     )

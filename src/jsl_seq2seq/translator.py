@@ -6,7 +6,6 @@ import difflib
 import math
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -105,9 +104,46 @@ class Translator:
     ) -> list[Translation]:
         """Translate sentences side by side; each comes out as it would alone. Arguments and errors as above."""
         _check_search(beam, n_best, length_penalty)
-        if not texts:
-            return []
-        sources = [self.encode(text) for text in texts]
+        encoded = [(_written(text), self.encode(text)) for text in texts]
+        return self._translated(encoded, attention, beam, n_best, length_penalty)
+
+    def translate_each(
+        self,
+        texts: Sequence[Sentence | UserError],
+        beam: int = 1,
+        n_best: int = 1,
+        length_penalty: float = DEFAULT_PENALTY,
+    ) -> list[Translation | UserError]:
+        """As :meth:`translate_batch`, but a sentence that cannot be translated gives its error in its place.
+
+        Args:
+            texts: an error among them stays where it is.
+
+        Raises:
+            UserError: the search is impossible.
+        """
+        _check_search(beam, n_best, length_penalty)
+        found = [text if isinstance(text, UserError) else self._readable(text) for text in texts]
+        readable = [one for one in found if not isinstance(one, UserError)]
+        translations = iter(self._translated(readable, False, beam, n_best, length_penalty))
+        return [one if isinstance(one, UserError) else next(translations) for one in found]
+
+    def _readable(self, text: Sentence) -> tuple[str, EncodedSource] | UserError:
+        try:
+            return _written(text), self.encode(text)
+        except UserError as error:
+            return error
+
+    def _translated(
+        self,
+        encoded: Sequence[tuple[str, EncodedSource]],
+        attention: bool,
+        beam: int,
+        n_best: int,
+        length_penalty: float,
+    ) -> list[Translation]:
+        """Sentences as they are written and as the model reads them -> their translations."""
+        sources = [source for _, source in encoded]
         found: dict[int, list[Hypothesis]] = {}
         for indices in self._groups([source.ids for source in sources], beam):
             group = [sources[index].ids for index in indices]
@@ -119,34 +155,9 @@ class Translator:
                 hypotheses = beam_search(self.ops, self._model, group, longest, beam, n_best, length_penalty)
             found.update(zip(indices, hypotheses, strict=True))
         return [
-            self._translation(_written(text), source, found[index], attention)
-            for index, (text, source) in enumerate(zip(texts, sources, strict=True))
+            self._translation(text, source, found[index], attention)
+            for index, (text, source) in enumerate(encoded)
         ]
-
-    def translate_each(
-        self, texts: Sequence[Sentence | UserError], **search: Any
-    ) -> list[Translation | UserError]:
-        """As :meth:`translate_batch`, but a sentence that cannot be translated gives its error in its place.
-
-        Args:
-            texts: an error among them stays where it is.
-            search: ``beam``, ``n_best`` and ``length_penalty``.
-
-        Raises:
-            UserError: the search is impossible.
-        """
-        found: list[Sentence | UserError] = [self._readable(text) for text in texts]
-        readable = [text for text in found if not isinstance(text, UserError)]
-        translations = iter(self.translate_batch(readable, **search))
-        return [text if isinstance(text, UserError) else next(translations) for text in found]
-
-    def _readable(self, text: Sentence | UserError) -> Sentence | UserError:
-        if not isinstance(text, UserError):
-            try:
-                self.encode(text)
-            except UserError as error:
-                return error
-        return text
 
     def score(self, text: Sentence, tags: Sequence[str]) -> Score:
         """How probable the model finds a translation that somebody else wrote.

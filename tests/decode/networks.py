@@ -6,6 +6,7 @@ import numpy as np
 from hypothesis import strategies as st
 
 from jsl_seq2seq.config import EOS, PAD, SOS, ModelConfig, VocabSize
+from jsl_seq2seq.decode import Hypothesis
 from jsl_seq2seq.model import Transformer
 from jsl_seq2seq.ops.base import Ops
 from jsl_seq2seq.ops.numpy import NumpyOps
@@ -37,3 +38,26 @@ def network_on(ops: Ops, seed: int, config: ModelConfig = CONFIG, **favours: flo
     """The same model on another backend."""
     values = parameters(seed, config, **favours)
     return Transformer(ops, {name: ops.array(value) for name, value in values.items()}, config)
+
+
+def by_definition(ops: Ops, model: Transformer, source: list[int], max_length: int) -> Hypothesis:
+    """Greedy decoding of one sentence: the whole prefix again for every tag, no cache."""
+    ids: list[int] = []
+    log_probs: list[float] = []
+    while True:
+        logits = model(ops.array(np.array([source])), ops.array(np.array([[SOS, *ids]])))
+        last = ops.to_host(logits)[0, -1].astype(np.float64)
+        scores = last - np.log(np.exp(last - last.max()).sum()) - last.max()
+        scores[[PAD, SOS]] = -np.inf
+        best = int(scores.argmax())
+        if best != EOS and len(ids) == max_length:
+            return Hypothesis(tuple(ids), tuple(log_probs), False)
+        log_probs.append(float(scores[best]))
+        if best == EOS:
+            return Hypothesis(tuple(ids), tuple(log_probs), True)
+        ids.append(best)
+
+
+def assert_same(one: Hypothesis, other: Hypothesis, tolerance: float = 1e-5) -> None:
+    assert (one.ids, one.finished) == (other.ids, other.finished)
+    np.testing.assert_allclose(one.log_probs, other.log_probs, atol=tolerance)

@@ -16,31 +16,9 @@ from jsl_seq2seq.ops.numpy import NumpyOps
 from jsl_seq2seq.store import SavedModel
 
 from ..small_models import eight_sentences, trained_small
-from .networks import SOURCES, network
+from .networks import SOURCES, assert_same, by_definition, network
 
 OPS = NumpyOps()
-
-
-def by_definition(model: Transformer, source: list[int], max_length: int) -> Hypothesis:
-    """The whole prefix again for every tag, one sentence at a time, no cache."""
-    ids: list[int] = []
-    log_probs: list[float] = []
-    while True:
-        logits = model(np.array([source]), np.array([[SOS, *ids]]))[0, -1].astype(np.float64)
-        scores = logits - np.log(np.exp(logits - logits.max()).sum()) - logits.max()
-        scores[[PAD, SOS]] = -np.inf
-        best = int(scores.argmax())
-        if best != EOS and len(ids) == max_length:
-            return Hypothesis(tuple(ids), tuple(log_probs), False)
-        log_probs.append(float(scores[best]))
-        if best == EOS:
-            return Hypothesis(tuple(ids), tuple(log_probs), True)
-        ids.append(best)
-
-
-def assert_same(one: Hypothesis, other: Hypothesis) -> None:
-    assert (one.ids, one.finished) == (other.ids, other.finished)
-    np.testing.assert_allclose(one.log_probs, other.log_probs, atol=1e-5)
 
 
 @given(SOURCES, st.integers(0, 50), st.integers(1, 6))
@@ -49,7 +27,7 @@ def test_side_by_side_is_the_definition_one_by_one(
 ) -> None:
     model = network(seed, EOS=1.0)
     for found, source in zip(greedy(OPS, model, sources, max_length), sources, strict=True):
-        assert_same(found, by_definition(model, source, max_length))
+        assert_same(found, by_definition(OPS, model, source, max_length))
 
 
 def test_the_examples_above_end_in_both_ways() -> None:

@@ -14,35 +14,20 @@ _HUNDREDS = ("", "ひゃく", "にひゃく", "さんびゃく", "よんひゃ�
              "はっぴゃく", "きゅうひゃく")  # fmt: skip
 _THOUSANDS = ("", "せん", "にせん", "さんぜん", "よんせん", "ごせん", "ろくせん", "ななせん", "はっせん",
               "きゅうせん")  # fmt: skip
-_GROUPS = ((100_000_000, "億", "おく"), (10_000, "万", "まん"))
+_GROUPS = ((100_000_000, "億", "おく"), (10_000, "万", "まん"), (1, "", ""))
 LIMIT = 1_000_000_000_000
 
 
 def number_tags(number: int) -> tuple[str, ...]:
     """11 -> ('10', '1'); 2500 -> ('2', '千', '5', '百'); 30000 -> ('3', '万'). A leading 1 stands before
     万 and 億 only (一万, but 千, 百, 十). Raises UserError below 0 and from LIMIT on."""
-    _check(number)
-    if number == 0:
-        return ("0",)
-    tags: list[str] = []
-    for unit, tag, _ in _GROUPS:
-        if number >= unit:
-            tags += [*_small_tags(number // unit), tag]
-            number %= unit
-    return (*tags, *_small_tags(number))
+    tags = [tag for small, unit, _ in _groups(number) for tag in (*_small_tags(small), unit) if tag]
+    return tuple(tags) or ("0",)
 
 
 def kanji_numeral(number: int) -> str:
     """25 -> 二十五. Raises UserError as number_tags."""
-    _check(number)
-    if number == 0:
-        return "〇"
-    text = ""
-    for unit, name, _ in _GROUPS:
-        if number >= unit:
-            text += _small_kanji(number // unit) + name
-            number %= unit
-    return text + _small_kanji(number)
+    return "".join(_small_kanji(small) + unit for small, unit, _ in _groups(number)) or "〇"
 
 
 def mixed_numeral(number: int, thousands: bool = False) -> str:
@@ -50,35 +35,26 @@ def mixed_numeral(number: int, thousands: bool = False) -> str:
 
     Raises UserError as number_tags.
     """
-    _check(number)
-    if number == 0:
-        return "0"
-    text = ""
-    for unit, name, _ in _GROUPS:
-        if number >= unit:
-            text += _small_mixed(number // unit, thousands) + name
-            number %= unit
-    return text + (_small_mixed(number, thousands) if number else "")
+    return "".join(_small_mixed(small, thousands) + unit for small, unit, _ in _groups(number)) or "0"
 
 
 def kana_numeral(number: int) -> str:
     """25 -> にじゅうご. Raises UserError as number_tags."""
-    _check(number)
-    if number == 0:
-        return "ゼロ"
-    text = ""
-    for unit, _, reading in _GROUPS:
-        if number >= unit:
-            text += _small_kana(number // unit) + reading
-            number %= unit
-    return text + _small_kana(number)
+    return "".join(_small_kana(small) + reading for small, _, reading in _groups(number)) or "ゼロ"
 
 
-def _check(number: int) -> None:
+def _groups(number: int) -> list[tuple[int, str, str]]:
+    """120003000 -> (1, 億, おく), (2000, 万, まん) and (3000, "", ""): what is not 0, each from 1 to 9999."""
     if not 0 <= number < LIMIT:
         raise UserError(
             f"数を扱えません: {number}", "0 から 9999 億 9999 万 9999 までの整数を使ってください。"
         )
+    groups = []
+    for size, unit, reading in _GROUPS:
+        small, number = divmod(number, size)
+        if small:
+            groups.append((small, unit, reading))
+    return groups
 
 
 def _places(number: int) -> tuple[int, int, int, int]:

@@ -66,11 +66,10 @@ class WaitingLinear(Waiting):
         weight: torch.Tensor,
         bias: torch.Tensor,
         compute: Callable[[], torch.Tensor],
-        relu: bool = False,
         drop: Drop | None = None,
     ) -> None:
         super().__init__(torch.Size((*x.shape[:-1], weight.shape[1])), compute)
-        self.x, self.weight, self.bias, self.relu, self.drop = x, weight, bias, relu, drop
+        self.x, self.weight, self.bias, self.drop = x, weight, bias, drop
 
 
 class WaitingSum(Waiting):
