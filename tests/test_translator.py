@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import jsl_seq2seq
-from jsl_seq2seq import translator as module
+from jsl_seq2seq.decode import groups as decode_groups
 from jsl_seq2seq.errors import UserError
 from jsl_seq2seq.model import Capture, Transformer
 from jsl_seq2seq.ops.numpy import NumpyOps
@@ -73,14 +73,14 @@ def test_batch_equals_single_equals_any_padding(starter: Translator) -> None:
 
 def test_little_memory_gives_the_same(starter: Translator, monkeypatch: pytest.MonkeyPatch) -> None:
     plenty = starter.translate_batch(STARTER)
-    monkeypatch.setattr(module, "_MAX_SCORES", 3 * 12**2)
+    monkeypatch.setattr(decode_groups, "_MAX_SCORES", 3 * 12**2)
     for one, other in zip(plenty, starter.translate_batch(STARTER), strict=True):
         assert_same(one, other)
 
 
 @given(st.lists(st.integers(1, 600), max_size=40), st.integers(1, 50))
 def test_groups_bound_memory_and_hold_sentences_of_like_length(lengths: list[int], most: int) -> None:
-    groups = list(module._groups(lengths, most))
+    groups = list(decode_groups.groups(lengths, most))
     assert sorted(index for group in groups for index in group) == list(range(len(lengths)))
     assert [lengths[index] for group in groups for index in group] == sorted(lengths)
     for group in groups:
@@ -89,7 +89,7 @@ def test_groups_bound_memory_and_hold_sentences_of_like_length(lengths: list[int
 
 
 def test_ordinary_sentences_stay_together() -> None:
-    assert len(list(module._groups([60] * 64, most=64))) == 1
+    assert len(list(decode_groups.groups([60] * 64, most=64))) == 1
 
 
 def test_each_has_its_own_error(starter: Translator) -> None:

@@ -11,6 +11,7 @@ import numpy as np
 
 from .config import SOS, require_range
 from .decode import Hypothesis, ReplayedGreedy, beam_search, forced_log_probs, greedy, score
+from .decode.groups import groups
 from .errors import UserError
 from .model import Capture, Transformer, parameter_specs
 from .ops.choose import AUTO, Backend, choose_backend
@@ -25,9 +26,6 @@ __all__ = ["Attention", "Candidate", "Score", "Translation", "Translator"]
 
 MAX_CHARACTERS = 2_000
 """Longest sentence that is tried at all: attention's memory grows with the square of the length."""
-
-_MAX_SCORES = 64 * 256**2
-"""Attention scores of one head, over all sentences that are translated side by side."""
 
 _SIDE_BY_SIDE, _REPLAYED_SIDE_BY_SIDE = 64, 256
 """Sentences translated side by side, at most: with more a CPU's caches overflow, and a GPU gains nothing more."""
@@ -219,7 +217,7 @@ class Translator:
 
     def _groups(self, sources: Sequence[tuple[int, ...]], beam: int = 1) -> Iterator[list[int]]:
         most = _REPLAYED_SIDE_BY_SIDE if self.ops.replays else _SIDE_BY_SIDE
-        return _groups([len(source) for source in sources], most, beam)
+        return groups([len(source) for source in sources], most, beam)
 
     def _translation(
         self, text: str, source: EncodedSource, hypotheses: Sequence[Hypothesis], attention: bool
@@ -281,19 +279,6 @@ class Translator:
             for name, weights in capture.weights.items()
             for stack, _, kind in [name.split(".")]
         }
-
-
-def _groups(lengths: Sequence[int], most: int, beam: int = 1) -> Iterator[list[int]]:
-    """Indices of the sentences that go side by side: of like length, so that little of a batch is padding."""
-    group: list[int] = []
-    for index in sorted(range(len(lengths)), key=lambda index: lengths[index]):
-        scores = (len(group) + 1) * beam * lengths[index] ** 2
-        if len(group) == most or (group and scores > _MAX_SCORES):
-            yield group
-            group = []
-        group.append(index)
-    if group:
-        yield group
 
 
 def _written(sentence: Sentence) -> str:
