@@ -41,7 +41,6 @@ from jsl_seq2seq.ops.torch.kernels.norm import add_norm, add_norm_backward  # no
 from jsl_seq2seq.ops.torch.kernels.relu import relu_backward  # noqa: E402
 from jsl_seq2seq.ops.torch.kernels.rows import rows_linear  # noqa: E402
 from jsl_seq2seq.ops.torch.kernels.sums import column_sums  # noqa: E402
-from jsl_seq2seq.ops.torch.kernels.write import write  # noqa: E402
 from jsl_seq2seq.ops.torch.ops import TorchOps  # noqa: E402
 from jsl_seq2seq.ops.torch.training import TrainingOps  # noqa: E402
 
@@ -164,12 +163,25 @@ def test_largest() -> None:
     np.testing.assert_array_equal(places[:, 0], np.argmax(x.numpy(), axis=-1))
 
 
-def test_write() -> None:
-    buffer, values = numbers(3, 2, 7, 5), numbers(3, 1, 2, 5, seed=1).transpose(1, 2)
+def test_the_newest_goes_into_the_cache_before_anybody_looks() -> None:
+    query, place = numbers(3, 2, 1, 5), torch.tensor([4])
+    keys, values = (numbers(3, 2, 7, 5, seed=seed) for seed in (1, 2))
+    new_key, new_value = (numbers(3, 1, 2, 5, seed=seed).transpose(1, 2) for seed in (3, 4))
+    all_keys, all_values = keys.clone(), values.clone()
+    all_keys[:, :, 4], all_values[:, :, 4] = new_key[:, :, 0], new_value[:, :, 0]
+    mask = (torch.arange(7) <= 4)[None, None, None]
+    found = attend(query, keys, values, mask, (new_key, new_value, place))
+    close(found, attend(query, all_keys, all_values, mask))
+    assert torch.equal(keys, all_keys)
+    assert torch.equal(values, all_values)
+
+
+def test_a_written_cache_is_a_tensor_to_anybody_else() -> None:
+    ops = fused(None)
+    buffer, values = numbers(3, 2, 7, 5), numbers(3, 2, 1, 5, seed=1)
     wanted = buffer.clone()
     wanted[:, :, 4] = values[:, :, 0]
-    write(buffer, values, torch.tensor([4]))
-    assert torch.equal(buffer, wanted)
+    assert torch.equal(torch.add(ops.write(buffer, values, torch.tensor([4])), 0), wanted)
 
 
 def test_adam() -> None:

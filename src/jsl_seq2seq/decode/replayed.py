@@ -65,7 +65,11 @@ class _Recorded:
         self._cache = model.decoder.room(rows, length, capacity)
         sizes = model.config.vocab_size
         self._never = ops.array([MASKED if tag in (PAD, SOS) else 0.0 for tag in range(sizes.target)])
-        self._positions = [ops.array(np.array([position], np.int32)) for position in range(capacity)]
+        starts = range(0, capacity, ops.steps_at_once)
+        self._positions = [
+            ops.array(np.arange(start, min(start + ops.steps_at_once, capacity), dtype=np.int32))
+            for start in starts
+        ]
         self._first = ops.array(np.full((rows, 1), SOS, np.int32))
         self._begin, self._next = ops.compiled(self._begun), ops.compiled(self._advanced)
 
@@ -77,8 +81,8 @@ class _Recorded:
         scores: list[Array] = []
         read: list[np.ndarray] = []
         at_once = self._ops.steps_at_once
-        for start in range(0, self._capacity, at_once):
-            found = self._next(latest, mask, *self._positions[start : start + at_once])
+        for positions in self._positions:
+            found = self._next(latest, mask, positions)
             tags += found[::2]
             scores += found[1::2]
             latest = tags[-1]
@@ -95,13 +99,14 @@ class _Recorded:
         self._model.decoder.fill(self._cache, memory)
         return mask
 
-    def _advanced(self, latest: Array, mask: Array, *positions: Array) -> tuple[Array, ...]:
-        """The tags written last [B, 1], at the first of ``positions`` [1] -> the best next ones and their
+    def _advanced(self, latest: Array, mask: Array, positions: Array) -> tuple[Array, ...]:
+        """The tags written last [B, 1], at the first of ``positions`` [n] -> the best next ones and their
         log-probabilities, and so on for every position."""
         ops = self._ops
         cache = DecoderCache(self._cache, mask, length=0)
         found: list[Array] = []
-        for position in positions:
+        one_by_one = ops.split(positions, {str(number): (1,) for number in range(positions.shape[0])})
+        for position in one_by_one.values():
             logits = self._model.decoder.step_at(latest, cache, position)
             score, latest = ops.top_k(ops.add(ops.log_softmax(logits), self._never), 1)
             found += [latest, score]

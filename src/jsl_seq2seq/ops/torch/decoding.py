@@ -10,10 +10,9 @@ from ..base import Array
 from .kernels.attend import attend
 from .kernels.largest import largest
 from .kernels.rows import rows_linear
-from .kernels.write import write
 from .linear import stacked
 from .ops import TorchOps
-from .waiting import WaitingLinear, WaitingNorm, now
+from .waiting import WaitingLinear, WaitingNorm, WaitingWrite, now
 
 _FEW_ROWS = 512
 """Up to here a product takes less time than a launch, and our own kernel saves launches."""
@@ -50,9 +49,14 @@ class DecodingOps(TorchOps):
         return super().add(now(a), now(b))
 
     def fused_attention(self, query: Array, key: Array, value: Array, mask: Array | None) -> Array | None:
-        if query.shape[2] == 1 and (mask is None or mask.shape[1] == mask.shape[2] == 1):
-            return attend(query, key, value, mask)
-        return super().fused_attention(query, key, value, mask)
+        if query.shape[2] > 1 or not (mask is None or mask.shape[1] == mask.shape[2] == 1):
+            return super().fused_attention(query, now(key), now(value), mask)
+        newest = None
+        if isinstance(key, WaitingWrite) and isinstance(value, WaitingWrite) and key.waits and value.waits:
+            newest = key.values, value.values, key.place
+            key.settle(key.buffer)
+            value.settle(value.buffer)
+        return attend(query, now(key), now(value), mask, newest)
 
     def top_k(self, x: Array, k: int) -> tuple[Array, Array]:
         if k > 1 or x.ndim != 2:
@@ -60,10 +64,10 @@ class DecodingOps(TorchOps):
         return largest(x)
 
     def write(self, buffer: Array, values: Array, start: int | Array) -> Array:
+        usual = super().write
         if not isinstance(start, torch.Tensor) or values.shape[2] > 1:
-            return super().write(buffer, values, start)
-        write(buffer, values, start)
-        return buffer
+            return usual(buffer, values, start)
+        return WaitingWrite(buffer, values, start, lambda: usual(buffer, values, start))
 
 
 def _few(x: Array) -> bool:

@@ -79,8 +79,7 @@ class _Graph:
         self._graph = torch.cuda.CUDAGraph()
         # other threads (NCCL's watchdog) may talk to the GPU meanwhile
         with torch.cuda.graph(self._graph, pool=pool, capture_error_mode="thread_local"):
-            result = step(*self._inputs)
-        self._results = detached(result)
+            self._results = _Results(detached(step(*self._inputs)))
         self._brought: list[tuple[torch.Tensor, int] | None] = [None] * len(arguments)
 
     def replay(self, arguments: tuple[Any, ...]) -> Any:
@@ -91,7 +90,7 @@ class _Graph:
         if any(self._layout):
             self._stage(arguments)
         self._graph.replay()
-        return each(self._results, torch.Tensor.clone)  # the next replay writes over them
+        return self._results.taken()
 
     def _stage(self, arguments: tuple[Any, ...]) -> None:
         """Send the arguments that come from the host."""
@@ -116,13 +115,35 @@ class _Graph:
         return self._room[start:end].view(kind).view(shape)
 
 
+class _Results:
+    """A step's tensors, put side by side at its end: the next replay writes over them, and so they are taken away,
+    in one copy.
+    """
+
+    def __init__(self, result: Any) -> None:
+        self._result = result
+        tensors: list[torch.Tensor] = []
+        each(result, tensors.append)
+        # wide types first: then every tensor begins at a multiple of its type's size
+        self._order = sorted(range(len(tensors)), key=lambda index: -tensors[index].element_size())
+        in_bytes = [tensors[index].reshape(-1).view(torch.uint8) for index in self._order]
+        self._sizes = [part.numel() for part in in_bytes]
+        self._memory = torch.cat(in_bytes) if in_bytes else torch.empty(0, dtype=torch.uint8)
+
+    def taken(self) -> Any:
+        """The same tuple, tensor or ``None``, in memory of its own."""
+        parts = self._memory.clone().split(self._sizes)
+        in_turn = iter(sorted(zip(self._order, parts, strict=True), key=lambda one: one[0]))
+        return each(self._result, lambda tensor: next(in_turn)[1].view(tensor.dtype).view(tensor.shape))
+
+
 def detached(result: Any) -> Any:
     """A step's tensors without the way back to what they came from, which would keep its memory."""
     return each(result, torch.Tensor.detach)
 
 
-def each(result: Any, change: Callable[[torch.Tensor], torch.Tensor]) -> Any:
-    """The same tuple, single tensor or ``None``, changed."""
+def each(result: Any, change: Callable[[torch.Tensor], Any]) -> Any:
+    """The same tuple, single tensor or ``None``, with every tensor changed, from the first to the last."""
     if isinstance(result, tuple):
         return tuple(map(change, result))
     return None if result is None else change(result)

@@ -97,6 +97,20 @@ class WaitingNorm(Waiting):
         self.x, self.weight, self.bias, self.epsilon = x, weight, bias, epsilon
 
 
+class WaitingWrite(Waiting):
+    """A cache that gets something new at a place only the device knows; nobody looks at it but through this."""
+
+    def __init__(
+        self,
+        buffer: torch.Tensor,
+        values: torch.Tensor,
+        place: torch.Tensor,
+        compute: Callable[[], torch.Tensor],
+    ) -> None:
+        super().__init__(buffer.shape, compute)
+        self.buffer, self.values, self.place = buffer, values, place
+
+
 def now(x: Any) -> Any:
     """The tensor that ``x`` is or stands for; anything else as it is."""
     return x.now() if isinstance(x, Waiting) else x

@@ -1,7 +1,7 @@
 """Attention of one query for each sentence and head, as decoding needs it: softmax(q Kᵀ / √E) V.
 
 One program goes along the keys of one head and keeps the largest score, the sum and the mixture so far
-(Milakov & Gimelshein 2018, Algorithm 3); nothing but the result is written.
+(Milakov & Gimelshein 2018, Algorithm 3). It can first write the newest key and value into their cache.
 """
 
 from __future__ import annotations
@@ -16,33 +16,53 @@ _KEYS = 64
 
 
 def attend(
-    query: torch.Tensor, key: torch.Tensor, value: torch.Tensor, mask: torch.Tensor | None
+    query: torch.Tensor,
+    key: torch.Tensor,
+    value: torch.Tensor,
+    mask: torch.Tensor | None,
+    newest: tuple[torch.Tensor, torch.Tensor, torch.Tensor] | None = None,
 ) -> torch.Tensor:
     """[B, H, 1, E], twice [B, H, S, E], and [B or 1, 1, 1, S] booleans -> [B, H, 1, E].
 
     The last axes must be dense. The result lies in memory as [B, 1, H, E], so that joining heads moves nothing.
+
+    Args:
+        newest: a key and a value, [B, H, 1, E], and the place [1], an integer on the device, where they are put into
+            ``key`` and ``value`` before anybody looks.
     """
     batch, heads, _, width = query.shape
     length = key.shape[2]
     out = torch.empty(batch, 1, heads, width, device=query.device, dtype=query.dtype)
+    new_key, new_value, place = newest or (query, query, query)
     _attend[(batch, heads)](
-        query, key, value, query if mask is None else mask, out, length, width,
+        query, key, value, query if mask is None else mask, out, new_key, new_value, place, length, width,
         query.stride(0), query.stride(1), *key.stride()[:3], *value.stride()[:3],
+        *new_key.stride()[:2], *new_value.stride()[:2],
         0 if mask is None or mask.shape[0] == 1 else mask.stride(0), 1 / math.sqrt(width),
-        MASKED=mask is not None, KEYS=_KEYS, WIDTH=triton.next_power_of_2(width),
+        GROWS=newest is not None, MASKED=mask is not None, KEYS=_KEYS, WIDTH=triton.next_power_of_2(width),
     )  # fmt: skip
     return out.permute(0, 2, 1, 3)
 
 
 @triton.jit(do_not_specialize=["length"])
 def _attend(
-    query, key, value, mask, out, length, width, query_batch, query_head, key_batch, key_head, key_place,
-    value_batch, value_head, value_place, mask_batch, scale,
-    MASKED: tl.constexpr, KEYS: tl.constexpr, WIDTH: tl.constexpr,
+    query, key, value, mask, out, new_key, new_value, newest, length, width,
+    query_batch, query_head, key_batch, key_head, key_place, value_batch, value_head, value_place,
+    new_key_batch, new_key_head, new_value_batch, new_value_head, mask_batch, scale,
+    GROWS: tl.constexpr, MASKED: tl.constexpr, KEYS: tl.constexpr, WIDTH: tl.constexpr,
 ):  # fmt: skip
     batch = tl.program_id(0)
     head = tl.program_id(1)
     e = tl.arange(0, WIDTH)
+    if GROWS:  # names of their own: a loop's variables keep their types
+        here = tl.load(newest)
+        grown_key = key + batch * key_batch + head * key_head + here * key_place + e
+        grown_value = value + batch * value_batch + head * value_head + here * value_place + e
+        from_key = new_key + batch * new_key_batch + head * new_key_head + e
+        from_value = new_value + batch * new_value_batch + head * new_value_head + e
+        tl.store(grown_key, tl.load(from_key, mask=e < width), mask=e < width)
+        tl.store(grown_value, tl.load(from_value, mask=e < width), mask=e < width)
+        tl.debug_barrier()  # what some threads have written, others read below
     q = tl.load(query + batch * query_batch + head * query_head + e, mask=e < width, other=0.0)
     q = q.to(tl.float32) * scale
     largest = -1e38
