@@ -1,14 +1,15 @@
 # ruff: noqa: E402  the number of threads must stand before NumPy is imported
-"""Greedy decoding on the CPU: ours (NumPy) against Hugging Face ``generate`` and CTranslate2, side by side.
+"""Greedy decoding on the CPU: ours against Hugging Face ``generate`` and CTranslate2, side by side.
 
     PYTHONPATH=src python benchmarks/cpu_decode.py --json cpu_decode.json                  # a few minutes
     PYTHONPATH=src python benchmarks/cpu_decode.py --settings small-1 --rounds 3           # seconds
 
-All three run with the same number of threads (one, unless ``--threads`` says otherwise), in float32, and write 25
-tags for each sentence of 25 characters, whatever the model thinks of an end. The time is that from ids in
-ordinary memory to tags in ordinary memory, encoder included. CTranslate2 gets our model's own weights, and the
-script checks that it writes the same tags. Hugging Face gets a Marian model with as many random weights.
-Needs transformers and ctranslate2; whichever is missing is left out.
+All run with the same number of threads (one, unless ``--threads`` says otherwise), and write 25 tags for each
+sentence of 25 characters, whatever the model thinks of an end. Ours and CTranslate2 compute in float32 and with
+weights of 8 bits, Hugging Face in float32. The time is that from ids in ordinary memory to tags in ordinary memory,
+encoder included. CTranslate2 gets our model's own weights, and the script counts how many tags come out as ours in
+float32 do. Hugging Face gets a Marian model with as many random weights. Needs transformers, ctranslate2 and, for
+our 8 bits, numba; whichever is missing is left out.
 """
 
 from __future__ import annotations
@@ -34,13 +35,15 @@ import numpy as np
 
 from jsl_seq2seq.config import EOS, PAD, SOS, ModelConfig, VocabSize
 from jsl_seq2seq.decode import greedy
+from jsl_seq2seq.errors import UserError
 from jsl_seq2seq.model import Transformer
 from jsl_seq2seq.model.layers import sinusoid
-from jsl_seq2seq.ops.numpy import NumpyOps
+from jsl_seq2seq.ops.choose import choose_backend
 from jsl_seq2seq.train.initialize import initial_parameters
 from timing import Rounds, race, ratio, write_json
 
-OURS, GENERATE, CTRANSLATE = "ours", "Hugging Face generate", "CTranslate2"
+OURS, OURS_INT8, GENERATE = "ours fp32 (NumPy)", "ours int8 (Numba)", "Hugging Face generate"
+CTRANSLATE, CTRANSLATE_INT8 = "CTranslate2 fp32", "CTranslate2 int8"
 TAGS = SOURCE = 25
 _NEVER = -1e3
 
@@ -89,9 +92,11 @@ def _measure(name: str, rounds: int, threads: int) -> dict[str, Any]:
     )
     source = np.random.default_rng(0).integers(3, config.vocab_size.source, (setting.batch, SOURCE))
     makers: dict[str, Callable[[ModelConfig, np.ndarray, int], Write]] = {
-        OURS: _ours,
+        OURS: lambda *given: _ours("fp32", *given),
+        OURS_INT8: lambda *given: _ours("int8", *given),
         GENERATE: _generate,
-        CTRANSLATE: _ctranslate2,
+        CTRANSLATE: lambda *given: _ctranslate2("float32", *given),
+        CTRANSLATE_INT8: lambda *given: _ctranslate2("int8", *given),
     }
     ready: dict[str, Write] = {}
     written: dict[str, np.ndarray] = {}
@@ -99,28 +104,29 @@ def _measure(name: str, rounds: int, threads: int) -> dict[str, Any]:
         try:
             ready[who] = make(config, source, threads)
             written[who] = ready[who]()
-        except ImportError as error:
+        except (ImportError, UserError) as error:
             print(f"  {who}: left out ({error})")
         except Exception:
             traceback.print_exc(limit=-3)
     seconds = race(ready, rounds)
     for who, values in seconds.items():
         low, middle, high = (1e3 * pick(values) for pick in (min, statistics.median, max))
-        print(f"  {who:<24} {low:9.2f} {middle:9.2f} {high:9.2f} ms (min, median, max)")
+        print(f"  {who:<22} {low:9.2f} {middle:9.2f} {high:9.2f} ms (min, median, max)")
     return _compared(seconds, written)
 
 
 def _compared(seconds: Rounds, written: dict[str, np.ndarray]) -> dict[str, Any]:
     """Medians, and how many times as long as ours the others take."""
     found: dict[str, Any] = {"ms": {who: 1e3 * statistics.median(values) for who, values in seconds.items()}}
-    for who in (GENERATE, CTRANSLATE):
-        if who in seconds:
-            found[f"{who} / {OURS}"] = times = ratio(seconds, who, OURS)
-            print(f"  {who} / {OURS}: {times:.2f} times")
-    if CTRANSLATE in written:
-        same = float((written[CTRANSLATE][:, : TAGS - 1] == written[OURS]).mean())
-        found["same tags as CTranslate2"] = same
-        print(f"  tags that {CTRANSLATE} writes as ours, with the same weights: {same:.1%}")
+    for ours in (OURS, OURS_INT8):
+        for who in (GENERATE, CTRANSLATE, CTRANSLATE_INT8):
+            if ours in seconds and who in seconds:
+                found[f"{who} / {ours}"] = times = ratio(seconds, who, ours)
+                print(f"  {who} / {ours}: {times:.2f} times")
+    for who in (OURS_INT8, CTRANSLATE, CTRANSLATE_INT8):
+        if who in written:
+            found[f"same tags: {who}"] = same = float((written[who][:, : TAGS - 1] == written[OURS]).mean())
+            print(f"  tags that {who} writes as {OURS}, with the same untrained weights: {same:.1%}")
     return found
 
 
@@ -132,8 +138,8 @@ def _parameters(config: ModelConfig) -> dict[str, np.ndarray]:
     return values
 
 
-def _ours(config: ModelConfig, source: np.ndarray, _: int) -> Write:
-    ops = NumpyOps()
+def _ours(precision: str, config: ModelConfig, source: np.ndarray, _: int) -> Write:
+    ops = choose_backend("ndarray", translating=0, precision=precision).open(None)
     model = Transformer(ops, _parameters(config), config)
     sentences = source.tolist()
 
@@ -153,14 +159,18 @@ def _generate(config: ModelConfig, source: np.ndarray, threads: int) -> Write:
     return generating(marian(config), source, TAGS)
 
 
-def _ctranslate2(config: ModelConfig, source: np.ndarray, threads: int) -> Write:
-    translate = translating(config, _parameters(config), source.tolist(), threads)
+def _ctranslate2(kind: str, config: ModelConfig, source: np.ndarray, threads: int) -> Write:
+    translate = translating(config, _parameters(config), source.tolist(), threads, kind)
     options = {"min_decoding_length": TAGS, "max_decoding_length": TAGS, "max_batch_size": len(source)}
     return lambda: np.array(translate(**options))
 
 
 def translating(
-    config: ModelConfig, parameters: dict[str, np.ndarray], sources: Sequence[Sequence[int]], threads: int
+    config: ModelConfig,
+    parameters: dict[str, np.ndarray],
+    sources: Sequence[Sequence[int]],
+    threads: int,
+    kind: str = "float32",
 ) -> Callable[..., list[list[int]]]:
     """CTranslate2 with our weights on source ids; call it with its own options to get each sentence's tags.
 
@@ -179,9 +189,7 @@ def translating(
         spec.config.add_source_eos = False
         spec.validate()
         spec.save(folder)
-        translator = ctranslate2.Translator(
-            folder, device="cpu", intra_threads=threads, compute_type="float32"
-        )
+        translator = ctranslate2.Translator(folder, device="cpu", intra_threads=threads, compute_type=kind)
     sentences = [[names[0][index] for index in row] for row in sources]
     numbers = {name: index for index, name in enumerate(names[1])}
 

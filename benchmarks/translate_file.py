@@ -1,13 +1,14 @@
 # ruff: noqa: E402  the number of threads must stand before NumPy is imported
-"""A file of sentences on the CPU: ours (NumPy) against Hugging Face ``generate`` and CTranslate2, with our weights.
+"""A file of sentences on the CPU: ours against Hugging Face ``generate`` and CTranslate2, with our weights.
 
     PYTHONPATH=src python benchmarks/translate_file.py                         # the shipped model, a minute or two
     PYTHONPATH=src python benchmarks/translate_file.py --load DIR --json file.json
 
 The sentences come from the corpus's grammar, with another seed than the shipped model's, so they are as long as
-sentences are, and all three write the same tags and stop where the model ends. Hugging Face gets batches of 32,
-once in the file's order, as its pipelines do, and once sorted by length; ours and CTranslate2 sort by themselves.
-One thread. Needs transformers and ctranslate2; whichever is missing is left out.
+sentences are, and all of them stop where the model ends; how many write the same tags as ours in float32 is
+counted. Hugging Face gets batches of 32, once in the file's order, as its pipelines do, and once sorted by length;
+ours and CTranslate2 sort by themselves, and come in float32 and in 8 bits. One thread. Needs transformers,
+ctranslate2 and, for our 8 bits, numba; whichever is missing is left out.
 """
 
 from __future__ import annotations
@@ -30,11 +31,14 @@ from cpu_decode import translating
 from jsl_seq2seq import Translator
 from jsl_seq2seq.config import EOS, PAD, SOS, ModelConfig
 from jsl_seq2seq.corpus import generate_pairs
+from jsl_seq2seq.errors import UserError
 from jsl_seq2seq.ops.choose import choose_backend
-from jsl_seq2seq.store import load_model, shipped_model
+from jsl_seq2seq.store import SavedModel, load_model, shipped_model
 from timing import race, ratio, write_json
 
-OURS, IN_ORDER, SORTED, CTRANSLATE = "ours", "Hugging Face, file order", "Hugging Face, sorted", "CTranslate2"
+OURS, OURS_INT8 = "ours fp32 (NumPy)", "ours int8 (Numba)"
+IN_ORDER, SORTED = "Hugging Face, file order", "Hugging Face, sorted"
+CTRANSLATE, CTRANSLATE_INT8 = "CTranslate2 fp32", "CTranslate2 int8"
 _MOST_TAGS = 64
 
 Ids = Sequence[int]
@@ -63,14 +67,16 @@ def main() -> None:
     written = {OURS: ready[OURS]()}
     weights = model.parameters
     for who, make in {
+        OURS_INT8: lambda: _ours_int8(model, texts),
         IN_ORDER: lambda: _generate(translator.config, weights, sources, arguments.batch, in_order=True),
         SORTED: lambda: _generate(translator.config, weights, sources, arguments.batch, in_order=False),
-        CTRANSLATE: lambda: _ctranslate2(translator.config, weights, sources, arguments.batch),
+        CTRANSLATE: lambda: _ctranslate2(translator.config, weights, sources, arguments.batch, "float32"),
+        CTRANSLATE_INT8: lambda: _ctranslate2(translator.config, weights, sources, arguments.batch, "int8"),
     }.items():
         try:
             ready[who] = make()
             written[who] = ready[who]()
-        except ImportError as error:
+        except (ImportError, UserError) as error:
             print(f"  {who}: left out ({error})")
     seconds = race(ready, arguments.rounds)
     figures: dict[str, Any] = {"sentences": len(texts), "numpy": np.__version__}
@@ -82,16 +88,23 @@ def main() -> None:
             f"{len(texts) / middle * 1e3:6.0f} sentences/s, {same:.1%} translated as ours"
         )
         figures[who] = {"ms": middle, "same": float(same)}
-    for who in seconds:
-        if who != OURS:
-            figures[f"{who} / {OURS}"] = times = ratio(seconds, who, OURS)
-            print(f"  {who} / {OURS}: {times:.2f} times")
+    for ours in (OURS, OURS_INT8):
+        for who in seconds:
+            if who not in (OURS, OURS_INT8) and ours in seconds:
+                figures[f"{who} / {ours}"] = times = ratio(seconds, who, ours)
+                print(f"  {who} / {ours}: {times:.2f} times")
     write_json(arguments.json, figures)
 
 
 def _ours(translator: Translator, texts: list[str]) -> list[tuple[int, ...]]:
     ids = translator.vocabularies.target
     return [ids.ids_of(one.tags) for one in translator.translate_batch(texts)]
+
+
+def _ours_int8(model: SavedModel, texts: list[str]) -> Write:
+    backend = choose_backend(translating=model.n_parameters, precision="int8")
+    translator = Translator(model, backend)
+    return lambda: _ours(translator, texts)
 
 
 def _generate(
@@ -132,9 +145,9 @@ def _generate(
 
 
 def _ctranslate2(
-    config: ModelConfig, weights: dict[str, np.ndarray], sources: Sequence[Ids], size: int
+    config: ModelConfig, weights: dict[str, np.ndarray], sources: Sequence[Ids], size: int, kind: str
 ) -> Write:
-    translate = translating(config, weights, sources, threads=1)
+    translate = translating(config, weights, sources, threads=1, kind=kind)
     return lambda: [tuple(row) for row in translate(max_decoding_length=_MOST_TAGS, max_batch_size=size)]
 
 

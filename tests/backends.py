@@ -22,6 +22,8 @@ from jsl_seq2seq.ops.base import Array, Ops, Recorder
 from jsl_seq2seq.ops.numpy import NumpyOps
 
 NAMES = ("ndarray", "wgpu", "torch")
+KNOWN = (*NAMES, "int8")
+"""What can be required: besides the backends, what NumPy's has for translating, approximate, with its own tests."""
 
 Compute = Callable[..., Array]
 """``compute(ops, *arrays)``: what is tested, written on Ops."""
@@ -35,6 +37,8 @@ def make_ops(name: str, recorder: Recorder | None = None, dtype: type[np.floatin
     """
     if name == "ndarray":
         return NumpyOps(recorder, dtype)
+    if name == "int8":
+        return importlib.import_module("jsl_seq2seq.ops.int8").Int8Ops()
     cls = {"wgpu": "WgpuOps", "torch": "TorchOps"}[name]
     module = importlib.import_module(f"jsl_seq2seq.ops.{name}")
     if not hasattr(module, cls):
@@ -64,8 +68,8 @@ def missing(name: str) -> str:
 def required() -> set[str]:
     """The backends that ``JSL_REQUIRE_BACKENDS`` insists on; a misspelt one must not pass as present."""
     words = {word.strip() for word in os.environ.get("JSL_REQUIRE_BACKENDS", "").split(",")} - {""}
-    if unknown := words - set(NAMES):
-        raise pytest.UsageError(f"JSL_REQUIRE_BACKENDS: unknown {sorted(unknown)}; known are {NAMES}")
+    if unknown := words - set(KNOWN):
+        raise pytest.UsageError(f"JSL_REQUIRE_BACKENDS: unknown {sorted(unknown)}; known are {KNOWN}")
     return words
 
 

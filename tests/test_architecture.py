@@ -29,6 +29,7 @@ LOWER_ROOMS: dict[str, set[str]] = {
     "ops.base": set(),
     "ops.numpy": {"ops.base", "numpy"},
     "ops.wgpu": {"ops.base", "ops.wgpu", "errors", "numpy", "wgpu"},
+    "ops.int8": {"ops.base", "ops.numpy", "ops.int8", "numpy", "numba", "llvmlite"},
     "ops.torch": {"ops.base", "ops.torch", "errors", "numpy", "torch", "triton"},
     "ops.choose": {"ops", "errors"},
     "autodiff": {"ops.base"},
@@ -44,7 +45,10 @@ NOT_FOR: dict[str, set[str]] = {
     "torch": {"ops.torch"},
     "tokenizers": {"text.subword"},
     "triton": {"ops.torch"},
-    "ops.numpy": {"ops.choose"},
+    "numba": {"ops.int8"},
+    "llvmlite": {"ops.int8"},
+    "ops.numpy": {"ops.choose", "ops.int8"},
+    "ops.int8": {"ops.choose", "ops.int8"},
     "ops.wgpu": {"ops.choose", "ops.wgpu"},
     "ops.torch": {"ops.choose", "ops.torch"},
 }
@@ -190,7 +194,7 @@ def test_a_cold_import_loads_nothing_heavy(module: str) -> None:
     )
     loaded = {name.split(".")[0] for name in run.stdout.split()}
     assert PACKAGE in loaded
-    assert not loaded & {"numpy", "torch", "wgpu", "rich", "safetensors", "tokenizers"}
+    assert not loaded & {"numpy", "torch", "wgpu", "rich", "safetensors", "tokenizers", "numba"}
 
 
 def test_no_file_is_long() -> None:

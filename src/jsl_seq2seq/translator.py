@@ -57,19 +57,22 @@ class Translator:
         self._replayed = ReplayedGreedy(self.ops, self._model)
 
     @classmethod
-    def load(cls, directory: str | Path | None = None, backend: str = AUTO) -> Translator:
+    def load(
+        cls, directory: str | Path | None = None, backend: str = AUTO, precision: str = "fp32"
+    ) -> Translator:
         """Read a model directory.
 
         Args:
             directory: ``None`` for the model that ships with the package.
             backend: ``auto``, ``ndarray``, ``wgpu`` or ``torch``.
+            precision: ``fp32``, or ``int8`` for the CPU: much faster, and nearly as good. It needs Numba.
 
         Raises:
             UserError: there is no model there, or no such backend.
             Failure: the model is damaged.
         """
         model = load_model(shipped_model() if directory is None else Path(directory))
-        return cls(model, choose_backend(backend, translating=model.n_parameters))
+        return cls(model, choose_backend(backend, None, model.n_parameters, precision))
 
     def translate(
         self,

@@ -9,6 +9,7 @@ import pytest
 
 from jsl_seq2seq.cli.columns import columns, width
 
+from ..backends import require
 from .conftest import Program
 
 
@@ -21,6 +22,18 @@ def test_a_table_and_a_report(program: Program, model: Path, data: Path, tmp_pat
     assert "tok:none" in done.err and "日本手話" in done.err
     assert "学習に使った" in done.err
     assert {path.name for path in (tmp_path / "報告").iterdir()} == {"report.html", "report.json"}
+
+
+def test_a_report_says_what_was_computed_in(
+    program: Program, model: Path, data: Path, tmp_path: Path
+) -> None:
+    require("int8")
+    done = program(
+        "evaluate", "--load", model, "--data", data, "--precision", "int8", "--report", "r", "--quiet"
+    )
+    assert (done.code, done.err) == (0, "")
+    told = json.loads((tmp_path / "r" / "report.json").read_text(encoding="utf-8"))
+    assert told["backend"] == "ndarray int8"
 
 
 def test_quiet_is_only_the_table(program: Program, model: Path, data: Path) -> None:

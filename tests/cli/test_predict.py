@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from ..backends import require
 from ..processes import run_program
 from .conftest import Program
 
@@ -155,6 +156,23 @@ def test_long_sentences_are_translated_without_pictures(
     assert not (tmp_path / "exports").exists()
     assert program("--load", model, "--predict", "わ" * 21, "--export-attn", "--force-export").code == 0
     assert (tmp_path / "exports" / "attention.html").is_file()
+
+
+@pytest.mark.parametrize("verb", ["--predict", "diagnose"])
+def test_weights_of_one_byte(program: Program, model: Path, verb: str) -> None:
+    require("int8")
+    result = program(verb, "わたしはたべます", "--load", model, "--precision", "int8")
+    assert result.code == 0
+    assert "<私> <食べる>" in result.out
+    assert "int8" in result.err
+
+
+def test_weights_of_one_byte_where_they_cannot_be(program: Program, model: Path) -> None:
+    result = program(
+        "--predict", "わたしはたべます", "--load", model, "--precision", "int8", "--backend", "wgpu"
+    )
+    assert (result.code, result.out) == (2, "")
+    assert "--precision int8" in result.err
 
 
 def test_weights_beside_translations(program: Program, model: Path, tmp_path: Path) -> None:

@@ -149,6 +149,7 @@ def predict(
     predict: opt.Predict = None,
     backend: opt.Backend = "auto",
     device: opt.Device = None,
+    precision: opt.Translating = "fp32",
     export_attn: opt.ExportAttn = False,
     force_export: opt.ForceExport = False,
     export_weights: opt.ExportWeights = None,
@@ -159,20 +160,16 @@ def predict(
     quiet: opt.Quiet = False,
     as_json: opt.Json = False,
 ) -> None:
-    from ..ops.choose import choose_backend  # noqa: PLC0415
     from ..store import load_model, shipped_model  # noqa: PLC0415
-    from ..translator import Translator  # noqa: PLC0415
     from .predict import run_prediction, search_options  # noqa: PLC0415
+    from .translating import opened  # noqa: PLC0415
 
     wanted = [*(texts or []), *(predict or [])]
     if not wanted:
         raise UserError("訳す文がありません。", 'たとえば: jsl-seq2seq predict "ありがとう"')
     model = load_model(load or shipped_model())
-    chosen = choose_backend(backend, device, model.n_parameters)
-    if not quiet:
-        note(f"バックエンド: {chosen.name}（{chosen.reason}）")
     run_prediction(
-        Translator(model, chosen),
+        opened(model, backend, device, precision, quiet),
         wanted,
         export_dir if export_attn else None,
         force_export,

@@ -6,7 +6,7 @@ from typing import Any
 
 from ..errors import JslError
 from ..ops.choose import all_backends, choose_backend
-from ..train.selftest import self_test
+from ..train.selftest import self_test, translating_self_test
 from .console import say, say_json
 
 
@@ -19,8 +19,8 @@ def show_backends(as_json: bool) -> bool:
             say_json(row)
         return all(row["works"] is not False for row in rows)
     for row in rows:
-        say(f"{row['name']:<20} {_verdict(row)}")
-        say(f"{'':<20} {row['detail']}")
+        say(f"{row['name']:<26} {_verdict(row)}")
+        say(f"{'':<26} {row['detail']}")
     say(f"\n--backend auto で学習すると {chosen.name} を使います（{chosen.reason}）。")
     return all(row["works"] is not False for row in rows)
 
@@ -28,6 +28,7 @@ def show_backends(as_json: bool) -> bool:
 def _row(label: str, backend: Any) -> dict[str, Any]:
     row: dict[str, Any] = {
         "name": label,
+        "does": "train",
         "works": None,
         "detail": "",
         "difference": None,
@@ -35,8 +36,11 @@ def _row(label: str, backend: Any) -> dict[str, Any]:
     }
     if isinstance(backend, JslError):
         return row | {"detail": str(backend).replace("\n", " ")}
+    if backend.only_translates:
+        row["does"] = "translate"
     try:
-        result = self_test(backend)
+        test = translating_self_test if backend.only_translates else self_test
+        result = test(backend)
     except JslError as error:
         return row | {"works": False, "detail": error.what}
     return row | {
@@ -53,6 +57,5 @@ def _verdict(row: dict[str, Any]) -> str:
     if row["milliseconds"] is None:
         return "動きません"
     answer = "正しく動きます" if row["works"] else "答えが NumPy と合いません"
-    return (
-        f"{answer}（学習 1 ステップ {row['milliseconds']:.1f} ミリ秒、NumPy との差 {row['difference']:.0e}）"
-    )
+    what = "学習 1 ステップ" if row["does"] == "train" else "翻訳だけ。8 文の 1 回の計算"
+    return f"{answer}（{what} {row['milliseconds']:.1f} ミリ秒、NumPy との差 {row['difference']:.0e}）"

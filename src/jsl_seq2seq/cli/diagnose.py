@@ -7,11 +7,10 @@ from pathlib import Path
 
 from ..evaluate import Diagnosis, diagnose
 from ..evaluate.diagnosis import Place
-from ..ops.choose import choose_backend
 from ..store import load_model, shipped_model
-from ..translator import Translator
 from .columns import columns
 from .console import note, say, say_json
+from .translating import opened
 
 _BAR = 20
 """Places of a bar that stands for 1."""
@@ -25,6 +24,7 @@ def run_diagnosis(
     html: Path | None,
     backend: str,
     device: str | None,
+    precision: str,
     quiet: bool,
     as_json: bool,
 ) -> None:
@@ -34,10 +34,7 @@ def run_diagnosis(
         html: where a page with heat maps goes; ``None`` for none.
     """
     model = load_model(load or shipped_model())
-    chosen = choose_backend(backend, device, model.n_parameters)
-    if not quiet:
-        note(f"バックエンド: {chosen.name}（{chosen.reason}）")
-    diagnosis = diagnose(Translator(model, chosen), text)
+    diagnosis = diagnose(opened(model, backend, device, precision, quiet), text)
     if as_json:
         say_json(diagnosis.to_json())
     else:

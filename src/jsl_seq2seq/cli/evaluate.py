@@ -11,7 +11,6 @@ from pathlib import Path
 from ..errors import UserError
 from ..evaluate import Evaluation, FileReport, Search, evaluate, write_report
 from ..evaluate.metrics import HOW_TO_INSTALL, has_sacrebleu
-from ..ops.choose import choose_backend
 from ..store import SavedModel, load_model, shipped_model
 from ..text import Corpus, read_corpus
 from ..train.data import digest
@@ -19,6 +18,7 @@ from ..translator import DEFAULT_PENALTY, Translator
 from ..version import __version__
 from .columns import columns
 from .console import note, say, say_json
+from .translating import opened
 
 
 def run_evaluation(
@@ -29,6 +29,7 @@ def run_evaluation(
     length_penalty: float | None,
     backend: str,
     device: str | None,
+    precision: str,
     quiet: bool,
     as_json: bool,
 ) -> None:
@@ -44,14 +45,13 @@ def run_evaluation(
         )
     model = load_model(load or shipped_model())
     corpora = [_read(path, model) for path in data]
-    chosen = choose_backend(backend, device, model.n_parameters)
-    if not quiet:
-        note(f"バックエンド: {chosen.name}（{chosen.reason}）")
-    translator = Translator(model, chosen)
+    translator = opened(model, backend, device, precision, quiet)
     search = Search(beam, DEFAULT_PENALTY if length_penalty is None else length_penalty)
     with _progress(sum(len(corpus.pairs) for corpus in corpora), quiet) as progress:
         files = tuple(evaluate(translator, corpus, search, progress) for corpus in corpora)
-    found = Evaluation(str(load) if load else "付属のモデル", __version__, chosen.name, search, files)
+    found = Evaluation(
+        str(load) if load else "付属のモデル", __version__, _computed(translator), search, files
+    )
     if as_json:
         for file in files:
             say_json(file.to_json(sentences=False))
@@ -61,6 +61,11 @@ def run_evaluation(
         html, plain = write_report(found, report)
         if not quiet:
             note(f"報告を書き出しました: {html}（読む用）、{plain}（プログラム用）")
+
+
+def _computed(translator: Translator) -> str:
+    ops = translator.ops
+    return ops.name if ops.precision == "fp32" else f"{ops.name} {ops.precision}"
 
 
 def _read(path: Path, model: SavedModel) -> Corpus:

@@ -41,6 +41,9 @@ SubwordVocab = Annotated[int | None, _option("--subword-vocab", "subword の種�
 Backend = Annotated[str, _option("--backend", "auto、ndarray（NumPy）、wgpu、torch［auto］", _RUN, "NAME")]
 Device = Annotated[str | None, _option("--device", "装置の番号か名前（一覧: backends）", _RUN, "NAME")]
 Precision = Annotated[str, _option("--precision", "計算の精度。torch では bf16 も［fp32］", _RUN, "NAME")]
+Translating = Annotated[
+    str, _option("--precision", "計算の精度。int8 なら CPU で速く（Numba が要る）［fp32］", _RUN, "NAME")
+]
 Predict = Annotated[list[str] | None, _option("--predict", "訳す文。- なら標準入力（何度でも）", _RUN, "文")]
 Compared = Annotated[
     Path | None, _option("--data", "訳を比べる文（文<TAB><タグ> …）［付属の例文］", _RUN, "FILE")

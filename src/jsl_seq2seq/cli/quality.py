@@ -18,13 +18,14 @@ def evaluate(
     length_penalty: opt.LengthPenalty = None,
     backend: opt.Backend = "auto",
     device: opt.Device = None,
+    precision: opt.Translating = "fp32",
     quiet: opt.Quiet = False,
     as_json: opt.Json = False,
 ) -> None:
     from .evaluate import run_evaluation  # noqa: PLC0415
 
     beam = 1 if beam is None else beam
-    run_evaluation(load, data or [], report, beam, length_penalty, backend, device, quiet, as_json)
+    run_evaluation(load, data or [], report, beam, length_penalty, backend, device, precision, quiet, as_json)
 
 
 def diagnose(
@@ -33,12 +34,13 @@ def diagnose(
     html: opt.Html = None,
     backend: opt.Backend = "auto",
     device: opt.Device = None,
+    precision: opt.Translating = "fp32",
     quiet: opt.Quiet = False,
     as_json: opt.Json = False,
 ) -> None:
     from .diagnose import run_diagnosis  # noqa: PLC0415
 
-    run_diagnosis(load, text, html, backend, device, quiet, as_json)
+    run_diagnosis(load, text, html, backend, device, precision, quiet, as_json)
 
 
 COMMANDS: dict[str, tuple[Callable[..., None], str]] = {

@@ -17,7 +17,7 @@ from .base import Ops, Processes, Recorder
 # ruff: noqa: PLC0415
 
 AUTO = "auto"
-PRECISIONS = ("fp32", "bf16")
+PRECISIONS = ("fp32", "bf16", "int8")
 ALONE = Processes()
 NAMES = ("ndarray", "wgpu", "torch")
 
@@ -33,12 +33,14 @@ class Backend:
         open: makes its operations; a recorder makes them differentiable.
         reason: what it runs on and why it was chosen, in Japanese, one line.
         processes: those that train together.
+        only_translates: whether it cannot train.
     """
 
     name: str
     open: Callable[[Recorder | None], Ops]
     reason: str
     processes: Processes = ALONE
+    only_translates: bool = False
 
 
 def choose_backend(
@@ -57,7 +59,7 @@ def choose_backend(
             ``mps`` or ``cpu`` for ``torch``.
         translating: how many parameters the model has, if it is only to translate; ``auto`` then leaves
             small models on the CPU.
-        precision: ``fp32``, or ``bf16`` to train with on ``torch``.
+        precision: ``fp32``, or ``bf16`` to train with on ``torch``, or ``int8`` to translate with on the CPU.
         together: train with the other processes that ``torchrun`` started, if it did.
 
     Raises:
@@ -66,7 +68,13 @@ def choose_backend(
     """
     if precision not in PRECISIONS:
         raise UserError(
-            f"知らない --precision です: {precision}", f"使えるのは {' と '.join(PRECISIONS)} です。"
+            f"知らない --precision です: {precision}", f"使えるのは {'、'.join(PRECISIONS)} です。"
+        )
+    if precision == "int8":
+        return _int8(name, device, translating)
+    if precision == "bf16" and translating is not None:
+        raise UserError(
+            "bf16 は学習のための精度で、翻訳には使えません。", "fp32 か int8 を指定してください。"
         )
     processes = int(os.environ.get("WORLD_SIZE", "1")) if together else 1
     if name == AUTO and processes == 1 and precision == "fp32":
@@ -112,6 +120,28 @@ def _ndarray(reason: str) -> Backend:
     from .numpy import NumpyOps
 
     return Backend("ndarray", NumpyOps, f"NumPy・CPU、{reason}")
+
+
+def _int8(name: str, device: str | None, translating: int | None) -> Backend:
+    if translating is None:
+        raise UserError(
+            "int8 は翻訳のための精度で、学習には使えません。",
+            "--precision に fp32 か bf16 を指定してください。",
+        )
+    if name not in (AUTO, "ndarray") or device is not None:
+        raise UserError(
+            "--precision int8 は CPU（ndarray バックエンド）だけで使えます。",
+            "--backend と --device を外すか、--precision を外してください。",
+        )
+    if importlib.util.find_spec("numba") is None:
+        raise UserError(
+            "Numba が入っていないので、int8 では計算できません。",
+            "pip install 'jsl-seq2seq[int8]' で入ります。",
+        )
+    from .int8 import Int8Ops
+
+    ops = Int8Ops()
+    return Backend("ndarray", lambda _: ops, f"{ops.device}、int8", only_translates=True)
 
 
 def _wgpu(device: str | None, software: bool = True) -> Backend:
@@ -167,6 +197,10 @@ def _torch_has_gpu() -> bool:
 def all_backends() -> list[tuple[str, Backend | JslError]]:
     """Every backend and device of this machine under a name for people, or why it cannot be used."""
     found: list[tuple[str, Backend | JslError]] = [("ndarray", choose_backend("ndarray"))]
+    try:
+        found.append(("ndarray --precision int8", choose_backend(translating=0, precision="int8")))
+    except JslError as error:
+        found.append(("ndarray --precision int8", error))
     try:
         from .wgpu import list_adapters
 

@@ -1,0 +1,227 @@
+"""What is compiled: linear layers in bytes, and LayerNorm, attention and the like in one pass each.
+
+Sums that run along a sentence are added up in order and skip what is masked, and no row looks at another: a sentence
+comes out the same to the last bit, alone or in a batch, with a cache or without.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+from numba import njit
+
+from .tile import COLUMNS, MACHINE, ROWS, tile_of_one, tile_of_rows
+from .vectors import LANES, WIDE, flat, mixture_of_one, mixture_of_wide, product
+
+_ZERO = MACHINE.zero
+
+_Row, _Rows = "float32[::1]", "float32[:, ::1]"
+_Any4 = "float32[:, :, :, :]"
+
+
+def _kernel(signature: str, **options: Any) -> Any:
+    """Compiled when this file is imported, for one kind of arrays; the next process finds it on disk.
+
+    (A compiled function is looked up by the date of this file only: after changing :mod:`.tile` or :mod:`.vectors`,
+    touch it.)
+    """
+    return njit(signature, cache=True, nogil=True, **options)
+
+
+_part: Any = njit(nogil=True, inline="always")
+"""Part of a kernel."""
+
+
+@_part
+def _in_bytes(x, inner):
+    """Each row as whole multiples of a step of its own, shifted: [R, I] -> bytes [R, inner], steps [R]."""
+    rows, width = x.shape
+    out = np.empty((rows, inner), np.uint8)
+    steps = np.empty(rows, np.float32)
+    words = x.view(np.int32)
+    for r in range(rows):
+        # the largest |x|, found among integers: they are in the same order, and LLVM makes vectors of their maximum
+        largest = np.int32(0)
+        for i in range(width):
+            largest = max(largest, words[r, i] & np.int32(0x7FFFFFFF))
+        step = np.int32(largest).view(np.float32) / np.float32(127)
+        each = np.float32(1) / step if step > 0 else np.float32(0)
+        for i in range(width):
+            out[r, i] = np.uint8(np.int32(np.rint(x[r, i] * each)) + _ZERO)
+        for i in range(width, inner):
+            out[r, i] = _ZERO
+        steps[r] = step
+    return out, steps
+
+
+@_kernel(f"{_Rows}({_Rows}, int8[::1], int32[::1], {_Row}, {_Row}, intp)")
+def linear(x, values, start, scale, bias, inner):
+    """x W + b: [R, I] -> [R, columns]; the rest is :class:`.weights.PackedWeights`."""
+    rows, columns = x.shape[0], bias.shape[0]
+    inputs, row_scales = _in_bytes(x, inner)
+    out = np.empty((rows, columns), np.float32)
+    whole = rows - rows % ROWS
+    for column in range(0, columns, COLUMNS):
+        for row in range(0, whole, ROWS):
+            tile_of_rows(inputs, row, inner, values, start, scale, bias, column, row_scales, out)
+        for row in range(whole, rows):
+            tile_of_one(inputs, row, inner, values, start, scale, bias, column, row_scales, out)
+    return out
+
+
+@_kernel(f"{_Rows}({_Rows})")
+def relu(x):
+    """max(0, x): [R, D] -> [R, D]."""
+    out = np.empty_like(x)
+    for r in range(x.shape[0]):
+        for i in range(x.shape[1]):
+            out[r, i] = max(x[r, i], np.float32(0))
+    return out
+
+
+@_kernel(f"{_Rows}({_Rows}, {_Row}, {_Row}, float64)", fastmath=True)
+def layer_norm(x, weight, bias, epsilon):
+    """(x - mean) / √(var + ε) · weight + bias: [R, D] -> [R, D]."""
+    rows, width = x.shape
+    out = np.empty_like(x)
+    for r in range(rows):
+        total = np.float32(0)
+        for i in range(width):
+            total += x[r, i]
+        mean = total / np.float32(width)
+        squares = np.float32(0)
+        for i in range(width):
+            squares += (x[r, i] - mean) * (x[r, i] - mean)
+        factor = np.float32(1) / np.sqrt(squares / np.float32(width) + np.float32(epsilon))
+        for i in range(width):
+            out[r, i] = (x[r, i] - mean) * factor * weight[i] + bias[i]
+    return out
+
+
+@njit(nogil=True)
+def _exp(x, count):
+    """x[n] ← exp(x[n]) in place, for numbers that are not above 0.
+
+    exp(a) = 2^k · exp(r) with k = round(a / ln 2) and |r| <= ln 2 / 2, where Taylor's polynomial of degree 6 is right
+    to 1.2e-7. Written out because LLVM makes vectors of this, and not of a call of the C library's.
+    """
+    for n in range(count):
+        a = max(x[n], np.float32(-87))
+        k = np.rint(a * np.float32(1.4426950408889634))
+        r = a - k * np.float32(
+            0.693359375
+        )  # ln 2 in two parts, of which the first is short: k times it is exact
+        r = r + k * np.float32(2.12194440e-4)
+        p = np.float32(1 / 720)
+        p = p * r + np.float32(1 / 120)
+        p = p * r + np.float32(1 / 24)
+        p = p * r + np.float32(1 / 6)
+        p = p * r + np.float32(0.5)
+        p = p * r + np.float32(1)
+        p = p * r + np.float32(1)
+        x[n] = p * np.int32((np.int32(k) + np.int32(127)) << np.int32(23)).view(np.float32)
+
+
+@_kernel(f"{_Rows}({_Rows}, {_Row})", fastmath=True)
+def log_softmax(x, largest):
+    """x - log Σ exp(x): [R, V], and each row's largest [R] -> [R, V]."""
+    rows, width = x.shape
+    out = np.empty_like(x)
+    powers = np.empty(width, np.float32)
+    for r in range(rows):
+        for i in range(width):
+            powers[i] = x[r, i] - largest[r]
+        _exp(powers, width)
+        total = np.float32(0)
+        for i in range(width):
+            total += powers[i]
+        shift = largest[r] + np.float32(math.log(total))
+        for i in range(width):
+            out[r, i] = x[r, i] - shift
+    return out
+
+
+@_part
+def _place(x, i, j, k):
+    """Where x[i, j, k] begins, in numbers from x's first."""
+    return (i * x.strides[0] + j * x.strides[1] + k * x.strides[2]) // 4
+
+
+@_part
+def _product(a, i, b, j, width):
+    """Σ a[i + e] · b[j + e]."""
+    whole = width - width % LANES
+    total = product(a, i, b, j, whole) if whole > 0 else np.float32(0)
+    for e in range(whole, width):
+        total += a[i + e] * b[j + e]
+    return total
+
+
+@_part
+def _softmax(x, count):
+    """The first ``count`` of x, in place."""
+    largest = x[0]
+    for n in range(1, count):
+        largest = max(largest, x[n])
+    for n in range(count):
+        x[n] -= largest
+    _exp(x, count)
+    total = np.float32(0)
+    for n in range(count):
+        total += x[n]
+    for n in range(count):
+        x[n] /= total
+
+
+@_part
+def _mix(weights, values, rows, count, out, at, width):
+    """out[at + e] = Σ weights[n] · values[rows[n] + e]."""
+    e = 0
+    while e + WIDE * LANES <= width:
+        mixture_of_wide(weights, values, rows, count, e, out, at + e)
+        e += WIDE * LANES
+    while e + LANES <= width:
+        mixture_of_one(weights, values, rows, count, e, out, at + e)
+        e += LANES
+    while e < width:
+        for n in range(count):
+            out[at + e] += weights[n] * values[rows[n] + e]
+        e += 1
+
+
+@_kernel(f"float32[:, :, :, ::1]({_Any4}, {_Any4}, {_Any4}, boolean[:, :, :, :])")
+def attend(query, key, value, mask):
+    """softmax(Q Kᵀ / √E) V: [B, H, T, E], twice [B, H, S, E], [B or 1, 1, T or 1, S or 1] -> [B, T, H, E].
+
+    Last axes are dense. Who sees nothing gets zeros.
+    """
+    batch, heads, length, width = query.shape
+    places = key.shape[2]
+    factor = np.float32(1 / math.sqrt(width))
+    out = np.zeros((batch, length, heads, width), np.float32)
+    queries, keys, values, mixtures = flat(query), flat(key), flat(value), flat(out)
+    key_step, value_step = key.strides[2] // 4, value.strides[2] // 4
+    weights = np.empty(places, np.float32)
+    seen = np.empty(places, np.intp)
+    rows = np.empty(places, np.intp)
+    for b in range(batch):
+        for t in range(length):
+            count = 0
+            for s in range(places):
+                if mask[min(b, mask.shape[0] - 1), 0, min(t, mask.shape[2] - 1), min(s, mask.shape[3] - 1)]:
+                    seen[count] = s
+                    count += 1
+            if count == 0:
+                continue
+            for h in range(heads):
+                q, first = _place(query, b, h, t), _place(key, b, h, 0)
+                for n in range(count):
+                    weights[n] = factor * _product(queries, q, keys, first + seen[n] * key_step, width)
+                _softmax(weights, count)
+                first = _place(value, b, h, 0)
+                for n in range(count):
+                    rows[n] = first + seen[n] * value_step
+                _mix(weights, values, rows, count, mixtures, _place(out, b, t, h), width)
+    return out

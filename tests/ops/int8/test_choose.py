@@ -1,0 +1,56 @@
+"""Asking for weights of one byte: what one gets, and what one is told where there are none."""
+
+from __future__ import annotations
+
+import importlib.util
+from importlib.machinery import ModuleSpec
+
+import pytest
+
+from jsl_seq2seq.errors import UserError
+from jsl_seq2seq.ops.choose import all_backends, choose_backend
+from jsl_seq2seq.train.selftest import translating_self_test
+
+from ...backends import require
+from ...refusals import refused
+
+
+@pytest.mark.parametrize("name", ["auto", "ndarray"])
+def test_it_is_numpys_backend(name: str) -> None:
+    require("int8")
+    backend = choose_backend(name, translating=1, precision="int8")
+    assert backend.name == "ndarray"
+    assert backend.only_translates
+    assert "int8" in backend.reason and "Numba" in backend.reason
+    result = translating_self_test(backend)
+    assert 1e-4 < result.difference < result.allowed  # it does round
+
+
+def test_not_for_training() -> None:
+    with refused(UserError, "int8", "学習", "bf16"):
+        choose_backend("ndarray", precision="int8")
+
+
+def test_bf16_is_not_for_translating() -> None:
+    with refused(UserError, "bf16", "翻訳", "int8"):
+        choose_backend("torch", translating=1, precision="bf16")
+
+
+@pytest.mark.parametrize(
+    ("name", "device"), [("wgpu", None), ("torch", None), ("ndarray", "cpu"), ("auto", "0")]
+)
+def test_only_on_the_cpu(name: str, device: str | None) -> None:
+    with refused(UserError, "int8", "CPU"):
+        choose_backend(name, device, translating=1, precision="int8")
+
+
+def test_without_numba(monkeypatch: pytest.MonkeyPatch) -> None:
+    find = importlib.util.find_spec
+
+    def without(name: str, package: str | None = None) -> ModuleSpec | None:
+        return None if name == "numba" else find(name, package)
+
+    monkeypatch.setattr(importlib.util, "find_spec", without)
+    with refused(UserError, "Numba", "pip install 'jsl-seq2seq[int8]'"):
+        choose_backend(translating=1, precision="int8")
+    assert isinstance(dict(all_backends())["ndarray --precision int8"], UserError)
