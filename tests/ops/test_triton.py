@@ -36,7 +36,8 @@ from jsl_seq2seq.ops.torch.dropout import Drop  # noqa: E402
 from jsl_seq2seq.ops.torch.kernels.adam import adam_update  # noqa: E402
 from jsl_seq2seq.ops.torch.kernels.attend import attend  # noqa: E402
 from jsl_seq2seq.ops.torch.kernels.dropout import dropout  # noqa: E402
-from jsl_seq2seq.ops.torch.kernels.largest import largest  # noqa: E402
+from jsl_seq2seq.ops.torch.kernels.embed import embed  # noqa: E402
+from jsl_seq2seq.ops.torch.kernels.likeliest import likeliest  # noqa: E402
 from jsl_seq2seq.ops.torch.kernels.norm import add_norm, add_norm_backward  # noqa: E402
 from jsl_seq2seq.ops.torch.kernels.relu import relu_backward  # noqa: E402
 from jsl_seq2seq.ops.torch.kernels.rows import rows_linear  # noqa: E402
@@ -155,12 +156,40 @@ def test_attention_of_one_query(length: int, masked: bool) -> None:
     close(attend(query, key, value, mask), weights @ value)
 
 
-def test_largest() -> None:
-    x = numbers(3, 2500).round(decimals=1)
-    x[2] = -torch.inf
-    values, places = largest(x)
-    assert torch.equal(values[:, 0], x.max(dim=-1).values)
-    np.testing.assert_array_equal(places[:, 0], np.argmax(x.numpy(), axis=-1))
+@pytest.mark.parametrize("columns", [5, 1024, 2500])
+def test_likeliest(columns: int) -> None:
+    x, added = 3 * numbers(4, columns).round(decimals=1), torch.zeros(columns)
+    added[x[0].argmax()] = -1e38  # never this one
+    x[1], x[2, 3:] = 0, -torch.inf
+    values, places = likeliest(x, added)
+    wanted = x.log_softmax(dim=-1) + added
+    close(values[:, 0], wanted.max(dim=-1).values)
+    np.testing.assert_array_equal(places[:, 0], np.argmax(wanted.numpy(), axis=-1))
+
+
+@pytest.mark.parametrize("length", [1, 3])
+def test_embed(length: int) -> None:
+    table, other = numbers(9, 20), numbers(7, 20, seed=1)
+    ids, places = torch.tensor([[4, 0, 8], [3, 3, 1]])[:, :length], torch.tensor([6, 2, 0])[:length]
+    close(embed(table, ids, 1.5, other, places), 1.5 * table[ids] + other[places])
+
+
+def test_what_looks_like_a_beginning_and_is_none() -> None:
+    """Sums of rows that no kernel is made for are sums all the same."""
+    ops, table = fused(None), numbers(9, 20)
+    ids = torch.tensor([[4, 0, 8], [3, 3, 1]])
+    one = ops.embedding(table, ids)
+    for other, wanted in [
+        (ops.embedding(table, ids), 2 * table[ids]),
+        (ops.scale(ops.embedding(table, ids[0]), 2.0), table[ids] + 2 * table[ids[0]]),
+        (table[ids], 2 * table[ids]),
+    ]:
+        close(torch.add(ops.add(one, other), 0), wanted)
+    log_probs, added = ops.log_softmax(table), numbers(20, seed=1)
+    values, places = ops.top_k(ops.add(log_probs, added), 3)
+    wanted = (table.log_softmax(-1) + added).sort(dim=-1, descending=True)
+    close(values, wanted.values[:, :3])
+    assert torch.equal(places, wanted.indices[:, :3].int())
 
 
 def test_the_newest_goes_into_the_cache_before_anybody_looks() -> None:

@@ -8,11 +8,12 @@ import torch
 
 from ..base import Array
 from .kernels.attend import attend
-from .kernels.largest import largest
+from .kernels.embed import embed
+from .kernels.likeliest import likeliest
 from .kernels.rows import rows_linear
 from .linear import stacked
 from .ops import TorchOps
-from .waiting import WaitingLinear, WaitingNorm, WaitingWrite, now
+from .waiting import WaitingLinear, WaitingLogProbs, WaitingNorm, WaitingRows, WaitingWrite, now
 
 _FEW_ROWS = 512
 """Up to here a product takes less time than a launch, and our own kernel saves launches."""
@@ -20,6 +21,18 @@ _FEW_ROWS = 512
 
 class DecodingOps(TorchOps):
     """PyTorch on CUDA, with Triton, for translating."""
+
+    def embedding(self, weight: Array, ids: Array) -> Array:
+        usual = super().embedding
+        if ids.numel() > _FEW_ROWS or weight.shape[-1] == 1:
+            return usual(now(weight), now(ids))
+        return WaitingRows(weight, now(ids), 1.0, lambda: usual(weight, now(ids)))
+
+    def scale(self, x: Array, factor: float) -> Array:
+        usual = super().scale
+        if isinstance(x, WaitingRows) and x.waits:
+            return WaitingRows(x.table, x.ids, x.factor * factor, lambda: usual(now(x), factor))
+        return usual(now(x), factor)
 
     def layer_norm(self, x: Array, weight: Array, bias: Array, epsilon: float = 1e-5) -> Array:
         x = now(x)
@@ -46,7 +59,12 @@ class DecodingOps(TorchOps):
     def add(self, a: Array, b: Array) -> Array:
         if isinstance(b, WaitingLinear) and b.waits and b.shape == a.shape:
             return _through(b.x, [b.weight], [b.bias], residual=now(a))[0]
-        return super().add(now(a), now(b))
+        if isinstance(a, WaitingRows) and isinstance(b, WaitingRows) and _one_for_each(a, b):
+            return embed(a.table, a.ids, a.factor, b.table, b.ids)
+        usual = super().add
+        if isinstance(a, WaitingLogProbs) and a.waits and a.added is None and b.shape == a.shape[-1:]:
+            return WaitingLogProbs(a.logits, now(b), lambda: usual(now(a), now(b)))
+        return usual(now(a), now(b))
 
     def fused_attention(self, query: Array, key: Array, value: Array, mask: Array | None) -> Array | None:
         if query.shape[2] > 1 or not (mask is None or mask.shape[1] == mask.shape[2] == 1):
@@ -58,16 +76,38 @@ class DecodingOps(TorchOps):
             value.settle(value.buffer)
         return attend(query, now(key), now(value), mask, newest)
 
+    def log_softmax(self, logits: Array) -> Array:
+        usual, logits = super().log_softmax, now(logits)
+        return WaitingLogProbs(logits, None, lambda: usual(logits))
+
     def top_k(self, x: Array, k: int) -> tuple[Array, Array]:
-        if k > 1 or x.ndim != 2:
-            return super().top_k(x, k)
-        return largest(x)
+        if (
+            k == 1
+            and isinstance(x, WaitingLogProbs)
+            and x.waits
+            and x.added is not None
+            and len(x.shape) == 2
+        ):
+            return likeliest(x.logits, x.added)
+        return super().top_k(now(x), k)
 
     def write(self, buffer: Array, values: Array, start: int | Array) -> Array:
         usual = super().write
         if not isinstance(start, torch.Tensor) or values.shape[2] > 1:
             return usual(buffer, values, start)
         return WaitingWrite(buffer, values, start, lambda: usual(buffer, values, start))
+
+
+def _one_for_each(rows: WaitingRows, places: WaitingRows) -> bool:
+    """Whether ``places`` are the places [T] of ``rows`` [..., T], and not scaled."""
+    return (
+        rows.waits
+        and places.waits
+        and places.factor == 1
+        and places.ids.ndim == 1
+        and rows.ids.shape[-1:] == places.ids.shape
+        and rows.table.shape[1] == places.table.shape[1]
+    )
 
 
 def _few(x: Array) -> bool:

@@ -97,6 +97,26 @@ class WaitingNorm(Waiting):
         self.x, self.weight, self.bias, self.epsilon = x, weight, bias, epsilon
 
 
+class WaitingRows(Waiting):
+    """factor · table[ids]."""
+
+    def __init__(
+        self, table: torch.Tensor, ids: torch.Tensor, factor: float, compute: Callable[[], torch.Tensor]
+    ) -> None:
+        super().__init__(torch.Size((*ids.shape, table.shape[1])), compute)
+        self.table, self.ids, self.factor = table, ids, factor
+
+
+class WaitingLogProbs(Waiting):
+    """log softmax(logits) + added."""
+
+    def __init__(
+        self, logits: torch.Tensor, added: torch.Tensor | None, compute: Callable[[], torch.Tensor]
+    ) -> None:
+        super().__init__(logits.shape, compute)
+        self.logits, self.added = logits, added
+
+
 class WaitingWrite(Waiting):
     """A cache that gets something new at a place only the device knows; nobody looks at it but through this."""
 
