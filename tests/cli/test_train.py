@@ -37,6 +37,16 @@ def test_what_is_said(program: Program, data: Path, tmp_path: Path) -> None:
     assert load_model(tmp_path / "モデル").progress.epoch == 20
 
 
+def test_a_loss_worse_than_guessing_is_not_called_learnt(
+    program: Program, data: Path, tmp_path: Path
+) -> None:
+    done = program("--train", *training(data, tmp_path / "m", epochs=20), "--learning-rate", "100")
+    assert done.code == 0
+    assert "何も学習していません" in done.err and "--learning-rate（いまは 100）" in done.err
+    usual = program("--train", *training(data, tmp_path / "m2", epochs=1))
+    assert "何も学習していません" not in usual.err
+
+
 def test_quiet_is_only_the_folder(program: Program, data: Path, tmp_path: Path) -> None:
     assert program("--train", "--quiet", *training(data, tmp_path / "m")) == (0, f"{tmp_path / 'm'}\n", "")
 

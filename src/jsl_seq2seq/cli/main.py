@@ -9,8 +9,6 @@ from collections.abc import Sequence
 from ..errors import JslError
 from .console import note, prepare_streams, report
 from .flat import with_verb
-from .japanese import title_panels
-from .usage import usage_error
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -30,8 +28,10 @@ def run(arguments: Sequence[str]) -> int:
 
     Typer itself ends a command at Ctrl-C (130), and at a pipe whose reader has seen enough (1), without a word.
     """
+    # ruff: noqa: PLC0415  importing takes a while, in which somebody may press Ctrl-C
     try:
-        from .app import app  # noqa: PLC0415  after the streams are prepared
+        from .app import app
+        from .japanese import title_panels
 
         if {"--help", "-h"} & set(arguments):
             title_panels()
@@ -45,6 +45,8 @@ def run(arguments: Sequence[str]) -> int:
         note("エラー: メモリーが足りません。\n  → モデルやバッチを小さくするか、文を短くしてください。")
         return 1
     except Exception as error:
+        from .usage import usage_error
+
         mistake = usage_error(error)
         if mistake is None:
             raise

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import math
 import shutil
 import signal
 import sys
@@ -28,6 +29,9 @@ from .console import note, report, say, say_json
 
 _SHOWN_TAGS = 12
 """Tags of an example that are printed: a model that has learnt little repeats itself to the limit."""
+
+_WORSE = 2
+"""How many times the loss of guessing says that training went wrong; a model that has just begun is near it."""
 
 INTERRUPTED = 130
 """Exit code of a training that was stopped with Ctrl-C and saved: 128 + SIGINT, as shells expect."""
@@ -109,6 +113,12 @@ def _show(result: TrainingResult, directory: Path, quiet: bool, as_json: bool) -
         say(f"途中で止めました（{model.progress.epoch} エポックまで終了）。ここまでを保存してあります。")
     final = "" if loss is None else f"損失 {loss:.4f}、"
     say(f"学習しました: {final}例文 {result.checked} のうち {result.exact} が完全に一致")
+    guessing = math.log(model.config.vocab_size.target)
+    if loss is not None and loss > _WORSE * guessing:
+        note(
+            f"注意: 何も学習していません。でたらめに選んでも、損失は {guessing:.1f} ほどです。\n"
+            f"  → --learning-rate（いまは {model.training.learning_rate:g}）を小さくしてください。"
+        )
     written = model.vocabularies.format_target
     for example in model.examples:
         verdict = "" if example.produced == example.expected else f"（正しくは {written(example.expected)}）"

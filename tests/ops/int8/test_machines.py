@@ -24,9 +24,10 @@ print(MACHINE.name, told.hexdigest(), sep="\\n")
 """
 
 
-def told(folder: Path, **features: str) -> list[str]:
+def told(folder: Path, before: str = "", **features: str) -> list[str]:
+    """The machine and a digest of what it computes; ``before`` is run first."""
     run = subprocess.run(
-        [sys.executable, "-c", PROGRAM],
+        [sys.executable, "-c", before + PROGRAM],
         env=environment(NUMBA_CACHE_DIR=str(folder), **features),
         capture_output=True,
         text=True,
@@ -50,6 +51,13 @@ def test_other_cpus_say_the_same(tmp_path: Path) -> None:
         found["avx2"] = told(tmp_path / "avx2", NUMBA_CPU_NAME="generic", NUMBA_CPU_FEATURES="+avx2,+fma")
         assert found["avx2"][0] == "AVX2"
     assert len({result for _, result in found.values()}) == 1
+
+
+def test_where_nothing_can_be_kept(tmp_path: Path) -> None:
+    """Read-only disks: compiled anew each time, which takes seconds, and works."""
+    require("int8")
+    nowhere = "from numba.core import caching; caching.CacheImpl._locator_classes = []"
+    assert told(tmp_path, before=nowhere) == told(tmp_path)
 
 
 def test_a_cpu_whose_vectors_are_switched_off(tmp_path: Path) -> None:

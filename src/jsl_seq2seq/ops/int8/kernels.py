@@ -27,7 +27,14 @@ def _kernel(signature: str, **options: Any) -> Any:
     (A compiled function is looked up by the date of this file only: after changing :mod:`.tile` or :mod:`.vectors`,
     touch it.)
     """
-    return njit(signature, cache=True, nogil=True, **options)
+
+    def compiled(function: Any) -> Any:
+        try:
+            return njit(signature, cache=True, nogil=True, **options)(function)
+        except RuntimeError:  # nowhere to keep it, as on a server whose disks are read-only
+            return njit(signature, nogil=True, **options)(function)
+
+    return compiled
 
 
 _part: Any = njit(nogil=True, inline="always")
