@@ -59,6 +59,7 @@ def test_every_option_is_explained_in_japanese(program: Program) -> None:
 
 MISTAKES: list[tuple[list[str], str]] = [
     (["--trian"], "もしかして: --train"),
+    (["predict", "--precison", "int8", "文"], "もしかして: --precision"),
     (["--train", "--epoch", "3"], "--epochs"),
     (["--train", "--epochs"], "--epochs には値が 1 つ必要"),
     (["--train", "--save"], "--save には値が 1 つ必要"),

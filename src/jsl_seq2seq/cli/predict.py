@@ -87,9 +87,10 @@ def _translate_lines(
         for translation in translator.translate_each(chunk, **search):
             number += 1
             if isinstance(translation, UserError):
-                note(f"{number} 行目: {translation.what}")
+                line = chunk[(number - 1) % size]
+                if line != "":  # an empty line is a paragraph's end, and nobody's mistake
+                    note(f"{number} 行目: {translation.what}")
                 if as_json:
-                    line = chunk[(number - 1) % size]
                     say_json({"text": line if isinstance(line, str) else None, "error": translation.what})
                 else:
                     say()
