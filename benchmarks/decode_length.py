@@ -3,7 +3,7 @@
     PYTHONPATH=src OMP_NUM_THREADS=1 python benchmarks/decode_length.py --json decode_length.json
 
 Without a cache every tag would cost as much as all before it together: 200 tags 16 times as much as 50 or more.
-With it only attention's own share grows. The bar is 4.5 times, on every backend that is here.
+With it only attention's own share grows. The bar is 4.5 times, on every backend that is here, and with int8.
 """
 
 from __future__ import annotations
@@ -26,6 +26,7 @@ from jsl_seq2seq.train.initialize import initial_parameters
 from timing import race, write_json
 
 SHORT, LONG, BAR = 50, 200, 4.5
+_WAYS = [*NAMES, "int8"]
 _SIZE = VocabSize(1500, 1100)
 SETTINGS = {
     "small": ModelConfig(_SIZE, d_model=64, n_heads=4, n_layers=4, d_ff=256, max_seq_len=256),
@@ -35,7 +36,7 @@ SETTINGS = {
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
-    parser.add_argument("--backends", nargs="+", choices=NAMES, default=list(NAMES))
+    parser.add_argument("--backends", nargs="+", choices=_WAYS, default=_WAYS)
     parser.add_argument("--settings", nargs="+", choices=SETTINGS, default=list(SETTINGS))
     parser.add_argument("--rounds", type=int, default=7)
     parser.add_argument("--json", type=Path)
@@ -43,7 +44,7 @@ def main() -> None:
     figures: dict[str, Any] = {}
     for backend in arguments.backends:
         try:
-            ops = choose_backend(backend).open(None)
+            ops = _opened(backend)
         except (JslError, ImportError) as error:
             print(f"{backend}: left out ({error})")
             continue
@@ -52,6 +53,12 @@ def main() -> None:
                 ops, SETTINGS[name], f"{backend} {name}", arguments.rounds
             )
             write_json(arguments.json, figures)
+
+
+def _opened(way: str) -> Ops:
+    if way == "int8":
+        return choose_backend(translating=0, precision=way).open(None)
+    return choose_backend(way).open(None)
 
 
 def _measure(ops: Ops, config: ModelConfig, title: str, rounds: int) -> dict[str, float]:
