@@ -106,14 +106,17 @@ def test_arrays_that_are_gone_are_not_confused(ops: Ops) -> None:
 
 
 @pytest.mark.parametrize("head", [1, 7, 8, 16, 30, 32, 40, 72])
-@pytest.mark.parametrize("masked", ["nothing", "padding", "causal", "everything of one"])
+@pytest.mark.parametrize("masked", ["nothing", "padding", "holes", "causal", "everything of one"])
 def test_attention(ops: Ops, head: int, masked: str) -> None:
     lengths = (6, 6) if masked == "causal" else (3, 6)
     query, key, value = (
         floats(seed, 3, 2, length, head) for seed, length in enumerate((*lengths, lengths[1]))
     )
     ids = np.array([[1, 1, 0, 0, 0, 0], [1] * 6, [0] * 6 if masked.startswith("everything") else [1] * 6])
-    mask = {"nothing": None, "causal": ops.causal_mask(6)}.get(masked, ops.padding_mask(ids, 0))
+    holes = (np.arange(18).reshape(3, 1, 1, 6) % 5) % 2 == 0
+    mask = {"nothing": None, "causal": ops.causal_mask(6), "holes": holes}.get(
+        masked, ops.padding_mask(ids, 0)
+    )
     wanted, _ = attention(NUMPY, query, key, value, mask)
     found = ops.fused_attention(query, key, value, mask)
     assert found is not None
@@ -149,6 +152,12 @@ def test_rows(ops: Ops, width: int) -> None:
     # a view whose rows are not dense, as side by side layers give them
     wide = floats(9, 6, 2 * width)
     np.testing.assert_array_equal(ops.relu(wide[:, :width]), NUMPY.relu(wide[:, :width]))
+
+
+def test_log_softmax_is_as_exact_as_float32(ops: Ops) -> None:
+    x = np.zeros((400, 2), np.float32)
+    x[:, 1] = np.linspace(-6, 0, 400)
+    np.testing.assert_allclose(ops.log_softmax(x), NUMPY.log_softmax(x.astype(np.float64)), rtol=0, atol=4e-7)
 
 
 def test_log_softmax_of_far_apart_numbers(ops: Ops) -> None:

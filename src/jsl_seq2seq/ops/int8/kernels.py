@@ -43,7 +43,10 @@ _part: Any = njit(nogil=True, inline="always")
 
 @_part
 def _in_bytes(x, inner):
-    """Each row as whole multiples of a step of its own, shifted: [R, I] -> bytes [R, inner], steps [R]."""
+    """Each row as whole multiples of a step of its own, shifted: [R, I] -> bytes [R, inner], steps [R].
+
+    What a row is filled up with does not matter: the weights there are 0.
+    """
     rows, width = x.shape
     out = np.empty((rows, inner), np.uint8)
     steps = np.empty(rows, np.float32)
@@ -57,8 +60,6 @@ def _in_bytes(x, inner):
         each = np.float32(1) / step if step > 0 else np.float32(0)
         for i in range(width):
             out[r, i] = np.uint8(np.int32(np.rint(x[r, i] * each)) + _ZERO)
-        for i in range(width, inner):
-            out[r, i] = _ZERO
         steps[r] = step
     return out, steps
 
