@@ -23,7 +23,7 @@ def parameters(seed: int, config: ModelConfig = CONFIG, **favours: float) -> dic
     """Initial weights; ``favours`` are added to the logits of the specials named."""
     values = initial_parameters(config, seed)
     # flat logits: without this an untrained model says the same tag for ever
-    values["decoder.output_projection.weight"] *= 5
+    values["decoder.embedding.weight" if config.tied_embeddings else "decoder.output_projection.weight"] *= 5
     for name, favour in favours.items():
         values["decoder.output_projection.bias"][{"PAD": PAD, "SOS": SOS, "EOS": EOS}[name]] += favour
     return values

@@ -16,7 +16,7 @@ _PATIENCE = 1.5
 def opened(model: SavedModel, backend: str, device: str | None, precision: str, quiet: bool) -> Translator:
     """Ready to translate. Raises what :func:`jsl_seq2seq.ops.choose.choose_backend` raises."""
     waiting = threading.Timer(
-        _PATIENCE, note, ["計算の準備をしています（はじめてのときだけ、数秒かかります）。"]
+        _PATIENCE, note, ["計算の準備をしています（ふつうは、はじめてのときだけ、数秒かかります）。"]
     )
     if precision == "int8" and not quiet:
         waiting.start()  # Numba compiles, and remembers it

@@ -138,10 +138,14 @@ def _int8(name: str, device: str | None, translating: int | None) -> Backend:
             "Numba が入っていないので、int8 では計算できません。",
             "pip install 'jsl-seq2seq[int8]' で入ります。",
         )
-    from .int8 import Int8Ops
-
-    ops = Int8Ops()
-    return Backend("ndarray", lambda _: ops, f"{ops.device}、int8", only_translates=True)
+    try:
+        from .int8 import Int8Ops
+    except ImportError as error:  # what Numba says to a NumPy that it does not know
+        raise UserError(
+            f"Numba が動かないので、int8 では計算できません（{str(error).splitlines()[0]}）。",
+            "pip install -U 'jsl-seq2seq[int8]' で、合う版が入ります。",
+        ) from None
+    return Backend("ndarray", lambda _: Int8Ops(), f"{Int8Ops().device}、int8", only_translates=True)
 
 
 def _wgpu(device: str | None, software: bool = True) -> Backend:
@@ -196,11 +200,10 @@ def _torch_has_gpu() -> bool:
 
 def all_backends() -> list[tuple[str, Backend | JslError]]:
     """Every backend and device of this machine under a name for people, or why it cannot be used."""
-    found: list[tuple[str, Backend | JslError]] = [("ndarray", choose_backend("ndarray"))]
-    try:
-        found.append(("ndarray --precision int8", choose_backend(translating=0, precision="int8")))
-    except JslError as error:
-        found.append(("ndarray --precision int8", error))
+    found: list[tuple[str, Backend | JslError]] = [
+        ("ndarray", choose_backend("ndarray")),
+        ("ndarray --precision int8", _or_why_not(lambda: choose_backend(translating=0, precision="int8"))),
+    ]
     try:
         from .wgpu import list_adapters
 
@@ -213,8 +216,12 @@ def all_backends() -> list[tuple[str, Backend | JslError]]:
         ]
     except JslError as error:
         found.append(("wgpu", error))
-    try:
-        found.append(("torch", choose_backend("torch")))
-    except JslError as error:
-        found.append(("torch", error))
+    found.append(("torch", _or_why_not(lambda: choose_backend("torch"))))
     return found
+
+
+def _or_why_not(choose: Callable[[], Backend]) -> Backend | JslError:
+    try:
+        return choose()
+    except JslError as error:
+        return error

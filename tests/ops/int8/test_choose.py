@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import builtins
 import importlib.util
 from importlib.machinery import ModuleSpec
+from typing import Any
 
 import pytest
 
@@ -42,6 +44,27 @@ def test_bf16_is_not_for_translating() -> None:
 def test_only_on_the_cpu(name: str, device: str | None) -> None:
     with refused(UserError, "int8", "CPU"):
         choose_backend(name, device, translating=1, precision="int8")
+
+
+def test_a_numba_that_does_not_work(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What it says after NumPy has been updated past it."""
+    require("int8")
+    honest = builtins.__import__
+
+    def importing(name: str, *others: Any) -> Any:
+        if name == "int8":
+            raise ImportError("Numba needs NumPy 2.4 or less. Got NumPy 2.9.")
+        return honest(name, *others)
+
+    monkeypatch.setattr(builtins, "__import__", importing)
+    with refused(UserError, "NumPy 2.4 or less", "pip install -U"):
+        choose_backend(translating=1, precision="int8")
+
+
+def test_models_do_not_pile_up() -> None:
+    require("int8")
+    backend = choose_backend(translating=1, precision="int8")
+    assert backend.open(None) is not backend.open(None)
 
 
 def test_without_numba(monkeypatch: pytest.MonkeyPatch) -> None:

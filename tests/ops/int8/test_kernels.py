@@ -72,12 +72,15 @@ def test_the_largest_sums_fit(ops: Ops) -> None:
     np.testing.assert_allclose(ops.linear(x, weight, np.zeros(3, np.float32)), -8192, rtol=1e-6)
 
 
-def test_what_is_no_number_stays_none(ops: Ops) -> None:
-    x = np.ones((2, 8), np.float32)
-    x[0, 3] = np.nan
+@pytest.mark.parametrize("value", [np.nan, np.inf])
+def test_what_is_no_number_stays_none(ops: Ops, value: float) -> None:
+    x, one = np.ones((2, 8), np.float32), np.ones(8, np.float32)
+    x[0, 3] = value
     found = ops.linear(x, np.ones((8, 2), np.float32), np.zeros(2, np.float32))
     assert np.isnan(found[0]).all()
     np.testing.assert_allclose(found[1], 8, rtol=1e-6)
+    assert np.isnan(ops.layer_norm(x, one, one)[0]).all()
+    assert np.isnan(ops.log_softmax(x)[0]).any()
 
 
 def test_linears_side_by_side(ops: Ops) -> None:
@@ -105,6 +108,39 @@ def test_arrays_that_are_gone_are_not_confused(ops: Ops) -> None:
         np.testing.assert_allclose(found, 4 * value, rtol=1e-6)
 
 
+def test_weights_that_serve_twice(ops: Ops) -> None:
+    x, weight = floats(0, 3, 4), floats(1, 4, 4)
+    for bias in (floats(2, 4), floats(3, 4)):
+        np.testing.assert_allclose(
+            ops.linear(x, weight, bias), in_bytes(x, weight, bias), rtol=1e-5, atol=1e-5
+        )
+    found = ops.matmul(x, weight, transpose_b=True)
+    np.testing.assert_allclose(found, in_bytes(x, weight.T, np.zeros(4)), rtol=1e-5, atol=1e-5)
+
+
+def test_arrays_as_numpy_has_them(ops: Ops) -> None:
+    """Read-only, not dense, in float64."""
+    x, weight, bias = normal(0, 6, 8)[::2], floats(1, 8, 5), floats(2, 5)
+    weight.setflags(write=False)
+    found = ops.linear(x, weight, bias)
+    assert found.dtype == np.float32
+    np.testing.assert_allclose(found, in_bytes(x.astype(np.float32), weight, bias), rtol=1e-5, atol=1e-5)
+    heads = floats(3, 1, 2, 3, 4)
+    heads.setflags(write=False)
+    assert ops.fused_attention(heads, heads, heads, None) is not None
+
+
+def test_inputs_for_other_weights(ops: Ops) -> None:
+    with pytest.raises(AssertionError):
+        ops.linear(floats(0, 1, 12), floats(1, 8, 3), floats(2, 3))
+
+
+def test_a_mask_for_each_head_goes_the_explicit_way(ops: Ops) -> None:
+    heads = floats(0, 1, 2, 3, 4)
+    assert ops.fused_attention(heads, heads, heads, np.ones((1, 2, 3, 3), bool)) is None
+    assert ops.fused_attention(heads, heads, heads, np.ones((1, 1, 1, 2), bool)) is None
+
+
 @pytest.mark.parametrize("head", [1, 7, 8, 16, 30, 32, 40, 72])
 @pytest.mark.parametrize("masked", ["nothing", "padding", "holes", "causal", "everything of one"])
 def test_attention(ops: Ops, head: int, masked: str) -> None:
@@ -123,10 +159,11 @@ def test_attention(ops: Ops, head: int, masked: str) -> None:
     np.testing.assert_allclose(found, wanted, rtol=1e-5, atol=1e-6)
 
 
-def test_attention_to_part_of_a_cache(ops: Ops) -> None:
-    room = floats(0, 2, 3, 9, 16)
-    query = floats(1, 2, 1, 3 * 16).reshape(2, 1, 3, 16).transpose(0, 2, 1, 3)
-    key, value = room[:, :, :4], room[:, ::-1, 2:6]
+@pytest.mark.parametrize("head", [5, 13, 16])
+def test_attention_to_part_of_a_cache(ops: Ops, head: int) -> None:
+    room = floats(0, 2, 3, 9, head)
+    query = floats(1, 2, 1, 3 * head).reshape(2, 1, 3, head).transpose(0, 2, 1, 3)
+    key, value = room[:, :, :4], room[:, :, 2:6]
     found = ops.fused_attention(query, key, value, None)
     assert found is not None
     np.testing.assert_allclose(found, attention(NUMPY, query, key, value)[0], rtol=1e-5, atol=1e-6)

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+
+import jsl_seq2seq
 
 from ...backends import require
 from ...processes import environment
@@ -58,6 +62,24 @@ def test_where_nothing_can_be_kept(tmp_path: Path) -> None:
     require("int8")
     nowhere = "from numba.core import caching; caching.CacheImpl._locator_classes = []"
     assert told(tmp_path, before=nowhere) == told(tmp_path)
+
+
+def test_kernels_are_compiled_anew_when_what_writes_them_changes(tmp_path: Path) -> None:
+    """As after an update that touches one file of several: both find what the other has kept."""
+    require("int8")
+    package = Path(jsl_seq2seq.__file__).parent
+    digests = []
+    for number, (old, new) in enumerate([("", ""), ("b.fadd(y, offset)", "b.fsub(y, offset)")]):
+        copy = tmp_path / str(number) / package.name
+        shutil.copytree(package, copy, ignore=shutil.ignore_patterns("data", "__pycache__"))
+        tile = copy / "ops" / "int8" / "tile.py"
+        tile.write_text(tile.read_text(encoding="utf-8").replace(old, new), encoding="utf-8")
+        os.utime(copy / "ops" / "int8" / "kernels.py", (1, 1))
+        link = tmp_path / "package"
+        link.unlink(missing_ok=True)
+        link.symlink_to(copy.parent, target_is_directory=True)
+        digests.append(told(tmp_path / "kept", PYTHONPATH=str(link))[1])
+    assert digests[0] != digests[1]
 
 
 def test_a_cpu_whose_vectors_are_switched_off(tmp_path: Path) -> None:

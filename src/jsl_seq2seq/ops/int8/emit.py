@@ -20,9 +20,9 @@ def vector(kind: Any, lanes: int) -> Any:
     return ir.VectorType(kind, lanes)
 
 
-def data(context: Any, builder: Any, signature: Any, arguments: Sequence[Any], number: int) -> Any:
+def data(context: Any, builder: Any, signature: Any, arguments: Sequence[Any], nth: int) -> Any:
     """Where the elements of an intrinsic's argument, an array, begin."""
-    return context.make_array(signature.args[number])(context, builder, arguments[number]).data
+    return context.make_array(signature.args[nth])(context, builder, arguments[nth]).data
 
 
 def number(like: Any, value: int) -> Any:

@@ -7,32 +7,49 @@ comes out the same to the last bit, alone or in a batch, with a cache or without
 from __future__ import annotations
 
 import math
+from hashlib import sha256
+from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numba import njit
+from numba import boolean, float32, float64, int8, int32, intp, njit, types
 
 from .tile import COLUMNS, MACHINE, ROWS, tile_of_one, tile_of_rows
 from .vectors import LANES, WIDE, flat, mixture_of_one, mixture_of_wide, product
 
 _ZERO = MACHINE.zero
 
-_Row, _Rows = "float32[::1]", "float32[:, ::1]"
-_Any4 = "float32[:, :, :, :]"
+
+def _given(kind: Any, axes: int, layout: str = "C") -> Any:
+    """An array that is only read; writable ones may be given, too."""
+    return types.Array(kind, axes, layout, readonly=True)
 
 
-def _kernel(signature: str, **options: Any) -> Any:
-    """Compiled when this file is imported, for one kind of arrays; the next process finds it on disk.
+_ROW, _ROWS, _HEADS = _given(float32, 1), _given(float32, 2), _given(float32, 4, "A")
+_NEW_ROWS = types.Array(float32, 2, "C")
 
-    (A compiled function is looked up by the date of this file only: after changing :mod:`.tile` or :mod:`.vectors`,
-    touch it.)
-    """
+_WRITERS = sha256(
+    b"".join(Path(__file__).with_name(name).read_bytes() for name in ("emit.py", "tile.py", "vectors.py"))
+).hexdigest()[:16]
+"""Part of the names that compiled kernels are kept under: Numba itself notices a change of this file only."""
+
+_REORDERED = {"reassoc", "contract", "arcp", "nsz"}
+"""Sums may be added up in another order; what is no number stays none."""
+
+
+def _kernel(signature: Any, **options: Any) -> Any:
+    """Compiled when this file is imported, for one kind of arrays; the next process finds it on disk."""
 
     def compiled(function: Any) -> Any:
+        function.__qualname__ += "_" + _WRITERS
+        options.update(nogil=True, error_model="numpy")
         try:
-            return njit(signature, cache=True, nogil=True, **options)(function)
-        except RuntimeError:  # nowhere to keep it, as on a server whose disks are read-only
-            return njit(signature, nogil=True, **options)(function)
+            return njit(signature, cache=True, **options)(function)
+        except (
+            RuntimeError,
+            OSError,
+        ):  # nowhere to keep it, as on a server whose disks are read-only, or full
+            return njit(signature, **options)(function)
 
     return compiled
 
@@ -64,7 +81,7 @@ def _in_bytes(x, inner):
     return out, steps
 
 
-@_kernel(f"{_Rows}({_Rows}, int8[::1], int32[::1], {_Row}, {_Row}, intp)")
+@_kernel(_NEW_ROWS(_ROWS, _given(int8, 1), _given(int32, 1), _ROW, _ROW, intp))
 def linear(x, values, start, scale, bias, inner):
     """x W + b: [R, I] -> [R, columns]; the rest is :class:`.weights.PackedWeights`."""
     rows, columns = x.shape[0], bias.shape[0]
@@ -79,7 +96,7 @@ def linear(x, values, start, scale, bias, inner):
     return out
 
 
-@_kernel(f"{_Rows}({_Rows})")
+@_kernel(_NEW_ROWS(_ROWS))
 def relu(x):
     """max(0, x): [R, D] -> [R, D]."""
     out = np.empty_like(x)
@@ -89,7 +106,7 @@ def relu(x):
     return out
 
 
-@_kernel(f"{_Rows}({_Rows}, {_Row}, {_Row}, float64)", fastmath=True)
+@_kernel(_NEW_ROWS(_ROWS, _ROW, _ROW, float64), fastmath=_REORDERED)
 def layer_norm(x, weight, bias, epsilon):
     """(x - mean) / √(var + ε) · weight + bias: [R, D] -> [R, D]."""
     rows, width = x.shape
@@ -132,7 +149,7 @@ def _exp(x, count):
         x[n] = p * np.int32((np.int32(k) + np.int32(127)) << np.int32(23)).view(np.float32)
 
 
-@_kernel(f"{_Rows}({_Rows}, {_Row})", fastmath=True)
+@_kernel(_NEW_ROWS(_ROWS, _ROW), fastmath=_REORDERED)
 def log_softmax(x, largest):
     """x - log Σ exp(x): [R, V], and each row's largest [R] -> [R, V]."""
     rows, width = x.shape
@@ -199,11 +216,11 @@ def _mix(weights, values, rows, count, out, at, width):
         e += 1
 
 
-@_kernel(f"float32[:, :, :, ::1]({_Any4}, {_Any4}, {_Any4}, boolean[:, :, :, :])")
+@_kernel(types.Array(float32, 4, "C")(_HEADS, _HEADS, _HEADS, _given(boolean, 4, "A")))
 def attend(query, key, value, mask):
     """softmax(Q Kᵀ / √E) V: [B, H, T, E], twice [B, H, S, E], [B or 1, 1, T or 1, S or 1] -> [B, T, H, E].
 
-    Last axes are dense. Who sees nothing gets zeros.
+    Last axes are dense and no stride is negative. Who sees nothing gets zeros.
     """
     batch, heads, length, width = query.shape
     places = key.shape[2]

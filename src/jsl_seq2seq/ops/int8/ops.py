@@ -17,15 +17,18 @@ _EVERYTHING = np.ones((1, 1, 1, 1), bool)
 
 
 class Int8Ops(NumpyOps):
-    """The CPU, for translating. Everything but the linear layers stays float32."""
+    """The CPU, for translating. Everything but the linear layers stays float32.
+
+    Weights are put in bytes when they are first used, and must not change afterwards.
+    """
 
     precision = "int8"
 
     def __init__(self) -> None:
         super().__init__(None)
         self.device = f"CPU (Numba {numba.__version__}、{MACHINE.name})"
-        # with the arrays that they were made of, so that no other array gets the same id
         self._packed: dict[tuple[int, ...], tuple[PackedWeights, object]] = {}
+        """By the ids of what they were made of, which is kept so that no other array gets the same id."""
 
     def linear(self, x: Array, weight: Array, bias: Array) -> Array:
         y = self._products(x, [weight], [bias])
@@ -57,23 +60,23 @@ class Int8Ops(NumpyOps):
 
     def fused_attention(self, query: Array, key: Array, value: Array, mask: Array | None) -> Array | None:
         seen = _EVERYTHING if mask is None else mask
+        sizes = (query.shape[0], 1, query.shape[2], key.shape[2])
+        if any(has not in (1, wanted) for has, wanted in zip(seen.shape, sizes, strict=True)):
+            return None  # of another shape than the model's masks
         return kernels.attend(query, key, value, seen).transpose(0, 2, 1, 3)
 
     def _products(self, x: Array, weights: Sequence[Array], biases: Sequence[Array] | None) -> Array:
         """[..., I] through linear layers side by side -> [R, Σ O]; without biases, through one layer's rows [O, I]."""
-        key = tuple(map(id, weights))
+        key = tuple(map(id, weights if biases is None else (*weights, *biases)))
         if key not in self._packed:
-            made = (
-                packed([weights[0].T], [np.zeros(len(weights[0]))])
-                if biases is None
-                else packed(weights, biases)
-            )
-            self._packed[key] = made, weights
+            columns = ([weights[0].T], [np.zeros(len(weights[0]))]) if biases is None else (weights, biases)
+            self._packed[key] = packed(*columns), (weights, biases)
         w = self._packed[key][0]
+        assert x.shape[-1] == w.inputs, "as many inputs as weights"
         y = kernels.linear(_rows(x), w.values, w.start, w.scale, w.bias, w.inner)
         return y if y.shape[1] == w.width else y[:, : w.width]
 
 
 def _rows(x: Array) -> Array:
     """[..., D] -> [R, D], dense."""
-    return np.ascontiguousarray(x.reshape(-1, x.shape[-1]))
+    return np.ascontiguousarray(x.reshape(-1, x.shape[-1]), np.float32)

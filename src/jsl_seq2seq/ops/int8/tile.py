@@ -2,7 +2,7 @@
 
 CPUs of the last years multiply four pairs of bytes and add the products to a 32-bit sum, in every lane of a vector
 at once: ``vpdpbusd`` on x86 (unsigned times signed), ``sdot`` on Arm (signed times signed). Numba has no word for
-that, so :func:`_tile` writes LLVM's instructions itself. Where a CPU lacks them, three instructions of AVX2 do, or
+that, so :func:`_tile` writes LLVM's instructions itself. Where a CPU lacks them, a few instructions of AVX2 do, or
 additions and multiplications that every CPU has.
 
 A panel is the weights of as many output columns as a vector has lanes, four inputs of each side by side:
@@ -33,7 +33,7 @@ class Machine:
     Attributes:
         name: of the instructions, for people.
         lanes: 32-bit sums in a vector.
-        panels: vectors of columns that a tile has; with :data:`ROWS` rows its sums fill half the registers or less.
+        panels: vectors of columns that a tile has; with :data:`ROWS` rows its sums stay in registers.
         zero: what inputs are shifted by, so that the instruction sees them as it wants them.
     """
 

@@ -2,7 +2,7 @@
 
     W[i, o] ≈ scale[o] · q[i, o],   q in -127 ... 127,   scale[o] = max |W[:, o]| / 127
 
-(symmetric, per output channel, as in Dettmers et al. 2022, §2.1, eq. 4, without its mixed precision.) A row of inputs
+(absmax quantization of vectors, as in Dettmers et al. 2022, "LLM.int8()", without its mixed precision). A row of inputs
 gets such a step when it comes, so that no data are needed to prepare a model.
 """
 
@@ -24,7 +24,8 @@ class PackedWeights:
         values: [columns · inner] signed bytes, panel after panel.
         start: [columns] what the sums begin with: it takes away what shifting the inputs adds.
         scale, bias: [columns] float32.
-        inner: inputs, filled up to a multiple of four.
+        inputs: how many there are.
+        inner: the same, filled up to a multiple of four.
         width: columns that are not filled up.
     """
 
@@ -32,17 +33,18 @@ class PackedWeights:
     start: np.ndarray
     scale: np.ndarray
     bias: np.ndarray
+    inputs: int
     inner: int
     width: int
 
 
 def packed(weights: Sequence[np.ndarray], biases: Sequence[np.ndarray]) -> PackedWeights:
-    """n of [I, O] and n of [O] -> the same in bytes."""
+    """n of [I, O] and n of [O], all finite -> the same in bytes."""
     together = np.concatenate(weights, axis=1)
     inputs, outputs = together.shape
     inner, columns = -(-inputs // 4) * 4, -(-outputs // COLUMNS) * COLUMNS
-    largest = np.abs(together).max(axis=0)
-    scale = np.where(largest > 0, largest / 127, 1).astype(np.float32)
+    step = (np.abs(together).max(axis=0) / 127).astype(np.float32)
+    scale = np.where(step > 0, step, np.float32(1))
     q = np.zeros((inner, columns), np.int8)
     q[:inputs, :outputs] = np.rint(together / scale)
     panels = q.reshape(inner // 4, 4, columns // MACHINE.lanes, MACHINE.lanes).transpose(2, 0, 3, 1)
@@ -54,6 +56,7 @@ def packed(weights: Sequence[np.ndarray], biases: Sequence[np.ndarray]) -> Packe
         start=-MACHINE.zero * q.sum(axis=0, dtype=np.int32),
         scale=filled[0],
         bias=filled[1],
+        inputs=inputs,
         inner=inner,
         width=outputs,
     )

@@ -16,7 +16,7 @@ from .ops import TorchOps
 from .waiting import WaitingLinear, WaitingLogProbs, WaitingNorm, WaitingRows, WaitingWrite, now
 
 _FEW_ROWS = 512
-"""Up to here a product takes less time than a launch, and our own kernel saves launches."""
+"""Up to here a product, or a gather, takes less time than a launch, and our own kernels save launches."""
 
 
 class DecodingOps(TorchOps):
@@ -24,9 +24,10 @@ class DecodingOps(TorchOps):
 
     def embedding(self, weight: Array, ids: Array) -> Array:
         usual = super().embedding
-        if ids.numel() > _FEW_ROWS or weight.shape[-1] == 1:
-            return usual(now(weight), now(ids))
-        return WaitingRows(weight, now(ids), 1.0, lambda: usual(weight, now(ids)))
+        weight, ids = now(weight), now(ids)
+        if ids.numel() > _FEW_ROWS:
+            return usual(weight, ids)
+        return WaitingRows(weight, ids, 1.0, lambda: usual(weight, ids))
 
     def scale(self, x: Array, factor: float) -> Array:
         usual = super().scale
@@ -91,6 +92,7 @@ class DecodingOps(TorchOps):
             return likeliest(x.logits, x.added)
         return super().top_k(now(x), k)
 
+    # done when somebody looks at its result: who drops the result has written nothing
     def write(self, buffer: Array, values: Array, start: int | Array) -> Array:
         usual = super().write
         if not isinstance(start, torch.Tensor) or values.shape[2] > 1:

@@ -125,16 +125,17 @@ class _Results:
         tensors: list[torch.Tensor] = []
         each(result, tensors.append)
         # wide types first: then every tensor begins at a multiple of its type's size
-        self._order = sorted(range(len(tensors)), key=lambda index: -tensors[index].element_size())
-        in_bytes = [tensors[index].reshape(-1).view(torch.uint8) for index in self._order]
+        order = sorted(range(len(tensors)), key=lambda index: -tensors[index].element_size())
+        self._where = sorted(range(len(order)), key=order.__getitem__)
+        in_bytes = [tensors[index].reshape(-1).view(torch.uint8) for index in order]
         self._sizes = [part.numel() for part in in_bytes]
         self._memory = torch.cat(in_bytes) if in_bytes else torch.empty(0, dtype=torch.uint8)
 
     def taken(self) -> Any:
         """The same tuple, tensor or ``None``, in memory of its own."""
         parts = self._memory.clone().split(self._sizes)
-        in_turn = iter(sorted(zip(self._order, parts, strict=True), key=lambda one: one[0]))
-        return each(self._result, lambda tensor: next(in_turn)[1].view(tensor.dtype).view(tensor.shape))
+        in_turn = iter([parts[where] for where in self._where])
+        return each(self._result, lambda tensor: next(in_turn).view(tensor.dtype).view(tensor.shape))
 
 
 def detached(result: Any) -> Any:

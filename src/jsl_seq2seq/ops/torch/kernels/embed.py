@@ -10,11 +10,14 @@ import triton.language as tl
 def embed(
     table: torch.Tensor, ids: torch.Tensor, factor: float, other: torch.Tensor, places: torch.Tensor
 ) -> torch.Tensor:
-    """factor · table[ids] + other[places]: [V, D], [..., T] and [P, D], [T] integers -> [..., T, D]."""
+    """factor · table[ids] + other[places]: [V, D], [..., T] and [P, D], [T] integers -> [..., T, D].
+
+    The tables are dense.
+    """
     width = table.shape[1]
     out = torch.empty(*ids.shape, width, device=table.device, dtype=table.dtype)
     _embed[(ids.numel(),)](
-        table, ids.contiguous(), other, places, out, places.numel(), width, factor,
+        table, ids.contiguous(), other, places.contiguous(), out, places.numel(), width, factor,
         WIDTH=triton.next_power_of_2(width),
     )  # fmt: skip
     return out
