@@ -119,8 +119,8 @@ def _compared(seconds: Rounds, written: dict[str, np.ndarray]) -> dict[str, Any]
     """Medians, and how many times as long as ours the others take."""
     found: dict[str, Any] = {"ms": {who: 1e3 * statistics.median(values) for who, values in seconds.items()}}
     for ours in (OURS, OURS_INT8):
-        for who in (GENERATE, CTRANSLATE, CTRANSLATE_INT8):
-            if ours in seconds and who in seconds:
+        for who in (OURS, GENERATE, CTRANSLATE, CTRANSLATE_INT8):
+            if who != ours and ours in seconds and who in seconds:
                 found[f"{who} / {ours}"] = times = ratio(seconds, who, ours)
                 print(f"  {who} / {ours}: {times:.2f} times")
     for who in (OURS_INT8, CTRANSLATE, CTRANSLATE_INT8):

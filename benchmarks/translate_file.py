@@ -90,7 +90,7 @@ def main() -> None:
         figures[who] = {"ms": middle, "same": float(same)}
     for ours in (OURS, OURS_INT8):
         for who in seconds:
-            if who not in (OURS, OURS_INT8) and ours in seconds:
+            if who not in (ours, OURS_INT8) and ours in seconds:
                 figures[f"{who} / {ours}"] = times = ratio(seconds, who, ours)
                 print(f"  {who} / {ours}: {times:.2f} times")
     write_json(arguments.json, figures)

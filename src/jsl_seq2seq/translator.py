@@ -255,8 +255,8 @@ class Translator:
             warnings.append(f"学習していない{kinds.left_out}を読み飛ばしました: {listed}{more}")
         if len(source.ids) > self.config.max_seq_len:
             warnings.append(
-                f"学習したどの文より長い文です（{len(source.ids)} {kinds.source_name}、"
-                f"学習時の上限は {self.config.max_seq_len}）。訳は当てにできません。"
+                f"モデルの上限より長い文です（{len(source.ids)} {kinds.source_name}、"
+                f"上限は {self.config.max_seq_len}）。訳は当てにできません。"
             )
         if not hypothesis.finished:
             warnings.append(

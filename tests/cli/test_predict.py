@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+import subprocess
 from pathlib import Path
 
 import pytest
 
 from ..backends import require
-from ..processes import run_program
+from ..processes import environment, run_program
+from ..processes import program as program_line
 from .conftest import Program
 
 NDARRAY = ["--backend", "ndarray"]
@@ -127,6 +129,30 @@ def test_a_line_in_no_known_encoding_is_named(program: Program, model: Path) -> 
         "--load", model, "--predict", "-", "--quiet", stdin="ありがとう\n".encode() + b"\xff\xfe\x81\n"
     )
     assert "2 行目" in done.err and "文字コード" in done.err
+
+
+def test_who_writes_a_line_and_waits_gets_its_translation(model: Path, tmp_path: Path) -> None:
+    """As a web server does that keeps the program running."""
+    with subprocess.Popen(
+        program_line("--load", str(model), "--predict", "-", "--quiet", *NDARRAY),
+        cwd=tmp_path,
+        env=environment(),
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+    ) as process:
+        assert process.stdin is not None and process.stdout is not None
+        for text, wanted in [("ありがとう", "<ありがとう>"), ("おはようございます", "<朝> <挨拶>")]:
+            process.stdin.write(f"{text}\n".encode())
+            process.stdin.flush()
+            assert process.stdout.readline().decode().strip() == wanted
+        process.stdin.close()
+        assert process.wait(timeout=60) == 0
+
+
+def test_notes_of_a_pipe_name_the_line(program: Program, model: Path) -> None:
+    done = program("--load", model, "--predict", "-", stdin="ありがとう\nあ龍\n".encode())
+    assert "注意: 2 行目: " in done.err
 
 
 def test_an_empty_pipe(program: Program, model: Path) -> None:

@@ -47,6 +47,28 @@ def test_a_loss_worse_than_guessing_is_not_called_learnt(
     assert "何も学習していません" not in usual.err
 
 
+@pytest.mark.parametrize("name", ["config.json", "README.md"])
+def test_other_peoples_files_are_not_written_over(
+    program: Program, data: Path, tmp_path: Path, name: str
+) -> None:
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / name).write_text("{}", encoding="utf-8")
+    done = program("--train", *training(data, tmp_path / "mine", epochs=1))
+    assert (done.code, done.out) == (2, "")
+    assert name in done.err and "--save" in done.err
+    assert {path.name for path in (tmp_path / "mine").iterdir()} == {name}
+
+
+def test_a_model_that_is_written_over_is_named(program: Program, data: Path, tmp_path: Path) -> None:
+    first = program("--train", *training(data, tmp_path / "m", epochs=1))
+    assert "上書き" not in first.err
+    again = program("--train", *training(data, tmp_path / "m", epochs=1))
+    assert again.code == 0
+    assert "上書きします" in again.err and "--resume" in again.err
+    further = program("--train", "--load", tmp_path / "m", *training(data, tmp_path / "m", epochs=1))
+    assert "上書き" not in further.err
+
+
 def test_quiet_is_only_the_folder(program: Program, data: Path, tmp_path: Path) -> None:
     assert program("--train", "--quiet", *training(data, tmp_path / "m")) == (0, f"{tmp_path / 'm'}\n", "")
 

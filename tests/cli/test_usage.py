@@ -59,6 +59,8 @@ def test_every_option_is_explained_in_japanese(program: Program) -> None:
 
 MISTAKES: list[tuple[list[str], str]] = [
     (["--trian"], "もしかして: --train"),
+    (["train", "--data", "a.tsv", "--data", "b.tsv"], "--data は 1 つだけ"),
+    (["predict", "文", "--beam", "4", "--beam", "2"], "--beam は 1 つだけ"),
     (["predict", "--precison", "int8", "文"], "もしかして: --precision"),
     (["--train", "--epoch", "3"], "--epochs"),
     (["--train", "--epochs"], "--epochs には値が 1 つ必要"),

@@ -12,6 +12,8 @@ from jsl_seq2seq.corpus.generate import derivations
 from jsl_seq2seq.corpus.splits import is_held_out
 from jsl_seq2seq.errors import UserError
 
+from ..refusals import refused
+
 COUNT = 12_000
 
 
@@ -109,6 +111,18 @@ def test_files(tmp_path: Path) -> None:
             assert source and phenomenon
             assert all(tag.startswith("<") and tag.endswith(">") for tag in tags.split(" "))
     assert len(list((tmp_path / "corpus").iterdir())) == len(report.counts)
+
+
+def test_files_of_others_are_spared(tmp_path: Path) -> None:
+    mine = tmp_path / "valid.tsv"
+    mine.write_text("わたしの\t<私>\n", encoding="utf-8")
+    with refused(UserError, "valid.tsv", "別のフォルダー"):
+        write_splits(tmp_path, 100, seed=0)
+    assert [path.name for path in tmp_path.iterdir()] == ["valid.tsv"]
+    mine.unlink()
+    write_splits(tmp_path, 100, seed=0)
+    write_splits(tmp_path, 100, seed=1)  # over files of ours
+    assert "seed=1" in mine.read_text(encoding="utf-8")
 
 
 @pytest.mark.parametrize(("count", "train_length", "held"), [(10, 32, 5), (2000, 50, 10), (2000, 32, 0)])

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from ..errors import JslError
-from ..ops.choose import all_backends, choose_backend
+from ..ops.choose import INT8, all_backends, choose_backend
 from ..train.selftest import self_test, translating_self_test
 from .console import say, say_json
 
@@ -28,7 +28,7 @@ def show_backends(as_json: bool) -> bool:
 def _row(label: str, backend: Any) -> dict[str, Any]:
     row: dict[str, Any] = {
         "name": label,
-        "does": "train",
+        "does": "translate" if label == INT8 else "train",
         "works": None,
         "detail": "",
         "difference": None,
@@ -36,8 +36,6 @@ def _row(label: str, backend: Any) -> dict[str, Any]:
     }
     if isinstance(backend, JslError):
         return row | {"detail": str(backend).replace("\n", " ")}
-    if backend.only_translates:
-        row["does"] = "translate"
     try:
         test = translating_self_test if backend.only_translates else self_test
         result = test(backend)

@@ -24,6 +24,10 @@ def say(text: str = "") -> None:
     _print(text, sys.stdout)
 
 
+NO_TAGS = "（タグなし）"
+"""What is said of a translation that has none."""
+
+
 def note(text: str) -> None:
     """Something beside the result, to standard error."""
     _print(text, sys.stderr)

@@ -43,6 +43,8 @@ def run_evaluation(
             "採点するデータがありません。",
             "たとえば: jsl-seq2seq evaluate --load models/first --data test.tsv",
         )
+    if report is not None and report.exists() and not report.is_dir():
+        raise UserError(f"--report はフォルダーで指定します: {report}", "別の名前を指定してください。")
     model = load_model(load or shipped_model())
     corpora = [_read(path, model) for path in data]
     translator = opened(model, backend, device, precision, quiet)

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import Any
 
 import typer.core
+
+from ..errors import UserError
 
 
 class _JapaneseHelp:
@@ -31,7 +34,20 @@ _USAGE = {
 
 
 class JapaneseCommand(_JapaneseHelp, typer.core.TyperCommand):
-    """A command with a Japanese help page."""
+    """A command with a Japanese help page, which does not silently take the last of several values."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        if not ctx.resilient_parsing:
+            _, _, order = self.make_parser(ctx).parse_args(args=list(args))
+            for param, times in Counter(order).items():
+                if (
+                    times > 1
+                    and not param.multiple
+                    and param.nargs == 1
+                    and not getattr(param, "is_flag", False)
+                ):
+                    raise UserError(f"{param.opts[0]} は 1 つだけ指定できます（{times} 個あります）。")
+        return super().parse_args(ctx, args)
 
 
 class JapaneseGroup(_JapaneseHelp, typer.core.TyperGroup):

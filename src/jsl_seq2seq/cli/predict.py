@@ -3,21 +3,20 @@
 from __future__ import annotations
 
 import math
-import os
-import stat
 import sys
 from collections.abc import Iterator, Mapping, Sequence
-from itertools import islice
 from pathlib import Path
 from typing import Any
 
 from ..errors import UserError
 from ..translator import Candidate, Translation, Translator
-from .console import note, report, say, say_json
+from .console import NO_TAGS, note, say, say_json
 
 STANDARD_INPUT = "-"
-_FROM_A_FILE, _FROM_A_PIPE = 512, 64
-"""Lines that are read before the first is translated, so that those of like length can go side by side."""
+_AT_ONCE = 512
+"""Lines that are translated before the first of them is printed: those of like length go side by side."""
+_BLOCK = 1 << 20
+"""Bytes that are read at once, if as many are there."""
 
 Search = Mapping[str, Any]
 Line = str | UserError
@@ -72,53 +71,65 @@ def _export(translation: Translation, directory: Path, force: bool, quiet: bool)
     try:
         written = export_attention(translation, directory, force)
     except UserError as error:  # too long for a picture: the translation itself is fine
-        report(error)
+        note(f"注意: {error.what}\n  → {error.hint}")
         return
     if not quiet:
         note(f"注意の重みを書き出しました: {directory}（{len(written)} ファイル、まとめは attention.html）")
 
 
 def _translate_lines(
-    translator: Translator, lines: Iterator[Line], quiet: bool, as_json: bool, search: Search
+    translator: Translator, lines: Iterator[list[Line]], quiet: bool, as_json: bool, search: Search
 ) -> None:
-    size = _lines_at_once()
     number = 0
-    while chunk := list(islice(lines, size)):
-        for translation in translator.translate_each(chunk, **search):
-            number += 1
-            if isinstance(translation, UserError):
-                line = chunk[(number - 1) % size]
-                if line != "":  # an empty line is a paragraph's end, and nobody's mistake
-                    note(f"{number} 行目: {translation.what}")
-                if as_json:
-                    say_json({"text": line if isinstance(line, str) else None, "error": translation.what})
+    for arrived in lines:
+        for start in range(0, len(arrived), _AT_ONCE):
+            together = arrived[start : start + _AT_ONCE]
+            for line, translation in zip(
+                together, translator.translate_each(together, **search), strict=True
+            ):
+                number += 1
+                if isinstance(translation, UserError):
+                    _show_mistake(line, translation, number, as_json)
                 else:
-                    say()
-            else:
-                _show(translation, quiet, as_json)
+                    _show(translation, quiet, as_json, f"{number} 行目: ")
+            sys.stdout.flush()
+    if not number and not quiet:
+        note("標準入力に文がありませんでした。")
 
 
-def _lines_at_once() -> int:
-    """A person wants each answer at once, a program that writes into a pipe soon, and a file has all the time."""
-    if sys.stdin.isatty():
-        return 1
+def _show_mistake(line: Line, mistake: UserError, number: int, as_json: bool) -> None:
+    if line != "":  # an empty line is a paragraph's end, and nobody's mistake
+        note(f"{number} 行目: {mistake.what}")
+    if as_json:
+        say_json({"text": line if isinstance(line, str) else None, "error": mistake.what})
+    else:
+        say()
+
+
+def _standard_input() -> Iterator[list[Line]]:
+    """Lines as they arrive, as many as are there: whoever writes one and waits for its translation gets it.
+
+    As UTF-8; where they are not, as the console's own encoding.
+    """
+    arriving: Any = sys.stdin.buffer
+    number, rest = 0, b""
+    while block := arriving.read1(_BLOCK):  # waits for something, not for all of it
+        *whole, rest = (rest + block).split(b"\n")
+        if whole:
+            yield [_decoded(line, number) for number, line in enumerate(whole, start=number + 1)]
+            number += len(whole)
+    if rest:
+        yield [_decoded(rest, number + 1)]
+
+
+def _decoded(line: bytes, number: int) -> Line:
+    line = line.rstrip(b"\r")
+    if number == 1:
+        line = line.removeprefix(b"\xef\xbb\xbf")
     try:
-        is_file = stat.S_ISREG(os.fstat(sys.stdin.fileno()).st_mode)
-    except OSError:  # not a real stream
-        return _FROM_A_PIPE
-    return _FROM_A_FILE if is_file else _FROM_A_PIPE
-
-
-def _standard_input() -> Iterator[Line]:
-    """Lines as UTF-8; where they are not, as the console's own encoding."""
-    for number, raw in enumerate(sys.stdin.buffer, start=1):
-        line = raw.rstrip(b"\r\n")
-        if number == 1:
-            line = line.removeprefix(b"\xef\xbb\xbf")
-        try:
-            yield line.decode("utf-8")
-        except UnicodeDecodeError:
-            yield _decode_console(line, number)
+        return line.decode("utf-8")
+    except UnicodeDecodeError:
+        return _decode_console(line, number)
 
 
 def _decode_console(line: bytes, number: int) -> Line:
@@ -128,18 +139,20 @@ def _decode_console(line: bytes, number: int) -> Line:
         return UserError(f"標準入力の {number} 行目の文字コードがわかりません。", "UTF-8 で渡してください。")
 
 
-def _show(translation: Translation, quiet: bool, as_json: bool) -> None:
+def _show(translation: Translation, quiet: bool, as_json: bool, where: str = "") -> None:
     if as_json:
         say_json(_plain(translation))
         return
     for warning in translation.warnings:
-        note(f"注意: {warning}")
+        note(f"注意: {where}{warning}")
     if quiet:
         say("\t".join(map(str, (translation, *translation.alternatives))))
         return
-    say(f"{translation.text} → {translation}（確からしさ {math.exp(translation.log_prob):.0%}）")
+    say(
+        f"{translation.text} → {str(translation) or NO_TAGS}（確からしさ {math.exp(translation.log_prob):.0%}）"
+    )
     for number, other in enumerate(translation.alternatives, start=2):
-        say(f"  {number}. {other}（確からしさ {math.exp(other.log_prob):.0%}）")
+        say(f"  {number}. {str(other) or NO_TAGS}（確からしさ {math.exp(other.log_prob):.0%}）")
 
 
 def _plain(translation: Translation) -> dict[str, Any]:

@@ -19,13 +19,13 @@ import typer
 
 from ..config import require_range
 from ..errors import Failure, JslError, UserError
-from ..store import SavedModel, save_model
+from ..store import SavedModel, holds_model, save_model
 from ..store.config_file import CONFIG
 from ..store.files import locked
 from ..store.published import in_quotes, quoted
 from ..text import is_large
 from ..train import Checkpoints, Quiet, TrainingJob, TrainingRequest, TrainingResult
-from .console import note, report, say, say_json
+from .console import NO_TAGS, note, report, say, say_json
 
 _SHOWN_TAGS = 12
 """Tags of an example that are printed: a model that has learnt little repeats itself to the limit."""
@@ -70,6 +70,7 @@ def run_training(
     inform = (lambda _: None) if quiet else note
     if request.data and is_large(request.data):
         inform(f"大きなデータなので、先に全体を調べます: {request.data}")
+    holds_model(directory)
     job = TrainingJob(request)
     if job.backend.processes.rank:
         _help_along(job)
@@ -79,6 +80,10 @@ def run_training(
         inform(f"データ: {job.corpus.name}、{len(job.corpus.pairs)} 文")
         for line in job.notes:
             inform(f"注意: {line}")
+        if holds_model(directory) and request.load != directory:
+            inform(
+                f"注意: {directory} にあるモデルを、新しいモデルで上書きします（続きを学習するなら --resume）。"
+            )
         if save is None:
             inform(f"保存先: {directory}（--save で変えられます）")
         with _stoppable(inform, together) as should_stop, _reporter(quiet or as_json) as reporter:
@@ -123,7 +128,7 @@ def _show(result: TrainingResult, directory: Path, quiet: bool, as_json: bool) -
     for example in model.examples:
         verdict = "" if example.produced == example.expected else f"（正しくは {written(example.expected)}）"
         more = " …" if len(example.produced) > _SHOWN_TAGS else ""
-        say(f"  {example.source} → {written(example.produced[:_SHOWN_TAGS])}{more}{verdict}")
+        say(f"  {example.source} → {written(example.produced[:_SHOWN_TAGS]) or NO_TAGS}{more}{verdict}")
     say(f"保存しました: {directory}")
     say(f"試す: jsl-seq2seq --load {quoted(directory)} --predict {in_quotes(model.sample)}")
 

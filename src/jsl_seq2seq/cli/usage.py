@@ -35,7 +35,7 @@ def usage_error(error: Exception) -> UserError | None:
 
 def _no_such_option(error: Any) -> UserError:
     named = error.possibilities or []
-    possible = difflib.get_close_matches(error.option_name, named, n=3, cutoff=0)  # the nearest first
+    possible = difflib.get_close_matches(error.option_name, named, n=3)  # the nearest first
     if error.ctx is not None and error.ctx.parent is None:  # no command: Typer knows no flags for verbs
         possible = difflib.get_close_matches(error.option_name, _FIRST, n=1)
         if not possible:

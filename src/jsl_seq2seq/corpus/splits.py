@@ -9,7 +9,6 @@ spelling      sentences trained on in kanji and asked in kana, and the reverse
 from __future__ import annotations
 
 import os
-import tempfile
 import zlib
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -19,6 +18,8 @@ from .chance import Chance
 from .generate import Derivation, Pair, derivations, sentence_key, spelling_of
 
 TESTS: tuple[str, ...] = ("test-random", "test-length", "test-composition", "test-spelling")
+_HEAD = "# jsl-seq2seq コーパス"
+"""How a file of ours begins."""
 SPLITS: tuple[str, ...] = ("train", "valid", *TESTS)
 
 _HELD_OUT = 60
@@ -131,6 +132,8 @@ def write_splits(
         UserError: as make_splits.
         Failure: a file could not be written.
     """
+    for name in SPLITS:
+        _spare(directory / f"{name}.tsv")
     splits = make_splits(count, seed, max_length, train_length, test_count, lexicon)
     try:
         directory.mkdir(parents=True, exist_ok=True)
@@ -149,10 +152,24 @@ def write_splits(
     )
 
 
+def _spare(path: Path) -> None:
+    """Refuse to write over a file that is not a corpus of ours."""
+    if not path.exists():
+        return
+    if path.is_file():
+        with path.open("rb") as file:
+            if file.read(len(_HEAD.encode())) == _HEAD.encode():
+                return
+    raise UserError(
+        f"このコマンドが作ったのではないファイルがあります: {path}",
+        "上書きしないように止めました。別のフォルダーを指定してください。",
+    )
+
+
 def write_pairs(path: Path, pairs: list[Pair], title: str) -> None:
     """Write pairs as ``文<TAB><タグ> <タグ><TAB>現象``, UTF-8, LF; the old file stays until the new one is whole."""
     lines = [
-        f"# jsl-seq2seq コーパス: {title}",
+        f"{_HEAD}: {title}",
         "# 規則から作った文であり、日本手話の話者による確認を受けていません。",
         "# タグの列であって、日本手話そのものではありません。",
         "# 日本語文\tタグ\t現象",
@@ -160,15 +177,15 @@ def write_pairs(path: Path, pairs: list[Pair], title: str) -> None:
     lines += [
         f"{pair.source}\t{' '.join(f'<{tag}>' for tag in pair.tags)}\t{pair.phenomenon}" for pair in pairs
     ]
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    temporary = path.with_name(f".{path.name}.{os.getpid()}")
     try:
-        with os.fdopen(handle, "wb") as file:
+        with temporary.open("wb") as file:
             file.write(("\n".join(lines) + "\n").encode("utf-8"))
             file.flush()
             os.fsync(file.fileno())
-        Path(temporary).replace(path)
+        temporary.replace(path)
     except BaseException:
-        Path(temporary).unlink(missing_ok=True)
+        temporary.unlink(missing_ok=True)
         raise
 
 

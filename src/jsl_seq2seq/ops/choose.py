@@ -18,6 +18,8 @@ from .base import Ops, Processes, Recorder
 
 AUTO = "auto"
 PRECISIONS = ("fp32", "bf16", "int8")
+INT8 = "ndarray --precision int8"
+"""What :func:`all_backends` calls NumPy's backend with weights of one byte."""
 ALONE = Processes()
 NAMES = ("ndarray", "wgpu", "torch")
 
@@ -67,9 +69,8 @@ def choose_backend(
         Failure: the backend is there and does not work.
     """
     if precision not in PRECISIONS:
-        raise UserError(
-            f"知らない --precision です: {precision}", f"使えるのは {'、'.join(PRECISIONS)} です。"
-        )
+        usable = [each for each in PRECISIONS if each != ("int8" if translating is None else "bf16")]
+        raise UserError(f"知らない --precision です: {precision}", f"使えるのは {'、'.join(usable)} です。")
     if precision == "int8":
         return _int8(name, device, translating)
     if precision == "bf16" and translating is not None:
@@ -202,7 +203,7 @@ def all_backends() -> list[tuple[str, Backend | JslError]]:
     """Every backend and device of this machine under a name for people, or why it cannot be used."""
     found: list[tuple[str, Backend | JslError]] = [
         ("ndarray", choose_backend("ndarray")),
-        ("ndarray --precision int8", _or_why_not(lambda: choose_backend(translating=0, precision="int8"))),
+        (INT8, _or_why_not(lambda: choose_backend(translating=0, precision="int8"))),
     ]
     try:
         from .wgpu import list_adapters

@@ -1,6 +1,6 @@
 """Saving and loading: model directories that are never half-written and never silently wrong."""
 
-from .directory import load_model, save_model
+from .directory import holds_model, load_model, save_model
 from .saved_model import STARTER, EpochMetrics, Example, Moments, Progress, SavedModel
 from .shipped import shipped_model
 
@@ -11,6 +11,7 @@ __all__ = [
     "Moments",
     "Progress",
     "SavedModel",
+    "holds_model",
     "load_model",
     "save_model",
     "shipped_model",

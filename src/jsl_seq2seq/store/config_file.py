@@ -105,8 +105,10 @@ def _no_model(directory: Path) -> JslError:
             f"モデルのフォルダーがありません: {directory}", "名前と、いまいるフォルダーを確かめてください。"
         )
     if not directory.is_dir():
+        beside = (directory.parent / CONFIG).exists()
         return UserError(
-            f"モデルはフォルダーで指定します: {directory}", f"{directory.parent} ではありませんか。"
+            f"モデルはフォルダーで指定します: {directory}",
+            f"{directory.parent} ではありませんか。" if beside else "名前を確かめてください。",
         )
     return UserError(
         f"モデルがありません: {directory}（{CONFIG} がありません）",

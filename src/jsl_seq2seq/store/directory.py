@@ -52,9 +52,10 @@ def save_model(model: SavedModel, directory: Path) -> None:
     """Write a model directory, replacing the model that is there, if any, in one step.
 
     Raises:
-        UserError: the directory cannot be written to, or another program is saving to it.
+        UserError: the directory cannot be written to, holds other things, or another program is saving to it.
         Failure: writing failed; what was there before still is.
     """
+    holds_model(directory)
     files = {
         WEIGHTS: pack(model.parameters),
         VOCABULARY: _json_bytes(model.vocabularies.to_json()),
@@ -82,6 +83,25 @@ def save_model(model: SavedModel, directory: Path) -> None:
     gone = [name for name in OPTIONAL if name not in files]
     with locked(directory):
         replace_files(directory, files, CONFIG, _json_bytes(config), gone)
+
+
+def holds_model(directory: Path) -> bool:
+    """Whether a model of ours is there, whole or damaged.
+
+    Raises:
+        UserError: other people's files of the same names are there, which saving a model would replace.
+    """
+    config, readme = directory / CONFIG, directory / README
+    if config.exists():
+        ours = config.is_file() and FORMAT.encode() in config.read_bytes()
+    else:
+        ours = (directory / WEIGHTS).exists() or not readme.exists()
+    if not ours:
+        raise UserError(
+            f"このフォルダーには、モデルではないファイルがあります: {config if config.exists() else readme}",
+            "上書きしないように止めました。--save に別の（新しい）フォルダーを指定してください。",
+        )
+    return config.exists()
 
 
 def load_model(directory: Path, training_state: bool = False) -> SavedModel:

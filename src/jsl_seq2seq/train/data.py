@@ -107,7 +107,8 @@ def encode_corpus(corpus: Corpus, vocabularies: Vocabularies) -> tuple[EncodedPa
         listed = [vocabularies.format_target([tag]) for tag in sorted(tags)]
         raise UserError(
             f"{corpus.name} に、モデルの語彙にないタグがあります: {_listed(listed)}",
-            "そのタグも学習させるには、そのタグを含むデータで新しいモデルを学習してください（--load を外す）。",
+            "検証データにだけあるタグなら、学習データに足すか、検証データから外してください。"
+            "--load で続きを学習しているなら、--load を外して新しいモデルを学習してください。",
         )
     if blank:
         raise UserError(f"{corpus.name} に、モデルの知っている{kind}が 1 つもない文があります: {blank[0]}")

@@ -137,7 +137,7 @@ def test_a_long_sentence_does_not_disturb_the_others(tmp_path: Path) -> None:
     alone = [translator.translate(text) for text in (*SENTENCES, long)]
     together = translator.translate_batch([long, *SENTENCES])
     assert [one.tags for one in together] == [alone[-1].tags, *(one.tags for one in alone[:-1])]
-    assert "学習したどの文より長い" in together[0].warnings[0]
+    assert "モデルの上限より長い" in together[0].warnings[0]
 
 
 def test_attention_can_be_looked_at(tmp_path: Path) -> None:

@@ -1,0 +1,66 @@
+"""What this machine can compute with, from the command line."""
+
+from __future__ import annotations
+
+import json
+import time
+from typing import Any
+
+import pytest
+
+from jsl_seq2seq.cli import backends, translating
+from jsl_seq2seq.errors import UserError
+from jsl_seq2seq.ops.choose import INT8, Backend, choose_backend
+
+from ..backends import require
+from ..small_models import trained_small
+from .conftest import Program
+
+
+def test_each_says_what_it_does(program: Program, monkeypatch: pytest.MonkeyPatch) -> None:
+    require("int8")
+    found = [
+        ("ndarray", choose_backend("ndarray")),
+        (INT8, choose_backend(translating=0, precision="int8")),
+        ("wgpu", UserError("ここにはありません。")),
+    ]
+    monkeypatch.setattr(backends, "all_backends", lambda: found)
+    done = program("backends")
+    assert done.code == 0
+    assert "学習 1 ステップ" in done.out and "翻訳だけ" in done.out and "ここにはありません" in done.out
+    rows = [json.loads(line) for line in program("backends", "--json").out.splitlines()]
+    assert [(row["name"], row["does"], row["works"]) for row in rows] == [
+        ("ndarray", "train", True),
+        (INT8, "translate", True),
+        ("wgpu", "train", None),
+    ]
+
+
+def test_a_wrong_answer_is_a_failure(program: Program, monkeypatch: pytest.MonkeyPatch) -> None:
+    require("int8")
+    backend = choose_backend(translating=0, precision="int8")
+
+    def wrong(_: Any) -> Any:
+        ops = backend.open(None)
+        monkeypatch.setattr(ops, "relu", lambda x: x)
+        return ops
+
+    found = [(INT8, Backend("ndarray", wrong, "", only_translates=True))]
+    monkeypatch.setattr(backends, "all_backends", lambda: found)
+    done = program("backends")
+    assert done.code == 1
+    assert "答えが NumPy と合いません" in done.out
+
+
+@pytest.mark.parametrize(("quiet", "told"), [(False, True), (True, False)])
+def test_who_waits_for_the_compiler_is_told(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], quiet: bool, told: bool
+) -> None:
+    def slow(*_: Any) -> Backend:
+        time.sleep(0.3)
+        return choose_backend("ndarray")
+
+    monkeypatch.setattr(translating, "_PATIENCE", 0.01)
+    monkeypatch.setattr(translating, "choose_backend", slow)
+    translating.opened(trained_small(), "auto", None, "int8", quiet)
+    assert ("準備をしています" in capsys.readouterr().err) == told
