@@ -10,6 +10,7 @@ from typing import get_args, get_type_hints
 import pytest
 
 from jsl_seq2seq.cli.app import app
+from jsl_seq2seq.cli.flat import VERBS
 from jsl_seq2seq.config import flag
 from jsl_seq2seq.version import __version__
 
@@ -38,6 +39,16 @@ def test_help(program: Program, arguments: list[str]) -> None:
     code, out, err = program(*arguments)
     assert (code, err) == (0, "")
     assert is_japanese(out) and "Usage" not in out and "Options" not in out
+
+
+@pytest.mark.parametrize("verb", VERBS)
+def test_help_fits_a_terminal_and_is_in_japanese(
+    program: Program, monkeypatch: pytest.MonkeyPatch, verb: str
+) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    lines = program(verb, "--help").out.splitlines()
+    assert len(lines) > 5
+    assert [line for line in lines if re.search(r"…\s*│$|<[a-z]+|\[required\]", line)] == []
 
 
 def test_help_of_the_original_form_is_that_of_its_verb(program: Program) -> None:

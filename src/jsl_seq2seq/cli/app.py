@@ -30,13 +30,15 @@ app = typer.Typer(
 _WELCOME = f"""jsl-seq2seq {__version__}　日本語 → 手話タグ
 
 はじめての方は、この 3 行を順に試してください。
-  jsl-seq2seq --predict "私は明日学校に行きません"     付属のモデルで訳します
-  jsl-seq2seq --train --save models/first          86 の例文で、自分のモデルを学習します（10 秒ほど）
+  jsl-seq2seq --predict "私は明日学校に行きません"    付属のモデルで訳します
+  jsl-seq2seq --train --save models/first             86 の例文で、自分のモデルを学習します（10 秒ほど）
   jsl-seq2seq --load models/first --predict "わたしはたべます"
 
 できること
   train     学習する・続きを学習する      jsl-seq2seq train --help
   predict   文を訳す                      jsl-seq2seq predict --help
+  evaluate  モデルを採点する              jsl-seq2seq evaluate --help
+  diagnose  1 文の訳の理由を見る          jsl-seq2seq diagnose --help
   export    重みを CSV と画像で見る       jsl-seq2seq export --help
   corpus    規則から例文を作る            jsl-seq2seq corpus --help
   backends  使える GPU と速さを調べる     jsl-seq2seq backends

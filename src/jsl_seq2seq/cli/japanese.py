@@ -22,7 +22,7 @@ class _JapaneseHelp:
     def get_help_option(self, ctx: Any) -> Any:
         option = super().get_help_option(ctx)  # type: ignore[misc]
         if option is not None:
-            option.help = "この説明を出す"
+            option.help, option.metavar = "この説明を出す", ""
         return option
 
 
@@ -61,3 +61,6 @@ def title_panels() -> None:
     rich_utils.ARGUMENTS_PANEL_TITLE = "引数"
     rich_utils.OPTIONS_PANEL_TITLE = "その他"
     rich_utils.COMMANDS_PANEL_TITLE = "コマンド"
+    rich_utils.REQUIRED_LONG_STRING = "［必ず要る］"
+    # <path> and <str> behind 引数 that are called DIR and 文
+    typer.core.TyperArgument.display_type_rich = lambda *_, **__: None  # type: ignore[method-assign]

@@ -63,7 +63,7 @@ Beam = Annotated[
 ]
 NBest = Annotated[int, _option("--n-best", "訳を N 通り出す［1］", _RUN, "N")]
 LengthPenalty = Annotated[
-    float | None, _option("--length-penalty", "ビームサーチで長い訳を選びやすくする強さ［0.6］", _RUN, "A")
+    float | None, _option("--length-penalty", "ビームサーチでの長い訳の選びやすさ［0.6］", _RUN, "A")
 ]
 Tests = Annotated[
     list[Path] | None, _option("--data", "採点するデータ（何度でも。合計はしません）", _RUN, "FILE")
@@ -89,7 +89,7 @@ Schedule = Annotated[
 PositionShift = Annotated[int | None, _training("position_shift", "文の始まりをずらす幅（長い文への備え）")]
 Keep = Annotated[str | None, _training("keep", "保存する重み: last、best、average", "NAME")]
 Average = Annotated[int | None, _training("average", "keep average で平均するエポックの数")]
-Patience = Annotated[int | None, _training("patience", "検証の損失が良くならなければ止めるまでのエポック")]
+Patience = Annotated[int | None, _training("patience", "検証の損失が下がるのを待つエポック")]
 ClipNorm = Annotated[float | None, _training("clip_norm", "勾配の大きさの上限。0 なら切らない")]
 Dropout = Annotated[float | None, _training("dropout", "学習中に 0 にする割合")]
 LabelSmoothing = Annotated[float | None, _training("label_smoothing", "正解以外に配る確率の割合")]
@@ -97,7 +97,7 @@ Seed = Annotated[int | None, _training("seed", "乱数の種。同じなら同�
 
 DModel = Annotated[int | None, _model("d_model", "ベクトルの幅")]
 NHeads = Annotated[int | None, _model("n_heads", "注意のヘッド数")]
-NLayers = Annotated[int | None, _model("n_layers", "エンコーダーとデコーダー、それぞれの層の数")]
+NLayers = Annotated[int | None, _model("n_layers", "エンコーダーとデコーダーの層の数")]
 DFf = Annotated[int | None, _model("d_ff", "フィードフォワード層の幅")]
 TiedEmbeddings = Annotated[
     bool | None, _option("--tied-embeddings", "タグの入力と出力で同じベクトルを使う", _MODEL)

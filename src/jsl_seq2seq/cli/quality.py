@@ -47,7 +47,7 @@ COMMANDS: dict[str, tuple[Callable[..., None], str]] = {
     "evaluate": (evaluate, "テストデータを訳して採点し、表・HTML・JSON にまとめます。"),
     "diagnose": (
         diagnose,
-        "1 文について、確率・ほかの候補・どこを見たか・一部を消したときの変化を示します。",
+        "文の確率・ほかの候補・どこを見たか・一部を消したときの変化を示します。",
     ),
 }
 """Every command with its help text."""
