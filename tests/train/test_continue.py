@@ -196,7 +196,7 @@ def test_how_it_learns_may_change(tmp_path: Path) -> None:
 def test_new_tags_need_a_new_model(tmp_path: Path) -> None:
     save_model(train(tmp_path, epochs=1).model, tmp_path / "m")
     data = other_data(tmp_path, ["わたし\t<私> <新しい>"])
-    with refused(UserError, "other.tsv", "<新しい>", "--load を外す"):
+    with refused(UserError, "other.tsv", "<新しい>", "--load を外して"):
         small_job(tmp_path, load=tmp_path / "m", data=data)
 
 

@@ -45,10 +45,8 @@ def _kernel(signature: Any, **options: Any) -> Any:
         options.update(nogil=True, error_model="numpy")
         try:
             return njit(signature, cache=True, **options)(function)
-        except (
-            RuntimeError,
-            OSError,
-        ):  # nowhere to keep it, as on a server whose disks are read-only, or full
+        except (RuntimeError, OSError):
+            # nowhere to keep it, as on a server whose disks are read-only, or full
             return njit(signature, **options)(function)
 
     return compiled
