@@ -92,16 +92,20 @@ def holds_model(directory: Path) -> bool:
         UserError: other people's files of the same names are there, which saving a model would replace.
     """
     config, readme = directory / CONFIG, directory / README
-    if config.exists():
-        ours = config.is_file() and FORMAT.encode() in config.read_bytes()
-    else:
-        ours = (directory / WEIGHTS).exists() or not readme.exists()
+    try:
+        there = config.exists()
+        if there:
+            ours = config.is_file() and FORMAT.encode() in config.read_bytes()
+        else:
+            ours = (directory / WEIGHTS).exists() or not readme.exists()
+    except OSError:  # nobody can look there, and so nobody can save there: that is said when it is tried
+        return False
     if not ours:
         raise UserError(
-            f"このフォルダーには、モデルではないファイルがあります: {config if config.exists() else readme}",
+            f"このフォルダーには、モデルではないファイルがあります: {config if there else readme}",
             "上書きしないように止めました。--save に別の（新しい）フォルダーを指定してください。",
         )
-    return config.exists()
+    return there
 
 
 def load_model(directory: Path, training_state: bool = False) -> SavedModel:
