@@ -32,6 +32,18 @@ def program(*arguments: str | bytes) -> list[str | bytes]:
     return [sys.executable, "-m", "jsl_seq2seq", *arguments]
 
 
+def talk_to_program(arguments: Sequence[str | bytes], folder: Path) -> subprocess.Popen[bytes]:
+    """Start ``jsl-seq2seq`` in ``folder`` with pipes on all three sides."""
+    return subprocess.Popen(
+        program(*arguments),
+        cwd=folder,
+        env=environment(),
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    )
+
+
 def run_program(
     arguments: Sequence[str | bytes], folder: Path, stdin: bytes = b"", **changes: str
 ) -> subprocess.CompletedProcess[bytes]:

@@ -91,14 +91,8 @@ def test_arguments_that_are_no_text(model: Path, data: Path, tmp_path: Path) -> 
 @pytest.mark.parametrize("lines", [1, 0])
 def test_a_reader_that_has_seen_enough(model: Path, tmp_path: Path, lines: int) -> None:
     """``jsl-seq2seq ... | head -1``: more output than a pipe holds, so that it cannot end before it is closed."""
-    with subprocess.Popen(
-        processes.program("--load", str(model), "--predict", "-", "--quiet"),
-        cwd=tmp_path,
-        env=environment(),
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-    ) as process:
+    arguments = ["--load", str(model), "--predict", "-", "--quiet"]
+    with processes.talk_to_program(arguments, tmp_path) as process:
         assert process.stdin and process.stdout and process.stderr
         if not lines:
             process.stdout.close()

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import json
-import subprocess
 from pathlib import Path
 
 import pytest
 
 from ..backends import require
-from ..processes import environment, run_program
-from ..processes import program as program_line
+from ..processes import run_program, talk_to_program
 from .conftest import Program
 
 NDARRAY = ["--backend", "ndarray"]
@@ -133,14 +131,8 @@ def test_a_line_in_no_known_encoding_is_named(program: Program, model: Path) -> 
 
 def test_who_writes_a_line_and_waits_gets_its_translation(model: Path, tmp_path: Path) -> None:
     """As a web server does that keeps the program running."""
-    with subprocess.Popen(
-        program_line("--load", str(model), "--predict", "-", "--quiet", *NDARRAY),
-        cwd=tmp_path,
-        env=environment(),
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.DEVNULL,
-    ) as process:
+    arguments = ["--load", str(model), "--predict", "-", "--quiet", *NDARRAY]
+    with talk_to_program(arguments, tmp_path) as process:
         assert process.stdin is not None and process.stdout is not None
         for text, wanted in [("ありがとう", "<ありがとう>"), ("おはようございます", "<朝> <挨拶>")]:
             process.stdin.write(f"{text}\n".encode())

@@ -70,7 +70,7 @@ def run_training(
     inform = (lambda _: None) if quiet else note
     if request.data and is_large(request.data):
         inform(f"大きなデータなので、先に全体を調べます: {request.data}")
-    holds_model(directory)
+    replaces = holds_model(directory) and request.load != directory
     job = TrainingJob(request)
     if job.backend.processes.rank:
         _help_along(job)
@@ -80,7 +80,7 @@ def run_training(
         inform(f"データ: {job.corpus.name}、{len(job.corpus.pairs)} 文")
         for line in job.notes:
             inform(f"注意: {line}")
-        if holds_model(directory) and request.load != directory:
+        if replaces:
             inform(
                 f"注意: {directory} にあるモデルを、新しいモデルで上書きします（続きを学習するなら --resume）。"
             )

@@ -133,9 +133,8 @@ def _exp(x, count):
     for n in range(count):
         a = max(x[n], np.float32(-87))
         k = np.rint(a * np.float32(1.4426950408889634))
-        r = a - k * np.float32(
-            0.693359375
-        )  # ln 2 in two parts, of which the first is short: k times it is exact
+        # ln 2 in two parts, of which the first is short: k times it is exact
+        r = a - k * np.float32(0.693359375)
         r = r + k * np.float32(2.12194440e-4)
         p = np.float32(1 / 720)
         p = p * r + np.float32(1 / 120)
