@@ -8,12 +8,13 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from jsl_seq2seq.config import ModelConfig, TrainingConfig
-from jsl_seq2seq.ops.choose import choose_backend
-from jsl_seq2seq.text import Vocabularies, read_starter_corpus
-from jsl_seq2seq.train import Trainer
-from jsl_seq2seq.train.batches import encode_pairs, make_batch
-from jsl_seq2seq.train.initialize import initial_parameters
+from jsl_seq2seq.backends.registry import choose_backend
+from jsl_seq2seq.data import read_starter_corpus
+from jsl_seq2seq.data.batching import encode_pairs, make_batch
+from jsl_seq2seq.model.initialization import initial_parameters
+from jsl_seq2seq.settings import ModelConfig, TrainingConfig
+from jsl_seq2seq.tokenize import Vocabularies
+from jsl_seq2seq.training import Trainer
 from timing import race, ratio, show, write_json
 
 SENTENCES = 48

@@ -33,13 +33,13 @@ from typing import Any
 
 import numpy as np
 
-from jsl_seq2seq.config import EOS, PAD, SOS, ModelConfig, VocabSize
-from jsl_seq2seq.decode import greedy
+from jsl_seq2seq.backends.registry import choose_backend
 from jsl_seq2seq.errors import UserError
 from jsl_seq2seq.model import Transformer
+from jsl_seq2seq.model.initialization import initial_parameters
 from jsl_seq2seq.model.layers import sinusoid
-from jsl_seq2seq.ops.choose import choose_backend
-from jsl_seq2seq.train.initialize import initial_parameters
+from jsl_seq2seq.search import greedy
+from jsl_seq2seq.settings import EOS, PAD, SOS, ModelConfig, VocabSize
 from timing import Rounds, race, ratio, write_json
 
 OURS, OURS_INT8, GENERATE = "ours fp32 (NumPy)", "ours int8 (Numba)", "Hugging Face generate"

@@ -16,13 +16,13 @@ from typing import Any
 
 import numpy as np
 
-from jsl_seq2seq.config import EOS, ModelConfig, VocabSize
-from jsl_seq2seq.decode import ReplayedGreedy, beam_search, greedy
+from jsl_seq2seq.backends.interface import Ops
+from jsl_seq2seq.backends.registry import NAMES, choose_backend
 from jsl_seq2seq.errors import JslError
 from jsl_seq2seq.model import Transformer
-from jsl_seq2seq.ops.base import Ops
-from jsl_seq2seq.ops.choose import NAMES, choose_backend
-from jsl_seq2seq.train.initialize import initial_parameters
+from jsl_seq2seq.model.initialization import initial_parameters
+from jsl_seq2seq.search import ReplayedGreedy, beam_search, greedy
+from jsl_seq2seq.settings import EOS, ModelConfig, VocabSize
 from timing import race, write_json
 
 SHORT, LONG, BAR = 50, 200, 4.5

@@ -10,8 +10,8 @@ import numpy as np
 import torch
 from torch import nn
 
-from jsl_seq2seq.config import PAD, ModelConfig
 from jsl_seq2seq.model.layers import sinusoid
+from jsl_seq2seq.settings import PAD, ModelConfig
 from torch_peer import hugging_face_settings
 
 _POSITIONS = 512

@@ -28,11 +28,11 @@ from torch_peer import generating, marian
 
 stand_in("safetensors", "safetensors.numpy", "filelock")  # nothing is read or saved here
 
-from jsl_seq2seq.config import EOS, ModelConfig, VocabSize
-from jsl_seq2seq.decode import ReplayedGreedy, greedy
+from jsl_seq2seq.backends.torch import open_ops
 from jsl_seq2seq.model import Transformer, parameter_specs
-from jsl_seq2seq.ops.torch import open_ops
-from jsl_seq2seq.train.initialize import initial_parameters
+from jsl_seq2seq.model.initialization import initial_parameters
+from jsl_seq2seq.search import ReplayedGreedy, greedy
+from jsl_seq2seq.settings import EOS, ModelConfig, VocabSize
 
 OURS, GENERATE = "ours", "Hugging Face generate"
 DEVICE = "cuda" if torch.cuda.is_available() else "cpu"

@@ -19,7 +19,7 @@ from torch import nn
 if TYPE_CHECKING:
     import numpy as np
 
-    from jsl_seq2seq.config import ModelConfig
+    from jsl_seq2seq.settings import ModelConfig
 
 PAD, SOS, EOS = range(3)
 
@@ -183,9 +183,10 @@ def main() -> None:
     parser.add_argument("--save", type=Path, required=True)
     arguments = parser.parse_args()
 
-    from jsl_seq2seq.config import ModelConfig, TrainingConfig, VocabSize  # noqa: PLC0415
-    from jsl_seq2seq.text import Vocabularies, read_starter_corpus  # noqa: PLC0415
-    from jsl_seq2seq.train.batches import encode_pairs, epoch_order, make_batch  # noqa: PLC0415
+    from jsl_seq2seq.data import read_starter_corpus  # noqa: PLC0415
+    from jsl_seq2seq.data.batching import encode_pairs, epoch_order, make_batch  # noqa: PLC0415
+    from jsl_seq2seq.settings import ModelConfig, TrainingConfig, VocabSize  # noqa: PLC0415
+    from jsl_seq2seq.tokenize import Vocabularies  # noqa: PLC0415
 
     torch.manual_seed(0)
     corpus = read_starter_corpus()

@@ -31,14 +31,14 @@ from torch_peer import PeerTrainer, TorchPeer, marian
 
 stand_in("safetensors", "safetensors.numpy", "filelock")  # nothing is read or saved here
 
-from jsl_seq2seq.config import PAD, SOS, ModelConfig, TrainingConfig, VocabSize
+from jsl_seq2seq.backends.registry import Backend
+from jsl_seq2seq.backends.torch import TorchOps, open_ops
+from jsl_seq2seq.data.batching import Batch
 from jsl_seq2seq.model import parameter_specs
 from jsl_seq2seq.model.attention import attention
-from jsl_seq2seq.ops.choose import Backend
-from jsl_seq2seq.ops.torch import TorchOps, open_ops
-from jsl_seq2seq.train.batches import Batch
-from jsl_seq2seq.train.initialize import initial_parameters
-from jsl_seq2seq.train.trainer import Trainer
+from jsl_seq2seq.model.initialization import initial_parameters
+from jsl_seq2seq.settings import PAD, SOS, ModelConfig, TrainingConfig, VocabSize
+from jsl_seq2seq.training.trainer import Trainer
 
 FP32, BF16 = "ours fp32", "ours bf16"
 EAGER, COMPILED, MARIAN = "nn.Transformer eager fp32", "nn.Transformer compiled bf16", "Marian eager fp32"

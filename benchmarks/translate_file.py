@@ -29,10 +29,10 @@ import numpy as np
 
 from cpu_decode import translating
 from jsl_seq2seq import Translator
-from jsl_seq2seq.config import EOS, PAD, SOS, ModelConfig
+from jsl_seq2seq.backends.registry import choose_backend
 from jsl_seq2seq.corpus import generate_pairs
 from jsl_seq2seq.errors import UserError
-from jsl_seq2seq.ops.choose import choose_backend
+from jsl_seq2seq.settings import EOS, PAD, SOS, ModelConfig
 from jsl_seq2seq.store import SavedModel, load_model, shipped_model
 from timing import race, ratio, write_json
 

@@ -25,15 +25,15 @@ from typing import Any
 
 import numpy as np
 
-from jsl_seq2seq.autodiff import Tape
-from jsl_seq2seq.config import ModelConfig, VocabSize
+from jsl_seq2seq.backends.interface import Array, Ops
+from jsl_seq2seq.backends.numpy import NumpyOps
+from jsl_seq2seq.backends.tape import Tape
+from jsl_seq2seq.backends.wgpu import WgpuOps
+from jsl_seq2seq.backends.wgpu.encode import Commands
+from jsl_seq2seq.backends.wgpu.record import CompiledStep, HostArray, Recording
 from jsl_seq2seq.errors import JslError
 from jsl_seq2seq.model import Dropout, Transformer, parameter_specs
-from jsl_seq2seq.ops.base import Array, Ops
-from jsl_seq2seq.ops.numpy import NumpyOps
-from jsl_seq2seq.ops.wgpu import WgpuOps
-from jsl_seq2seq.ops.wgpu.encode import Commands
-from jsl_seq2seq.ops.wgpu.record import CompiledStep, HostArray, Recording
+from jsl_seq2seq.settings import ModelConfig, VocabSize
 from timing import race, ratio, show, write_json
 
 torch: Any

@@ -36,8 +36,8 @@ def main() -> None:
     parser.add_argument("--json", type=Path)
     arguments = parser.parse_args()
 
-    from jsl_seq2seq.autodiff import Tape  # noqa: PLC0415
-    from jsl_seq2seq.ops.wgpu import WgpuOps  # noqa: PLC0415
+    from jsl_seq2seq.backends.tape import Tape  # noqa: PLC0415
+    from jsl_seq2seq.backends.wgpu import WgpuOps  # noqa: PLC0415
     from wgpu_step import SIZES, OurStep, _batch  # noqa: PLC0415
 
     size = SIZES["reference"]

@@ -1,13 +1,18 @@
-"""What every test shares: the backends, and how hard hypothesis looks."""
+"""What every test shares: the backends, a saved model to damage, and how hard hypothesis looks."""
 
 from __future__ import annotations
 
 import os
+import shutil
+from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, settings
 
-from .backends import CASES, Backend, missing, required
+from jsl_seq2seq.store import save_model
+
+from .backend_cases import CASES, Backend, missing, required
+from .small_models import trained_small
 
 # the same examples in every run, so that a red test is red for everyone;
 # HYPOTHESIS_PROFILE=search looks for new ones
@@ -29,7 +34,7 @@ def pytest_configure() -> None:
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    """A test that asks for ``backend`` runs on each that is here; ops/test_host.py says which are not."""
+    """A test that asks for ``backend`` runs on each that is here; backends/test_host.py says which are not."""
     if "backend" in metafunc.fixturenames:
         here = [case for case in CASES if not missing(case.name)]
         metafunc.parametrize("backend", here, ids=str, indirect=True, scope="session")
@@ -39,3 +44,16 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 def backend(request: pytest.FixtureRequest) -> Backend:
     """Each backend, in each of its float types."""
     return request.param
+
+
+@pytest.fixture(scope="session")
+def _saved_once(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    directory = tmp_path_factory.mktemp("saved") / "モデル 1"
+    save_model(trained_small(), directory)
+    return directory
+
+
+@pytest.fixture
+def saved(_saved_once: Path, tmp_path: Path) -> Path:
+    """A saved model, training state included, in a folder of its own."""
+    return Path(shutil.copytree(_saved_once, tmp_path / _saved_once.name))

@@ -10,11 +10,11 @@ from typing import Any
 
 import numpy as np
 
-from jsl_seq2seq.ops.choose import choose_backend
+from jsl_seq2seq.backends.registry import choose_backend
+from jsl_seq2seq.data import Corpus, parse_corpus
 from jsl_seq2seq.store import Moments, SavedModel
-from jsl_seq2seq.text import Corpus, parse_corpus
-from jsl_seq2seq.train import TrainingJob, TrainingRequest, TrainingResult
-from jsl_seq2seq.translator import Translator
+from jsl_seq2seq.training import TrainingJob, TrainingRequest, TrainingResult
+from jsl_seq2seq.translate.translator import Translator
 
 EIGHT_LINES = """わたしはたべます\t<私> <食べる>
 わたしはのみます\t<私> <飲む>

@@ -24,10 +24,10 @@ from typer.core import TyperGroup
 from typer.main import get_command
 
 from jsl_seq2seq.cli.app import app
-from jsl_seq2seq.cli.flat import with_verb
+from jsl_seq2seq.cli.legacy_flags import with_verb
 from jsl_seq2seq.cli.usage import usage_error
 from jsl_seq2seq.store import save_model
-from jsl_seq2seq.train import TrainingJob, TrainingRequest
+from jsl_seq2seq.training import TrainingJob, TrainingRequest
 
 ROOT = Path(__file__).parents[1]
 PACKAGE = ROOT / "src" / "jsl_seq2seq"

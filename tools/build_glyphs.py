@@ -28,7 +28,7 @@ from fontTools.pens.basePen import BasePen  # pyright: ignore[reportMissingImpor
 from fontTools.ttLib import TTCollection, TTFont  # pyright: ignore[reportMissingImports]
 
 EM = 1000
-OUTPUT = Path(__file__).parents[1] / "src" / "jsl_seq2seq" / "data" / "glyphs" / "outlines.zip"
+OUTPUT = Path(__file__).parents[1] / "src" / "jsl_seq2seq" / "assets" / "glyphs" / "outlines.zip"
 # Unknown, visible space, line break, tab, arrows, dashes, quotes, comparison signs; then the kanji
 # of everyday use (joyo list) and names that JIS X 0208 lacks.
 EXTRA = "□␣⏎←↑→↓⇒…‐‑–—‘’“”•−×÷±≤≥≠≈∞μ€塡剝頰𠮟𠮷"

@@ -3,7 +3,7 @@
     python tools/train_shipped.py OUTPUT            # a GPU makes it minutes instead of hours
 
 Writes OUTPUT/corpus (the generated sentences, split), OUTPUT/model (what goes to
-src/jsl_seq2seq/data/model) and OUTPUT/figures.json. The hand-written sentences are only measured on.
+src/jsl_seq2seq/assets/model) and OUTPUT/figures.json. The hand-written sentences are only measured on.
 """
 
 from __future__ import annotations
@@ -17,15 +17,16 @@ from dataclasses import replace
 from importlib import resources
 from pathlib import Path
 
+from jsl_seq2seq.backends.registry import choose_backend
 from jsl_seq2seq.cli.progress import LineReporter
 from jsl_seq2seq.corpus import write_splits
-from jsl_seq2seq.evaluate import evaluate
-from jsl_seq2seq.ops.choose import choose_backend
-from jsl_seq2seq.presets import preset_options
+from jsl_seq2seq.data import read_corpus, read_starter_corpus
+from jsl_seq2seq.evaluation import evaluate
+from jsl_seq2seq.settings.presets import preset_options
 from jsl_seq2seq.store import SavedModel, load_model, save_model
-from jsl_seq2seq.text import format_tags, read_corpus, read_starter_corpus
-from jsl_seq2seq.train import TrainingJob, TrainingRequest
-from jsl_seq2seq.translator import Translator
+from jsl_seq2seq.tokenize import format_tags
+from jsl_seq2seq.training import TrainingJob, TrainingRequest
+from jsl_seq2seq.translate.translator import Translator
 
 TESTS = ("test-random", "test-composition", "test-spelling", "test-length")
 _POLISHED, _POLISHING_EPOCHS = 60_000, 6
@@ -147,7 +148,7 @@ def measure(translator: Translator, corpus: Path) -> dict[str, float]:
     for name in TESTS:
         figures[name] = evaluate(translator, read_corpus(corpus / f"{name}.tsv")).scores.exact_rate
         print(f"{name}: {figures[name]:.2%}", flush=True)
-    handwritten = resources.files("jsl_seq2seq") / "data" / "handwritten.tsv"
+    handwritten = resources.files("jsl_seq2seq") / "assets" / "handwritten.tsv"
     with resources.as_file(handwritten) as path:
         figures["handwritten"] = evaluate(translator, read_corpus(path)).scores.exact_rate
     print(f"handwritten: {figures['handwritten']:.2%}", flush=True)

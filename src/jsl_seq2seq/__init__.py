@@ -7,20 +7,34 @@
 
 from __future__ import annotations
 
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from .version import __version__
 
 if TYPE_CHECKING:
-    from .translator import Translation, Translator
+    from .errors import Failure, JslError, UserError
+    from .translate import Attention, Candidate, Score, Translation, Translator
 
-__all__ = ["Translation", "Translator", "__version__"]
+__all__ = [
+    "Attention",
+    "Candidate",
+    "Failure",
+    "JslError",
+    "Score",
+    "Translation",
+    "Translator",
+    "UserError",
+    "__version__",
+]
+
+_ROOMS = {
+    name: "errors" if name in ("Failure", "JslError", "UserError") else "translate" for name in __all__[:-1]
+}
 
 
 def __getattr__(name: str) -> Any:
     # loaded when used, so that `jsl-seq2seq --version` does not wait for NumPy
-    if name in ("Translation", "Translator"):
-        from . import translator  # noqa: PLC0415
-
-        return getattr(translator, name)
+    if name in _ROOMS:
+        return getattr(import_module(f".{_ROOMS[name]}", __name__), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -1,10 +1,13 @@
-"""The two ways this program stops on purpose, each with words for the person in front of it.
+"""The two errors that this package raises on purpose.
 
-Both carry what is wrong and where (``what``) and what to do next (``hint``), in Japanese. The command
-line prints them without a traceback; the library lets them rise as ordinary exceptions.
+Both carry what is wrong and where (``what``) and what to do next (``hint``), in Japanese, and for programs a
+stable ``code`` and the facts that the words are made from. The command line prints them without a traceback and
+adds what its own options can do about them; the library raises them as ordinary exceptions.
 """
 
 from __future__ import annotations
+
+from typing import Any
 
 
 class JslError(Exception):
@@ -12,15 +15,27 @@ class JslError(Exception):
 
     Args:
         what: what is wrong and where, one or two sentences in Japanese.
-        hint: what to do next, in Japanese; may be empty.
+        hint: what to do next, in Japanese; may be empty. It names no command-line option: those are known to
+            ``cli/`` alone.
+        code: a stable name for this kind of error, such as ``text-too-long``; docs/errors.md lists all of them.
+        facts: what the words are made from, under stable names (``path``, ``line``, ``limit``, ...). Each can be
+            read as an attribute: ``error.path``.
     """
 
     exit_code = 1
 
-    def __init__(self, what: str, hint: str = "") -> None:
+    def __init__(self, what: str, hint: str = "", *, code: str = "error", **facts: Any) -> None:
         super().__init__(what, hint)
         self.what = what
         self.hint = hint
+        self.code = code
+        self.facts = facts
+
+    def __getattr__(self, name: str) -> Any:
+        facts = self.__dict__.get("facts", {})
+        if name in facts:
+            return facts[name]
+        raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
 
     def __str__(self) -> str:
         return f"{self.what}\n{self.hint}" if self.hint else self.what

@@ -8,11 +8,11 @@ from typing import Any
 
 import pytest
 
+from jsl_seq2seq.backends.registry import INT8, Backend, choose_backend
 from jsl_seq2seq.cli import backends, translating
 from jsl_seq2seq.errors import UserError
-from jsl_seq2seq.ops.choose import INT8, Backend, choose_backend
 
-from ..backends import require
+from ..backend_cases import require
 from ..small_models import trained_small
 from .conftest import Program
 

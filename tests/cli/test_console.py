@@ -186,7 +186,7 @@ HEAVY = """
 import sys
 from jsl_seq2seq.cli.main import run
 code = run(sys.argv[1:])
-heavy = {"rich", "torch", "wgpu", "pandas", "matplotlib", "jsl_seq2seq.analysis.glyphs"} & set(sys.modules)
+heavy = {"rich", "torch", "wgpu", "pandas", "matplotlib", "jsl_seq2seq.render.glyphs"} & set(sys.modules)
 sys.exit(f"imported: {heavy}" if heavy else code)
 """
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from ..interop.burn.synthetic import Original
 from ..processes import run_program
 from ..refusals import is_japanese
-from ..store.burn.synthetic import Original
 
 
 def test_there_and_back(tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ import pytest
 
 from jsl_seq2seq.cli.columns import columns, width
 
-from ..backends import require
+from ..backend_cases import require
 from .conftest import Program
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from ..backends import require
+from ..backend_cases import require
 from ..processes import run_program, talk_to_program
 from .conftest import Program
 

@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from jsl_seq2seq.store import SavedModel, load_model, save_model
-from jsl_seq2seq.train import TrainingJob, TrainingRequest
+from jsl_seq2seq.training import TrainingJob, TrainingRequest
 
 from .. import processes
 from ..processes import POSIX, environment, run_program
@@ -113,7 +113,7 @@ main(["--predict", "ありがとう"])
 """
 
 
-@pytest.mark.parametrize("importing", ["app", "japanese", "store", "ops.choose"])
+@pytest.mark.parametrize("importing", ["app", "japanese", "store", "backends.registry"])
 def test_ctrl_c_ends_any_command_without_a_word(tmp_path: Path, importing: str) -> None:
     """From the beginning, while the commands themselves are being imported."""
     done = subprocess.run(

@@ -10,8 +10,8 @@ from typing import get_args, get_type_hints
 import pytest
 
 from jsl_seq2seq.cli.app import app
-from jsl_seq2seq.cli.flat import VERBS
-from jsl_seq2seq.config import flag
+from jsl_seq2seq.cli.legacy_flags import VERBS
+from jsl_seq2seq.settings import flag
 from jsl_seq2seq.version import __version__
 
 from ..processes import run_program

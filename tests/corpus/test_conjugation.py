@@ -6,11 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from jsl_seq2seq.corpus.conjugation import (
-    ADJECTIVE_FORMS,
-    VERB_FORMS,
-    conjugate,
-)
+from jsl_seq2seq.corpus.conjugation import ADJECTIVE_FORMS, VERB_FORMS, conjugate
 from jsl_seq2seq.corpus.lexicon import read_lexicon
 from jsl_seq2seq.errors import UserError
 

@@ -13,7 +13,7 @@ import pytest
 from jsl_seq2seq.corpus import Pair, generate_pairs, read_grammar, read_lexicon, sentence_key
 from jsl_seq2seq.corpus.fragment import fingerspell
 from jsl_seq2seq.errors import UserError
-from jsl_seq2seq.text import normalize
+from jsl_seq2seq.tokenize import normalize
 
 
 @pytest.fixture(scope="module")

@@ -91,6 +91,6 @@ def test_missing_folder_file_and_wrong_encoding(tmp_path: Path) -> None:
 
 def _copy(tmp_path: Path) -> Path:
     folder = tmp_path / "lexicon"
-    with resources.as_file(resources.files("jsl_seq2seq") / "data" / "lexicon") as packaged:
+    with resources.as_file(resources.files("jsl_seq2seq") / "assets" / "lexicon") as packaged:
         shutil.copytree(packaged, folder)
     return folder

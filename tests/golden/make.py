@@ -18,7 +18,7 @@ from pathlib import Path
 
 import numpy as np
 
-from jsl_seq2seq.config import ModelConfig, VocabSize
+from jsl_seq2seq.settings import ModelConfig, VocabSize
 
 from ..model.reference import Batch, random_batch, random_parameters, torch_answer
 

@@ -17,12 +17,12 @@ import torch
 from hypothesis import strategies as st
 from torch import Tensor, nn
 
-from jsl_seq2seq.autodiff import Tape
-from jsl_seq2seq.config import EOS, PAD, SOS, ModelConfig, VocabSize
+from jsl_seq2seq.backends.interface import Array, Ops
+from jsl_seq2seq.backends.tape import Tape
 from jsl_seq2seq.model import Transformer, parameter_specs
-from jsl_seq2seq.ops.base import Array, Ops
+from jsl_seq2seq.settings import EOS, PAD, SOS, ModelConfig, VocabSize
 
-from ..backends import Backend
+from ..backend_cases import Backend
 
 torch.set_num_threads(1)  # threads that wait for each other cost far more than these tiny tensors
 

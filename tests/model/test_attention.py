@@ -7,12 +7,12 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from jsl_seq2seq.config import PAD, ModelConfig, VocabSize
+from jsl_seq2seq.backends.interface import Array, Ops
 from jsl_seq2seq.model.attention import MultiHeadAttention, attention
-from jsl_seq2seq.ops.base import Array, Ops
+from jsl_seq2seq.settings import PAD, ModelConfig, VocabSize
 
-from ..backends import Backend, assert_close, normal
-from ..ops.oracle import seeds, sizes
+from ..backend_cases import Backend, assert_close, normal
+from ..backends.oracle import seeds, sizes
 from .reference import random_parameters
 
 

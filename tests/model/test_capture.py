@@ -8,10 +8,10 @@ import weakref
 import numpy as np
 from hypothesis import given
 
-from jsl_seq2seq.config import PAD, ModelConfig, VocabSize
 from jsl_seq2seq.model import Capture
+from jsl_seq2seq.settings import PAD, ModelConfig, VocabSize
 
-from ..backends import Backend
+from ..backend_cases import Backend
 from .reference import Problem, model_on, problems, random_batch, random_parameters
 
 CONFIG = ModelConfig(VocabSize(9, 8), d_model=8, n_heads=2, n_layers=2, d_ff=12)

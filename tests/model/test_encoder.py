@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 from hypothesis import given
 
-from jsl_seq2seq.config import PAD, ModelConfig, VocabSize
+from jsl_seq2seq.settings import PAD, ModelConfig, VocabSize
 
-from ..backends import Backend
+from ..backend_cases import Backend
 from .reference import Problem, model_on, problems, random_batch, random_parameters
 
 TOLERANCE = {np.float64: 1e-12, np.float32: 2e-5}

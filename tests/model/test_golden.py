@@ -7,7 +7,7 @@ import pytest
 
 from jsl_seq2seq.model import parameter_specs
 
-from ..backends import Backend
+from ..backend_cases import Backend
 from ..golden.make import CONFIG, FILE, LABEL_SMOOTHING, read
 from .reference import Answer, our_answer, torch_answer
 from .test_transformer import assert_answers_agree

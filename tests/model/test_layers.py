@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from jsl_seq2seq.backends.interface import Array
 from jsl_seq2seq.model.layers import Dropout, Embedding, sinusoid, untouched
-from jsl_seq2seq.ops.base import Array
 
-from ..backends import Backend, normal
+from ..backend_cases import Backend, normal
 
 
 def test_sinusoid_at_known_places() -> None:

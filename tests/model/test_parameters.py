@@ -10,8 +10,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from jsl_seq2seq.config import ModelConfig, VocabSize
 from jsl_seq2seq.model import parameter_specs
+from jsl_seq2seq.settings import ModelConfig, VocabSize
 
 from .reference import empty_transformer
 

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 
-from jsl_seq2seq.autodiff import Tape
-from jsl_seq2seq.config import ModelConfig, VocabSize
+from jsl_seq2seq.backends.interface import Array
+from jsl_seq2seq.backends.tape import Tape
 from jsl_seq2seq.model import Dropout, Transformer
-from jsl_seq2seq.ops.base import Array
+from jsl_seq2seq.settings import ModelConfig, VocabSize
 
-from ..backends import Backend
+from ..backend_cases import Backend
 from .reference import on_device, random_batch, random_parameters
 
 CONFIG = ModelConfig(VocabSize(9, 8), d_model=8, n_heads=2, n_layers=2, d_ff=12)

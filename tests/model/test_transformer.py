@@ -9,10 +9,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from jsl_seq2seq.config import PAD, ModelConfig, VocabSize
 from jsl_seq2seq.model import Dropout
+from jsl_seq2seq.settings import PAD, ModelConfig, VocabSize
 
-from ..backends import Backend
+from ..backend_cases import Backend
 from .reference import (
     Answer,
     Batch,

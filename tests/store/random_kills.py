@@ -18,7 +18,7 @@ from collections import Counter
 from pathlib import Path
 
 from jsl_seq2seq.store import SavedModel, load_model, save_model
-from jsl_seq2seq.store.verify import verify
+from jsl_seq2seq.store.verification import verify
 
 
 def fingerprint(model: SavedModel) -> list[bytes]:

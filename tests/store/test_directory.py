@@ -11,10 +11,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from jsl_seq2seq.autodiff import Tape
+from jsl_seq2seq.backends.numpy import NumpyOps
+from jsl_seq2seq.backends.tape import Tape
 from jsl_seq2seq.errors import Failure, UserError
 from jsl_seq2seq.model import Transformer, parameter_specs
-from jsl_seq2seq.ops.numpy import NumpyOps
 from jsl_seq2seq.store import SavedModel, load_model, save_model
 from jsl_seq2seq.version import __version__
 

@@ -15,12 +15,12 @@ from pathlib import Path
 
 import pytest
 
+from jsl_seq2seq.interop.burn import export_burn, import_burn
 from jsl_seq2seq.store import load_model, save_model
-from jsl_seq2seq.store.burn import export_burn, import_burn
 from jsl_seq2seq.store.config_file import FORMAT_VERSION
-from jsl_seq2seq.store.verify import verify
-from jsl_seq2seq.train import TrainingJob, TrainingRequest
-from jsl_seq2seq.translator import Translator
+from jsl_seq2seq.store.verification import verify
+from jsl_seq2seq.training import TrainingJob, TrainingRequest
+from jsl_seq2seq.translate.translator import Translator
 
 from ..small_models import same_arrays, same_training_state
 

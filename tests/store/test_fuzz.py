@@ -16,13 +16,13 @@ import numpy as np
 import pytest
 
 from jsl_seq2seq.errors import JslError
+from jsl_seq2seq.interop.burn import export_burn, import_burn
 from jsl_seq2seq.store import SavedModel, load_model
-from jsl_seq2seq.store.burn import export_burn, import_burn
-from jsl_seq2seq.store.verify import verify
+from jsl_seq2seq.store.verification import verify
 
+from ..interop.burn.synthetic import Original
 from ..refusals import is_japanese
 from ..small_models import same_arrays
-from .burn.synthetic import Original
 from .forge import change_config, replace_file
 from .fuzz import mutate, mutate_json
 

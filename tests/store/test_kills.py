@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from jsl_seq2seq.store import Progress, load_model, save_model
-from jsl_seq2seq.store.verify import verify
+from jsl_seq2seq.store.verification import verify
 
 from ..processes import POSIX, environment
 from ..small_models import trained_small

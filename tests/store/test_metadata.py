@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from jsl_seq2seq.ops.numpy import NumpyOps
+from jsl_seq2seq.backends.numpy import NumpyOps
 from jsl_seq2seq.store.metadata import describe_run
 
 

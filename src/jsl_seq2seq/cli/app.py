@@ -7,9 +7,9 @@ from typing import Annotated, Any
 
 import typer
 
-from ..config import DATA_SETTINGS, SETTINGS
 from ..errors import UserError
-from ..presets import preset_options
+from ..settings import DATA_SETTINGS, SETTINGS
+from ..settings.presets import preset_options
 from ..version import __version__
 from . import options as opt
 from .console import note, say
@@ -117,9 +117,9 @@ def train(
     quiet: opt.Quiet = False,
     as_json: opt.Json = False,
 ) -> None:
-    from ..ops.choose import choose_backend  # noqa: PLC0415
-    from ..train import TrainingRequest  # noqa: PLC0415
-    from ..translator import Translator  # noqa: PLC0415
+    from ..backends.registry import choose_backend  # noqa: PLC0415
+    from ..training import TrainingRequest  # noqa: PLC0415
+    from ..translate.translator import Translator  # noqa: PLC0415
     from .predict import run_prediction  # noqa: PLC0415
     from .train import INTERRUPTED, resuming, run_training  # noqa: PLC0415
 
@@ -232,7 +232,7 @@ for _name, (_command, _help) in {**COMMANDS, **QUALITY}.items():
 
 
 def _export_weights(model: Any, names: list[str], directory: Path, quiet: bool) -> None:
-    from ..analysis.export import export_weights  # noqa: PLC0415
+    from ..render.export import export_weights  # noqa: PLC0415
 
     for name in names:
         written = export_weights(model.parameters, model.vocabularies, name, directory)

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
+from ..backends.registry import INT8, all_backends, choose_backend
 from ..errors import JslError
-from ..ops.choose import INT8, all_backends, choose_backend
-from ..train.selftest import self_test, translating_self_test
+from ..evaluation.self_test import self_test, translating_self_test
 from .console import say, say_json
 
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
+from ..backends.registry import Backend, choose_backend
+from ..data import read_corpus, read_starter_corpus
 from ..errors import UserError
-from ..ops.choose import Backend, choose_backend
+from ..evaluation.comparison import Comparison, compare
 from ..store import SavedModel, load_model
-from ..store.compare import Comparison, compare
-from ..text import read_corpus, read_starter_corpus
-from ..translator import Translator
+from ..translate.translator import Translator
 from .console import say, say_json
 
 _SHOWN = 10

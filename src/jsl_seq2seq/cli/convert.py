@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from ..backends.registry import choose_backend
 from ..errors import UserError
-from ..ops.choose import choose_backend
-from ..store.burn import export_burn, import_burn
-from ..store.published import quoted
-from ..text import format_tags
-from ..translator import Translator
+from ..interop.burn import export_burn, import_burn
+from ..store.card import quoted
+from ..tokenize import format_tags
+from ..translate.translator import Translator
 from .console import note, say
 
 _TRIAL = ("わたしはたべます", "ありがとう", "おはようございます")

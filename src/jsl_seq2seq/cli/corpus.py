@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from ..config import require_range
 from ..corpus import write_splits
-from ..store.published import quoted
+from ..settings import require_range
+from ..store.card import quoted
 from .console import note, say, say_json
 
 _MEANINGS = {

@@ -5,8 +5,8 @@ from __future__ import annotations
 import math
 from pathlib import Path
 
-from ..evaluate import Diagnosis, diagnose
-from ..evaluate.diagnosis import Place
+from ..evaluation import Diagnosis, diagnose
+from ..evaluation.diagnosis import Place
 from ..store import load_model, shipped_model
 from .columns import columns
 from .console import note, say, say_json
@@ -40,8 +40,8 @@ def run_diagnosis(
     else:
         _show(diagnosis, quiet)
     if html is not None:
-        from ..evaluate.diagnosis_page import diagnosis_page  # noqa: PLC0415  pictures are slow to import
-        from ..evaluate.report import write  # noqa: PLC0415
+        from ..render.diagnosis_page import diagnosis_page  # noqa: PLC0415  pictures are slow to import
+        from ..render.report import write  # noqa: PLC0415
 
         write(html, diagnosis_page(diagnosis))
         if not quiet:

@@ -8,13 +8,14 @@ from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
+from ..data import Corpus, read_corpus
 from ..errors import UserError
-from ..evaluate import Evaluation, FileReport, Search, evaluate, write_report
-from ..evaluate.metrics import HOW_TO_INSTALL, has_sacrebleu
+from ..evaluation import FileReport, Search, evaluate
+from ..evaluation.metrics import HOW_TO_INSTALL, has_sacrebleu
+from ..render.report import Evaluation, write_report
 from ..store import SavedModel, load_model, shipped_model
-from ..text import Corpus, read_corpus
-from ..train.data import digest
-from ..translator import DEFAULT_PENALTY, Translator
+from ..training.data import digest
+from ..translate.translator import DEFAULT_PENALTY, Translator
 from ..version import __version__
 from .columns import columns
 from .console import note, say, say_json

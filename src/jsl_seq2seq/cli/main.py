@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 from ..errors import JslError
 from .console import note, prepare_streams, report
-from .flat import with_verb
+from .legacy_flags import with_verb
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

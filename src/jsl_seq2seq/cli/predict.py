@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import UserError
-from ..translator import Candidate, Translation, Translator
+from ..translate.translator import Candidate, Translation, Translator
 from .console import NO_TAGS, note, say, say_json
 
 STANDARD_INPUT = "-"
@@ -66,7 +66,7 @@ def run_prediction(
 
 
 def _export(translation: Translation, directory: Path, force: bool, quiet: bool) -> None:
-    from ..analysis.export import export_attention  # noqa: PLC0415  pictures are slow to import
+    from ..render.export import export_attention  # noqa: PLC0415  pictures are slow to import
 
     try:
         written = export_attention(translation, directory, force)

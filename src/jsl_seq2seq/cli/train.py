@@ -17,14 +17,14 @@ from typing import Any, NoReturn
 
 import typer
 
-from ..config import require_range
+from ..data import is_large
 from ..errors import Failure, JslError, UserError
+from ..settings import require_range
 from ..store import SavedModel, holds_model, save_model
+from ..store.card import in_quotes, quoted
 from ..store.config_file import CONFIG
 from ..store.files import locked
-from ..store.published import in_quotes, quoted
-from ..text import is_large
-from ..train import Checkpoints, Quiet, TrainingJob, TrainingRequest, TrainingResult
+from ..training import Checkpoints, Quiet, TrainingJob, TrainingRequest, TrainingResult
 from .console import NO_TAGS, note, report, say, say_json
 
 _SHOWN_TAGS = 12

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import threading
 
-from ..ops.choose import choose_backend
+from ..backends.registry import choose_backend
 from ..store import SavedModel
-from ..translator import Translator
+from ..translate.translator import Translator
 from .console import note
 
 _PATIENCE = 1.5
@@ -14,7 +14,7 @@ _PATIENCE = 1.5
 
 
 def opened(model: SavedModel, backend: str, device: str | None, precision: str, quiet: bool) -> Translator:
-    """Ready to translate. Raises what :func:`jsl_seq2seq.ops.choose.choose_backend` raises."""
+    """Ready to translate. Raises what :func:`jsl_seq2seq.backends.registry.choose_backend` raises."""
     waiting = threading.Timer(
         _PATIENCE, note, ["計算の準備をしています（ふつうは、はじめてのときだけ、数秒かかります）。"]
     )

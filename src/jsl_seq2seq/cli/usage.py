@@ -11,7 +11,7 @@ import re
 from typing import Any
 
 from ..errors import UserError
-from .flat import VERBS
+from .legacy_flags import VERBS
 
 _FIRST = ("--train", "--predict", "--load", "--export-weights", "--help", "--version")
 """Flags that a command line without a verb may have."""

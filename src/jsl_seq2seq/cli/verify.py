@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from ..interop.burn import original_bytes
 from ..store import STARTER, SavedModel
-from ..store.verify import Verification, verify
+from ..store.verification import Verification, verify
 from .console import note, say, say_json
 
 
 def run_verification(directory: Path, quiet: bool, as_json: bool) -> bool:
     """Check a model directory and tell; whether it is sound."""
-    found = verify(directory)
+    found = verify(directory, [original_bytes])
     if as_json:
         say_json(found.to_json())
         return found.sound

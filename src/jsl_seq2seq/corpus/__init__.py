@@ -1,6 +1,6 @@
 """The shipped corpus: Japanese sentences made by rules, with the tags they stand for.
 
-The rules and the words are data (``data/grammar``, ``data/lexicon``); docs/corpus.md explains them. No
+The rules and the words are data (``assets/grammar``, ``assets/lexicon``); docs/corpus.md explains them. No
 signer has reviewed them yet, and tags are not Japanese Sign Language.
 """
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ..errors import UserError
-from ..text.normalize import normalize
+from ..tokenize.normalize import normalize
 from .chance import Chance
 from .derive import DeadEnd, Deriver
 from .grammar import read_grammar

@@ -1,6 +1,6 @@
 """The rules: Japanese templates, the tags they stand for, and where the rule comes from.
 
-Three kinds of entry, all in ``data/grammar/*.toml``:
+Three kinds of entry, all in ``assets/grammar/*.toml``:
 
 ``[[rule]]``    how a symbol (文, 節, 時, ...) is written and which tags it has: a synchronous grammar.
 ``[[ending]]``  how a predicate may end (否定, 可能, 完了, ...), per word class and style.
@@ -123,7 +123,7 @@ def read_grammar(lexicon: Lexicon, folder: Path | None = None) -> Grammar:
         UserError: a file cannot be read, a template is broken, a tag is not in the lexicon or a symbol is
             not defined; names file and line.
     """
-    source: Traversable = folder or resources.files("jsl_seq2seq") / "data" / "grammar"
+    source: Traversable = folder or resources.files("jsl_seq2seq") / "assets" / "grammar"
     rules: list[Rule] = []
     endings: list[Ending] = []
     particles: dict[str, tuple[tuple[str, tuple[str, ...], float], ...]] = {}

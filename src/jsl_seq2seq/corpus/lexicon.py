@@ -1,7 +1,7 @@
 """The lexicon: words of Japanese, how they are spelled, and the tags they stand for.
 
 The files are tab-separated text that a signer can open in a spreadsheet; every complaint names the file
-and the line. See ``data/lexicon`` and docs/corpus.md for what the columns mean.
+and the line. See ``assets/lexicon`` and docs/corpus.md for what the columns mean.
 """
 
 from __future__ import annotations
@@ -108,7 +108,7 @@ def read_lexicon(path: Path | None = None) -> Lexicon:
     Raises:
         UserError: a file is missing or a row cannot be understood; names file and line.
     """
-    packaged = resources.files("jsl_seq2seq") / "data" / "lexicon"
+    packaged = resources.files("jsl_seq2seq") / "assets" / "lexicon"
     folder: Traversable = packaged
     extra: list[tuple[str, str]] = []
     if path is not None:

@@ -1,4 +1,4 @@
-"""The Transformer, written once on :class:`jsl_seq2seq.ops.base.Ops`."""
+"""The Transformer, written once on :class:`jsl_seq2seq.backends.interface.Ops`."""
 
 from .capture import Capture, Observer
 from .layers import Dropout, Places

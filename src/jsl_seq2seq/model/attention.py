@@ -14,7 +14,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 
-from ..ops.base import Array, Ops
+from ..backends.interface import Array, Ops
 from .capture import Observer
 from .layers import Linear, side_by_side
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from ..ops.base import Array
+from ..backends.interface import Array
 
 Observer = Callable[[str, Array], None]
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
-from ..config import ModelConfig
-from ..ops.base import Array, Ops
+from ..backends.interface import Array, Ops
+from ..settings import ModelConfig
 from .attention import MultiHeadAttention
 from .capture import Observer
 from .layers import Embedding, FeedForward, LayerNorm, Linear, Places, Regularizer, TiedLinear, untouched

@@ -6,7 +6,7 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
-from ..ops.base import Array, Ops
+from ..backends.interface import Array, Ops
 
 Regularizer = Callable[[Array], Array]
 """What happens to a sublayer's output on its way: :class:`Dropout` in training, nothing otherwise."""

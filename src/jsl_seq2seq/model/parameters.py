@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from ..config import ModelConfig
+from ..settings import ModelConfig
 
 
 @dataclass(frozen=True)

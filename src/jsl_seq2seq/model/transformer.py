@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from ..config import PAD, ModelConfig
-from ..ops.base import Array, Ops
+from ..backends.interface import Array, Ops
+from ..settings import PAD, ModelConfig
 from .capture import Observer
 from .decoder import Decoder
 from .encoder import Encoder

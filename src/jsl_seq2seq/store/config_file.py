@@ -8,8 +8,8 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from ..config import ModelConfig, TrainingConfig, from_mapping
 from ..errors import Failure, JslError, UserError
+from ..settings import ModelConfig, TrainingConfig, from_mapping
 from .files import sha256
 from .saved_model import Progress
 

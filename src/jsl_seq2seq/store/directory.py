@@ -19,10 +19,10 @@ from typing import Any
 
 import numpy as np
 
-from ..analysis.statistics import weight_statistics
 from ..errors import Failure, UserError
 from ..model import parameter_specs
-from ..text import Vocabularies
+from ..tokenize import Vocabularies
+from .card import render_readme
 from .config_file import (
     BURN,
     CONFIG,
@@ -40,8 +40,8 @@ from .config_file import (
     settings,
 )
 from .files import locked, read_checked, replace_files, sha256, while_unchanged
-from .readme import render_readme
 from .saved_model import EpochMetrics, Example, Moments, SavedModel
+from .statistics import weight_statistics
 from .tensors import largest, pack, unpack
 
 _MAX_JSON_BYTES = 200_000_000

@@ -6,9 +6,10 @@ import platform
 import subprocess
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
 from typing import Any
 
-from ..ops.base import Ops
+from ..backends.interface import Ops
 from ..version import __version__
 
 _LIBRARIES = {"ndarray": ("numpy",), "wgpu": ("numpy", "wgpu"), "torch": ("numpy", "torch")}
@@ -46,3 +47,16 @@ def _git_commit() -> str | None:
     except (OSError, subprocess.TimeoutExpired):
         return None
     return found.stdout.strip() or None if found.returncode == 0 else None
+
+
+def published(path: Path) -> Path:
+    """The path without what it says about the machine: an absolute one often begins with somebody's name.
+
+    Below the working directory it becomes relative to that, elsewhere only its last part is left.
+    """
+    if not path.anchor:
+        return path
+    try:
+        return path.relative_to(Path.cwd())
+    except ValueError:
+        return Path(path.name) if path.name else path

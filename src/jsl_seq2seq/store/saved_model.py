@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from ..config import ModelConfig, TrainingConfig
-from ..text import Vocabularies
+from ..settings import ModelConfig, TrainingConfig
+from ..tokenize import Vocabularies
 
 STARTER = "builtin:starter"
 """``data_name`` of the corpus that ships with the package."""

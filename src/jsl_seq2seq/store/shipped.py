@@ -8,4 +8,4 @@ from pathlib import Path
 
 def shipped_model() -> Path:
     """Its directory; what is translated with when nobody names a model."""
-    return Path(str(resources.files("jsl_seq2seq") / "data" / "model"))
+    return Path(str(resources.files("jsl_seq2seq") / "assets" / "model"))

@@ -1,1 +1,0 @@
-"""Looking inside: weight statistics, tables and pictures."""

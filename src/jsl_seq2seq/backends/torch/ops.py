@@ -1,0 +1,234 @@
+"""The operations of a Transformer in PyTorch."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+
+from ..interface import MASKED, Array, Ops, Recorder
+from .attention import FusedAttention
+from .bits import random_bits
+from .device import best_device, describe
+from .dropout import Drop
+from .graphs import CudaGraphs, detached
+from .linear import linears
+from .processes import TorchProcesses
+
+
+class TorchOps(Ops):
+    """PyTorch tensors.
+
+    In ``bf16`` the model computes in bfloat16, on a copy of the parameters that :meth:`split` makes and
+    :meth:`adam_update` refreshes. Parameters, moments and losses stay what they are, and so do files.
+
+    Args:
+        recorder: anything but ``None`` makes parameters from :meth:`split` differentiable; PyTorch records.
+        device: ``"cuda"``, ``"mps"``, ``"cpu"``, or ``None`` for the best one present.
+        dtype: float type of every array.
+        precision: ``"fp32"`` or ``"bf16"``; matters only with a recorder, translation is always float32.
+        processes: those that train together with this one.
+    """
+
+    name = "torch"
+
+    def __init__(
+        self,
+        recorder: Recorder | None = None,
+        device: str | None = None,
+        dtype: torch.dtype = torch.float32,
+        precision: str = "fp32",
+        processes: TorchProcesses | None = None,
+    ) -> None:
+        super().__init__(recorder)
+        self.torch_device = torch.device(device or best_device())
+        self._dtype, self.precision = dtype, precision
+        self._processes = processes
+        self.device = describe(self.torch_device)
+        if self.torch_device.type == "cuda" and self.torch_device.index is not None:
+            torch.cuda.set_device(self.torch_device)  # graphs and Triton work on the current one
+        self.replays = self.torch_device.type == "cuda"
+        self.steps_at_once = self.shape_step = 8 if self.replays else 1
+        self._attention = FusedAttention()
+        self._shadows: list[tuple[torch.Tensor, torch.Tensor]] = []
+
+    # -- between Python and the device ------------------------------------------------------------
+
+    def array(self, values: Any) -> Array:
+        tensor = values if isinstance(values, torch.Tensor) else torch.tensor(np.asarray(values))
+        if tensor.dtype in (torch.uint32, torch.int32):  # PyTorch indexes with, and hashes in, 64 bits
+            tensor = tensor.to(torch.int64)
+        if tensor.is_floating_point():  # before it moves: MPS has no float64
+            tensor = tensor.to(self._dtype)
+        return tensor.to(self.torch_device)
+
+    def to_host(self, array: Array) -> Any:
+        return array.detach().cpu().numpy()
+
+    def all_to_host(self, arrays: Sequence[Array]) -> list[Any]:
+        return list(self.to_host(torch.stack(list(arrays)))) if arrays else []
+
+    # -- shapes -----------------------------------------------------------------------------------
+
+    def reshape(self, x: Array, shape: Sequence[int]) -> Array:
+        return x.reshape(tuple(shape))
+
+    def transpose(self, x: Array, axes: Sequence[int]) -> Array:
+        return x.permute(tuple(axes))
+
+    # -- the layers' arithmetic -------------------------------------------------------------------
+
+    def add(self, a: Array, b: Array) -> Array:
+        return torch.add(a, b.to(a.dtype))
+
+    def scale(self, x: Array, factor: float) -> Array:
+        return torch.mul(x, factor)
+
+    def matmul(self, a: Array, b: Array, transpose_b: bool = False) -> Array:
+        return torch.matmul(a, b.mT if transpose_b else b)
+
+    def linear(self, x: Array, weight: Array, bias: Array) -> Array:
+        rows = x.reshape(-1, x.shape[-1])
+        return torch.addmm(bias, rows, weight).view(*x.shape[:-1], -1)
+
+    def linears(self, x: Array, weights: Sequence[Array], biases: Sequence[Array]) -> tuple[Array, ...]:
+        if len({weight.shape for weight in weights}) > 1:
+            return super().linears(x, weights, biases)
+        return linears(x, weights, biases)
+
+    def relu(self, x: Array) -> Array:
+        return F.relu(x)
+
+    def softmax(self, scores: Array, mask: Array | None = None) -> Array:
+        if mask is None:
+            return scores.softmax(dim=-1)
+        weights = torch.where(mask, scores, MASKED).softmax(dim=-1)
+        return torch.where(mask, weights, 0.0)  # only a fully masked row has anything left to hide
+
+    def fused_attention(self, query: Array, key: Array, value: Array, mask: Array | None) -> Array | None:
+        return self._attention(query, key, value, mask)
+
+    def layer_norm(self, x: Array, weight: Array, bias: Array, epsilon: float = 1e-5) -> Array:
+        return F.layer_norm(x, weight.shape, weight, bias, epsilon)
+
+    def embedding(self, weight: Array, ids: Array) -> Array:
+        return F.embedding(ids, weight)
+
+    def dropout(self, x: Array, rate: float, key: Array, site: int) -> Array:
+        if rate == 0:
+            return x
+        drop = self.drop(x, rate, key, site)
+        kept = random_bits(key, site, x.numel(), drop.first).reshape(x.shape) >= drop.threshold
+        return torch.where(kept, x * drop.scale, 0.0)
+
+    def drop(self, x: Array, rate: float, key: Array, site: int) -> Drop:
+        """Which elements of ``x`` fall: processes before this one have shares of the same size."""
+        before = self._processes.rank * x.shape.numel() if self._processes else 0
+        return Drop(rate, key, site, before)
+
+    def cross_entropy(
+        self, logits: Array, targets: Array, ignore: int, label_smoothing: float = 0.0
+    ) -> Array:
+        total = F.cross_entropy(
+            logits.reshape(-1, logits.shape[-1]).to(self._dtype),
+            targets.reshape(-1),
+            ignore_index=ignore,
+            label_smoothing=label_smoothing,
+            reduction="sum",
+        )
+        return total / (targets != ignore).sum().clamp(min=1)
+
+    # -- masks ------------------------------------------------------------------------------------
+
+    def causal_mask(self, length: int) -> Array:
+        return self._attention.causal_mask(length, self.torch_device)
+
+    def padding_mask(self, ids: Array, pad: int) -> Array:
+        return (ids != pad)[:, None, None, :]
+
+    # -- decoding ---------------------------------------------------------------------------------
+
+    def log_softmax(self, logits: Array) -> Array:
+        return logits.log_softmax(dim=-1)
+
+    def top_k(self, x: Array, k: int) -> tuple[Array, Array]:
+        if k == 1:
+            values, indices = x.max(dim=-1, keepdim=True)  # the first of equals
+            return values, indices.to(torch.int32)
+        # topk does not say which of equals it takes
+        values, indices = x.sort(dim=-1, descending=True, stable=True)
+        return values[..., :k], indices[..., :k].to(torch.int32)
+
+    def zeros(self, shape: Sequence[int]) -> Array:
+        return torch.zeros(tuple(shape), dtype=self._dtype, device=self.torch_device)
+
+    def write(self, buffer: Array, values: Array, start: int | Array) -> Array:
+        if isinstance(start, torch.Tensor):
+            places = (
+                start
+                if values.shape[2] == 1
+                else start + torch.arange(values.shape[2], device=self.torch_device)
+            )
+            return buffer.index_copy_(2, places, values)
+        end = start + values.shape[2]
+        buffer[:, :, start:end] = values
+        return buffer[:, :, :end]
+
+    def move(self, buffer: Array, rows: Array, start: int, end: int) -> None:
+        buffer[:, :, start:end] = buffer[rows, :, start:end]
+
+    def seen_mask(self, position: Array, capacity: int) -> Array:
+        return (torch.arange(capacity, device=self.torch_device) <= position)[None, None, None]
+
+    # -- training ---------------------------------------------------------------------------------
+
+    def compiled(self, step: Callable[..., Array]) -> Callable[..., Array]:
+        if self.torch_device.type == "cuda":
+            return CudaGraphs(step, self.array, self.torch_device)
+        return lambda *arguments: detached(step(*arguments))
+
+    def split(self, flat: Array, shapes: Mapping[str, tuple[int, ...]]) -> dict[str, Array]:
+        source = flat.detach()
+        if self._recorder is not None and self.precision == "bf16":
+            source = source.to(torch.bfloat16)
+            self._shadows.append((flat, source))
+        pieces = source.split([math.prod(shape) for shape in shapes.values()])
+        named = {name: piece.view(shape) for (name, shape), piece in zip(shapes.items(), pieces, strict=True)}
+        if self._recorder is not None:
+            for piece in named.values():
+                piece.requires_grad_()
+        return named
+
+    def gradients(self, loss: Array, parameters: Mapping[str, Array]) -> Array:
+        pieces = torch.autograd.grad(
+            loss, list(parameters.values()), allow_unused=True, materialize_grads=True
+        )
+        return torch.cat([piece.reshape(-1) for piece in pieces]).to(self._dtype)
+
+    def accumulate(self, total: Array, gradient: Array, weight: Array) -> None:
+        total.addcmul_(gradient, weight)
+
+    def sum_over_processes(self, array: Array) -> Array:
+        return self._processes.sum_arrays(array) if self._processes else array
+
+    def clip_norm(self, gradient: Array, max_norm: float) -> Array:
+        return gradient / (gradient.norm() / max_norm).clamp(min=1)
+
+    def adam_update(
+        self, parameters: Array, gradient: Array, m: Array, v: Array, rates: Array, betas: tuple[float, float]
+    ) -> None:
+        shadow = self.shadow(parameters)
+        with torch.no_grad():
+            m.lerp_(gradient, 1 - betas[0])
+            v.mul_(betas[1]).addcmul_(gradient, gradient, value=1 - betas[1])
+            parameters.sub_((v.sqrt().add_(rates[1])).reciprocal_().mul_(m).mul_(rates[0]))
+            if shadow is not None:
+                shadow.copy_(parameters)
+
+    def shadow(self, parameters: torch.Tensor) -> torch.Tensor | None:
+        """The copy that the model computes with, if it computes in another precision."""
+        return next((copy for flat, copy in self._shadows if flat is parameters), None)

@@ -1,0 +1,82 @@
+"""Several processes that train one model together, as ``torchrun`` starts them.
+
+Each process computes the gradient of its share of every batch, weighted by how many tokens the share has; the
+gradients are added up over all processes, and every process takes the same step of Adam. That is what PyTorch's
+DistributedDataParallel does. It is done by hand here because gradients are one flat array anyway: one sum for
+each step says it all, goes into the CUDA graph with the rest, and counts tokens where DDP would count processes.
+"""
+
+from __future__ import annotations
+
+import atexit
+import os
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Any, TypeVar
+
+import torch
+import torch.distributed as dist
+
+from ...errors import Failure
+from ..interface import Processes
+
+_PATIENCE = timedelta(minutes=30)
+"""How long a process may be silent, as the first one is while it saves."""
+
+Result = TypeVar("Result")
+
+
+def device_of_this_process(device: str) -> str:
+    """``cuda`` means another GPU in each process of one machine."""
+    return f"cuda:{os.environ.get('LOCAL_RANK', '0')}" if device == "cuda" and started_together() else device
+
+
+def started_together() -> bool:
+    """Whether ``torchrun`` started this process with others."""
+    return int(os.environ.get("WORLD_SIZE", "1")) > 1 and "RANK" in os.environ
+
+
+class TorchProcesses(Processes):
+    """Those that ``torchrun`` started: NCCL between GPUs, gloo between CPUs and for words between hosts."""
+
+    def __init__(self, device: torch.device) -> None:
+        if not dist.is_initialized():
+            kind = "nccl" if device.type == "cuda" else "gloo"
+            _or_fail(lambda: dist.init_process_group(kind, timeout=_PATIENCE))
+            atexit.register(_leave)
+        self.rank, self.count = dist.get_rank(), dist.get_world_size()
+        self._hosts: Any = dist.group.WORLD
+        if dist.get_backend() != "gloo":
+            self._hosts = _or_fail(lambda: dist.new_group(backend="gloo", timeout=_PATIENCE))
+
+    def sum_arrays(self, array: torch.Tensor) -> torch.Tensor:
+        """The sum over all processes, in place."""
+        _or_fail(lambda: dist.all_reduce(array))
+        return array
+
+    def sum(self, *values: float) -> list[float]:
+        together = torch.tensor(values, dtype=torch.float64)
+        _or_fail(lambda: dist.all_reduce(together, group=self._hosts))
+        return together.tolist()
+
+    def same(self, what: str) -> bool:
+        heard: list[str] = [""] * self.count
+        _or_fail(lambda: dist.all_gather_object(heard, what, group=self._hosts))
+        return len(set(heard)) == 1
+
+
+def _or_fail(talk: Callable[[], Result]) -> Result:
+    try:
+        return talk()
+    except RuntimeError as error:  # what torch.distributed's own errors are
+        raise Failure(
+            "一緒に学習していた別のプロセスが止まったか、つながらないので、このプロセスも止めます"
+            f"（{str(error).splitlines()[0]}）。",
+            "先に止まったプロセスのメッセージを見てください。最後の途中保存は無事です。"
+            "同じコマンドに --resume を付けると、そこから続けられます。",
+        ) from None
+
+
+def _leave() -> None:
+    if dist.is_initialized():
+        dist.destroy_process_group()

@@ -1,0 +1,165 @@
+"""Sentence pairs as batches of padded ids, in an order that depends on nothing but seed and epoch."""
+
+from __future__ import annotations
+
+from array import array
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import overload
+
+import numpy as np
+
+from ..backends.interface import Processes
+from ..settings import EOS, PAD, SOS
+from ..tokenize import Vocabularies
+from . import SentencePair
+from .encoding import EncodedPair, EncodedPairs
+from .padding import pad_rows
+
+_LENGTH_STEP = 8
+"""Sentences whose lengths differ by less than this are as good as equally long."""
+
+_WINDOW = 100
+"""Batches within which sentences are sorted by length: enough to save padding, few enough to stay mixed."""
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Teacher forcing's inputs and wanted outputs.
+
+    Attributes:
+        source: [B, S] int32.
+        target_in: SOS and the tags, [B, T] int32.
+        target_out: the tags and EOS, [B, T] int32.
+        tokens: how many entries of ``target_out`` are real.
+    """
+
+    source: np.ndarray
+    target_in: np.ndarray
+    target_out: np.ndarray
+    tokens: int
+
+    def share(self, processes: Processes) -> Batch:
+        """This process's rows; every process has as many, so B is a multiple of their number."""
+        if processes.count == 1:
+            return self
+        rows = len(self.source) // processes.count
+        mine = slice(processes.rank * rows, (processes.rank + 1) * rows)
+        target_out = self.target_out[mine]
+        return Batch(self.source[mine], self.target_in[mine], target_out, int((target_out != PAD).sum()))
+
+
+class BatchOrder(Sequence[list[int]]):
+    """Which pairs go into which batch, in the order in which one learns from them. Memory: 8 bytes a pair.
+
+    Args:
+        pairs: indices of all pairs, those of a batch side by side.
+        sizes: how many each batch has.
+        order: the batches' order.
+    """
+
+    def __init__(self, pairs: np.ndarray, sizes: np.ndarray, order: np.ndarray) -> None:
+        self._pairs, self._sizes, self._order = pairs, sizes, order
+        self._ends = np.cumsum(sizes)
+
+    def __len__(self) -> int:
+        return len(self._order)
+
+    @overload
+    def __getitem__(self, index: int) -> list[int]: ...
+    @overload
+    def __getitem__(self, index: slice) -> list[list[int]]: ...
+    def __getitem__(self, index: int | slice) -> list[int] | list[list[int]]:
+        if isinstance(index, slice):
+            return [self[position] for position in range(*index.indices(len(self)))]
+        batch = self._order[index]
+        end = self._ends[batch]
+        return self._pairs[end - self._sizes[batch] : end].tolist()
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Sequence) and list(self) == list(other)
+
+    __hash__ = None  # type: ignore[assignment]
+
+
+def encode_pairs(pairs: Sequence[SentencePair], vocabularies: Vocabularies) -> EncodedPairs:
+    """Pairs as ids. Every tag must be known; unknown units are left out, as in translation."""
+    return EncodedPairs(
+        (vocabularies.encode_source(pair.source).ids, vocabularies.encode_target(pair.tags)) for pair in pairs
+    )
+
+
+def make_batch(
+    pairs: Sequence[EncodedPair], source_length: int = 0, multiple: int = 1, rows: int = 1
+) -> Batch:
+    """Pad pairs into one batch.
+
+    Args:
+        source_length: sources are padded at least to this.
+        multiple: S and T are multiples of this, so that shapes repeat.
+        rows: and B of this. Rows that are filled in repeat the first sentence, and want nothing to be written.
+    """
+    fill = -len(pairs) % rows
+    shown = [*pairs, *[pairs[0]] * fill]
+    given = [(SOS, *pair.target) for pair in shown]
+    wanted = [(*pair.target, EOS) for pair in pairs]
+    return Batch(
+        source=pad_rows([pair.source for pair in shown], multiple, at_least=source_length),
+        target_in=pad_rows(given, multiple),
+        target_out=pad_rows([*wanted, *[()] * fill], multiple),
+        tokens=sum(len(pair.target) + 1 for pair in pairs),
+    )
+
+
+def epoch_order(
+    pairs: Sequence[EncodedPair], batch_size: int, seed: int, epoch: int, batch_tokens: int = 0
+) -> BatchOrder:
+    """Which pairs go into which batch of an epoch (indices), shuffled, similar lengths together.
+
+    Within a window of batches sentences are sorted by length, then the batches are shuffled too.
+
+    Args:
+        batch_tokens: if not 0, sentences are taken as long as sentences times the longest one's length stay
+            within it, instead of ``batch_size``.
+    """
+    sources, longer = _lengths(pairs)
+    if batch_tokens:
+        batch_size = max(
+            1, batch_tokens // int(longer.max())
+        )  # of the window; its batches have at least so many
+    generator = np.random.default_rng([seed, 1 + epoch])
+    shuffled = generator.permutation(len(pairs))
+    sizes = array("q")
+    for start in range(0, len(shuffled), _WINDOW * batch_size):
+        window = shuffled[start : start + _WINDOW * batch_size]
+        by_length = np.argsort(sources[window] // _LENGTH_STEP, kind="stable")  # ties stay shuffled
+        window[:] = window[by_length]
+        if batch_tokens:
+            sizes.extend(_filled(longer[window].tolist(), batch_tokens))
+        else:
+            full, rest = divmod(len(window), batch_size)
+            sizes.extend([batch_size] * full + [rest] * bool(rest))
+    return BatchOrder(shuffled, np.array(sizes, np.int64), generator.permutation(len(sizes)))
+
+
+def _filled(lengths: Sequence[int], tokens: int) -> list[int]:
+    """Neighbours together, as many as ``tokens`` positions hold; one that is longer than that comes alone."""
+    sizes = [0]
+    longest = 0
+    for length in lengths:
+        longest = max(longest, length)
+        if sizes[-1] and (sizes[-1] + 1) * longest > tokens:
+            sizes.append(0)
+            longest = length
+        sizes[-1] += 1
+    return sizes
+
+
+def _lengths(pairs: Sequence[EncodedPair]) -> tuple[np.ndarray, np.ndarray]:
+    """Of each pair, how long its source is, and how many positions its longer side has."""
+    if isinstance(pairs, EncodedPairs):
+        sources, targets = pairs.source_lengths, pairs.target_lengths
+    else:
+        sources = np.array([len(pair.source) for pair in pairs])
+        targets = np.array([len(pair.target) for pair in pairs])
+    return sources, np.maximum(sources, targets + 1)

@@ -1,0 +1,148 @@
+"""How two models differ: configuration, vocabulary, weights, and what they make of the same sentences."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+
+from ..store.saved_model import SavedModel
+from ..tokenize import Vocabulary
+
+Translate = Callable[[SavedModel, Sequence[str]], list[tuple[str, ...] | None]]
+"""The tags that a model gives each sentence; ``None`` where it cannot read one."""
+
+
+@dataclass(frozen=True)
+class Distance:
+    """How far a parameter of the second model is from the first's.
+
+    Attributes:
+        relative: ‖a - b‖ / ‖a‖; ‖a - b‖ where a is all zeros.
+        largest: max |a - b|.
+    """
+
+    name: str
+    relative: float
+    largest: float
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """The differences; everything that is not mentioned is equal.
+
+    Attributes:
+        settings: section and key, and the value in each model; ``None`` for none.
+        only: units that one side of one model has and the other has not, by ``source`` and ``target``,
+            first those of the first model.
+        moved: whether units that both have carry other numbers.
+        distances: of the parameters that both have in the same shape, the largest relative one first.
+        unlike: parameters that only one has or that differ in shape.
+        sentences: how many were translated.
+        changed: sentences that come out differently, with both translations as one writes them; ``None`` where
+            a model cannot read the sentence.
+    """
+
+    settings: Mapping[str, tuple[Any, Any]]
+    only: Mapping[str, tuple[tuple[str, ...], tuple[str, ...]]]
+    moved: Mapping[str, bool]
+    distances: tuple[Distance, ...]
+    unlike: tuple[str, ...]
+    sentences: int
+    changed: tuple[tuple[str, str | None, str | None], ...]
+
+    @property
+    def same(self) -> bool:
+        """Whether the two compute the same: same model settings, vocabularies and weights."""
+        model_settings = any(name.startswith("model.") for name in self.settings)
+        vocabulary = any(a or b for a, b in self.only.values()) or any(self.moved.values())
+        weights = bool(self.unlike) or any(distance.largest for distance in self.distances)
+        return not (model_settings or vocabulary or weights)
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain values, for programs."""
+        return {
+            "same": self.same,
+            "settings": {name: list(values) for name, values in self.settings.items()},
+            "vocabulary": {
+                side: {"only_first": list(first), "only_second": list(second), "moved": self.moved[side]}
+                for side, (first, second) in self.only.items()
+            },
+            "parameters": [asdict(distance) for distance in self.distances],
+            "unlike": list(self.unlike),
+            "sentences": self.sentences,
+            "changed": [
+                {"text": text, "first": first, "second": second} for text, first, second in self.changed
+            ],
+        }
+
+
+def compare(one: SavedModel, other: SavedModel, texts: Sequence[str], translate: Translate) -> Comparison:
+    """Compare two models, and what both make of ``texts``."""
+    settings = {
+        name: (first, second)
+        for name, first, second in _paired(_settings(one), _settings(other))
+        if first != second
+    }
+    vocabularies = {
+        "source": (one.vocabularies.source, other.vocabularies.source),
+        "target": (one.vocabularies.target, other.vocabularies.target),
+    }
+    distances, unlike = [], []
+    for name, first, second in _paired(one.parameters, other.parameters):
+        if first is None or second is None or first.shape != second.shape:
+            unlike.append(name)
+        else:
+            distances.append(_distance(name, first, second))
+    changed = [
+        (text, first, second)
+        for text, first, second in zip(
+            texts, _written(one, translate(one, texts)), _written(other, translate(other, texts)), strict=True
+        )
+        if first != second
+    ]
+    return Comparison(
+        settings,
+        {side: (_only(a, b), _only(b, a)) for side, (a, b) in vocabularies.items()},
+        {
+            side: any(a.id_of(u) != b.id_of(u) for u in a.units if u in b)
+            for side, (a, b) in vocabularies.items()
+        },
+        tuple(sorted(distances, key=lambda distance: (-distance.relative, distance.name))),
+        tuple(unlike),
+        len(texts),
+        tuple(changed),
+    )
+
+
+def _settings(model: SavedModel) -> dict[str, Any]:
+    """All that somebody chose, and how far training came, under dotted names."""
+    sections = {
+        "model": model.config.to_json(),
+        "training": model.training.to_json(),
+        "progress": asdict(model.progress),
+        "data": {"name": model.data_name, "sha256": model.data_digest},
+    }
+    return {
+        f"{section}.{key}": value for section, values in sections.items() for key, value in values.items()
+    }
+
+
+def _paired(first: Mapping[str, Any], second: Mapping[str, Any]) -> list[tuple[str, Any, Any]]:
+    return [(name, first.get(name), second.get(name)) for name in {**first, **second}]
+
+
+def _only(one: Vocabulary, other: Vocabulary) -> tuple[str, ...]:
+    return tuple(unit for unit in one.units if unit not in other)
+
+
+def _distance(name: str, first: np.ndarray, second: np.ndarray) -> Distance:
+    a, b = first.astype(np.float64), second.astype(np.float64)
+    size, apart = float(np.linalg.norm(a)), float(np.linalg.norm(a - b))
+    return Distance(name, apart / size if size else apart, float(np.abs(a - b).max()))
+
+
+def _written(model: SavedModel, translations: Sequence[tuple[str, ...] | None]) -> list[str | None]:
+    return [None if tags is None else model.vocabularies.format_target(tags) for tags in translations]

@@ -1,0 +1,186 @@
+"""Why a model translates one sentence as it does.
+
+Three views of the same translation: what else it considered at each place, where it looked (cross-attention of
+the last layer, averaged over its heads), and what changes when a unit is missing. Attention shows where
+information was taken from, not that it mattered (Jain & Wallace 2019); leaving a unit out shows that.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from ..settings import EOS, PAD, SOS
+from ..tokenize import EncodedSource, Units, format_tags
+from ..translate.translation import Translation
+from ..translate.translator import Translator
+
+END = "文の終わり"
+
+
+@dataclass(frozen=True)
+class Place:
+    """One place of the translation.
+
+    Attributes:
+        tag: what was written, ``None`` for the end.
+        probability: of that, given what stood before it.
+        alternatives: the most probable tags here and their probabilities, what was written among them.
+        attention: how much of each source unit was looked at, [S]; sums to 1.
+    """
+
+    tag: str | None
+    probability: float
+    alternatives: tuple[tuple[str | None, float], ...]
+    attention: tuple[float, ...]
+
+
+@dataclass(frozen=True)
+class Deletion:
+    """What leaving one source unit out changes.
+
+    Attributes:
+        unit: the character, word or piece of a word.
+        tags: the translation without it.
+        changes: of the original tags' and the end's log-probabilities; negative where the unit was needed.
+    """
+
+    unit: str
+    tags: tuple[str, ...]
+    changes: tuple[float, ...]
+
+    @property
+    def change(self) -> float:
+        """Of the whole original translation's log-probability."""
+        return sum(self.changes)
+
+
+@dataclass(frozen=True)
+class Diagnosis:
+    """Everything about one sentence.
+
+    Attributes:
+        units: the source as the model reads it.
+        places: one for each tag, and one for the end.
+        deletions: one for each unit; none if there is only one.
+    """
+
+    translation: Translation
+    units: tuple[str, ...]
+    places: tuple[Place, ...]
+    deletions: tuple[Deletion, ...]
+
+    @property
+    def kinds(self) -> Units:
+        """What the model counts in."""
+        return self.translation.kinds
+
+    def written(self, tags: Iterable[str]) -> str:
+        """Tags (or words) as one writes them; in words if there are none."""
+        return format_tags(tags, self.kinds.target) or f"（{self.kinds.target_name}なし）"
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain values."""
+        return {
+            "text": self.translation.text,
+            "units": list(self.units),
+            "tags": list(self.translation.tags),
+            "log_prob": self.translation.log_prob,
+            "finished": self.translation.finished,
+            "warnings": list(self.translation.warnings),
+            "places": [
+                {
+                    "tag": place.tag,
+                    "probability": place.probability,
+                    "alternatives": [{"tag": tag, "probability": share} for tag, share in place.alternatives],
+                    "attention": list(place.attention),
+                }
+                for place in self.places
+            ],
+            "deletions": [
+                {
+                    "unit": one.unit,
+                    "tags": list(one.tags),
+                    "same": one.tags == self.translation.tags,
+                    "log_prob_changes": list(one.changes),
+                    "log_prob_change": one.change,
+                }
+                for one in self.deletions
+            ],
+        }
+
+
+def diagnose(translator: Translator, text: str, alternatives: int = 5) -> Diagnosis:
+    """Translate a sentence (greedily) and look at it from all sides.
+
+    Args:
+        alternatives: how many tags to name at each place.
+
+    Raises:
+        UserError: the sentence cannot be translated.
+    """
+    source = translator.encode(text)
+    translation = translator.translate(text, attention=True)
+    log_probs = translator.log_probs(source, translation.tags)
+    looked = _attention(translation, len(source.units))
+    written: list[str | None] = [*translation.tags, *([None] if translation.finished else [])]
+    places = tuple(
+        _place(translator, tag, log_probs[index], looked[index], alternatives)
+        for index, tag in enumerate(written)
+    )
+    return Diagnosis(translation, source.units, places, _deletions(translator, source, translation))
+
+
+def _place(translator: Translator, tag: str | None, row: np.ndarray, looked: np.ndarray, count: int) -> Place:
+    row = row.copy()
+    row[[PAD, SOS]] = -np.inf  # never a tag
+    target = translator.vocabularies.target
+    best = np.argsort(-row, kind="stable")[: min(count, len(row) - 2)]
+    names = [None if index == EOS else target.unit_of(int(index)) for index in best]
+    own = EOS if tag is None else target.id_of(tag)
+    return Place(
+        tag,
+        math.exp(row[own]),
+        tuple((name, math.exp(row[index])) for name, index in zip(names, best, strict=True)),
+        tuple(looked.tolist()),
+    )
+
+
+def _attention(translation: Translation, length: int) -> np.ndarray:
+    """[T + 1, S]: the last layer's cross-attention, averaged over heads, padding left out."""
+    assert translation.attention is not None
+    layers = [name for name in translation.attention if name.endswith(".cross")]
+    return translation.attention[layers[-1]].weights.mean(axis=0)[:, :length]
+
+
+def _deletions(
+    translator: Translator, source: EncodedSource, translation: Translation
+) -> tuple[Deletion, ...]:
+    if len(source.ids) < 2:
+        return ()
+    shorter = [_without(source, index) for index in range(len(source.ids))]
+    tags = translation.tags
+    original, *scored = translator.score_batch([(sentence, tags) for sentence in (source, *shorter)])
+    translated = translator.translate_batch(shorter)
+    return tuple(
+        Deletion(unit, found.tags, _differences(score.log_probs, original.log_probs, translation))
+        for unit, found, score in zip(source.units, translated, scored, strict=True)
+    )
+
+
+def _differences(
+    after: Sequence[float], before: Sequence[float], translation: Translation
+) -> tuple[float, ...]:
+    count = len(translation.tags) + translation.finished
+    return tuple(a - b for a, b in zip(after[:count], before[:count], strict=True))
+
+
+def _without(source: EncodedSource, index: int) -> EncodedSource:
+    keep = [i for i in range(len(source.ids)) if i != index]
+    return EncodedSource(
+        tuple(source.ids[i] for i in keep), tuple(source.units[i] for i in keep), source.unknown
+    )

@@ -1,0 +1,143 @@
+"""Translating test files and collecting what there is to say about it. Files are never mixed in one figure."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from itertools import repeat
+from pathlib import PurePath
+from typing import Any
+
+from ..data import Corpus, SentencePair
+from ..errors import UserError
+from ..tokenize import Units, format_tags
+from ..tokenize.units import CHARACTERS_AND_TAGS
+from ..translate.translator import DEFAULT_PENALTY, Translation, Translator
+from .breakdown import Confusion, Group, by_length, by_phenomenon, confusions
+from .metrics import Result, Scores, scores
+
+BATCH = 512
+
+_SYNTHETIC = ("train", "valid", "test-random", "test-length", "test-composition", "test-spelling")
+"""What ``jsl-seq2seq corpus`` calls its files."""
+_WRITTEN = ("handwritten", "starter")
+"""Files of the package that people wrote."""
+
+SYNTHETIC, WRITTEN, UNKNOWN = "規則から作った文", "人が書いた文", "由来の記録がない文"
+
+
+@dataclass(frozen=True)
+class Search:
+    """How translations were looked for."""
+
+    beam: int = 1
+    length_penalty: float = DEFAULT_PENALTY
+
+    def __str__(self) -> str:
+        if self.beam == 1:
+            return "貪欲法（ビーム 1）"
+        return f"ビームサーチ（ビーム {self.beam}、長さの補正 {self.length_penalty:g}）"
+
+
+@dataclass(frozen=True)
+class FileReport:
+    """The figures of one file.
+
+    Attributes:
+        origin: where its sentences come from, told from its name.
+        unknown_tags: right tags that the model does not know and so can never produce.
+        kinds: what the model counts in.
+    """
+
+    name: str
+    origin: str
+    scores: Scores
+    phenomena: tuple[Group, ...]
+    lengths: tuple[Group, ...]
+    confusions: tuple[Confusion, ...]
+    unknown_tags: tuple[str, ...]
+    results: tuple[Result, ...]
+    notes: tuple[str, ...] = ()
+    kinds: Units = CHARACTERS_AND_TAGS
+
+    def written(self, tag: str) -> str:
+        """A tag as one writes it."""
+        return format_tags([tag], self.kinds.target)
+
+    def to_json(self, sentences: bool = True) -> dict[str, Any]:
+        """Plain values; ``sentences`` takes every sentence along."""
+        plain: dict[str, Any] = {
+            "data": self.name,
+            "origin": self.origin,
+            **self.scores.to_json(),
+            "by_phenomenon": [group.to_json() for group in self.phenomena],
+            "by_length": [group.to_json() for group in self.lengths],
+            "confusions": [one.to_json() for one in self.confusions[:100]],
+            "unknown_tags": list(self.unknown_tags),
+            "notes": list(self.notes),
+        }
+        if sentences:
+            plain["results"] = [
+                {
+                    "source": result.source,
+                    "right": list(result.right),
+                    "produced": list(result.produced),
+                    "exact": result.exact,
+                    "log_prob": result.log_prob,
+                    "phenomenon": result.phenomenon,
+                }
+                for result in self.results
+            ]
+        return plain
+
+
+def evaluate(
+    translator: Translator,
+    corpus: Corpus,
+    search: Search | None = None,
+    progress: Callable[[int], object] = lambda _: None,
+) -> FileReport:
+    """Translate every sentence of a file and compare.
+
+    Args:
+        progress: told how many sentences more have been translated.
+    """
+    search = search or Search()
+    options = {"beam": search.beam, "length_penalty": search.length_penalty}
+    kinds = translator.vocabularies.kinds
+    results: list[Result] = []
+    for start in range(0, len(corpus.pairs), BATCH):
+        pairs = [corpus.pairs[index] for index in range(start, min(start + BATCH, len(corpus.pairs)))]
+        translations = translator.translate_each([pair.source for pair in pairs], **options)
+        results += map(_result, pairs, translations, repeat(kinds))
+        progress(len(pairs))
+    known = translator.vocabularies.target
+    return FileReport(
+        name=corpus.name,
+        origin=origin_of(corpus.name),
+        scores=scores(results),
+        phenomena=by_phenomenon(results),
+        lengths=by_length(results),
+        confusions=confusions(results),
+        unknown_tags=tuple(dict.fromkeys(tag for one in results for tag in one.right if tag not in known)),
+        results=tuple(results),
+        notes=corpus.notes,
+        kinds=kinds,
+    )
+
+
+def origin_of(name: str) -> str:
+    """Whether a file's sentences were made by the rules or written by people, told from its name alone."""
+    stem = PurePath(name.replace("\\", "/")).name.split(".")[0].lower()
+    if stem in _SYNTHETIC:
+        return SYNTHETIC
+    return WRITTEN if stem in _WRITTEN else UNKNOWN
+
+
+def _result(pair: SentencePair, translation: Translation | UserError, kinds: Units) -> Result:
+    if isinstance(translation, UserError):
+        nothing = f"読める{kinds.left_out}がありません。"
+        return Result(pair.source, pair.tags, (), 0.0, pair.phenomenon, (nothing,))
+    return Result(
+        pair.source, pair.tags, translation.tags, translation.log_prob, pair.phenomenon, translation.warnings
+    )

@@ -1,0 +1,1 @@
+"""Everything a person looks at: heat maps, tables, reports, pages."""

@@ -1,0 +1,29 @@
+"""Everything that can be set about a model and its training, as frozen values."""
+
+from dataclasses import fields
+
+from .model import ModelConfig, VocabSize
+from .schema import flag, from_mapping, require_range
+from .special_ids import EOS, PAD, SOS, SPECIALS
+from .training import TrainingConfig
+
+SETTINGS = frozenset(field.name for cls in (ModelConfig, TrainingConfig) for field in fields(cls))
+"""Everything about a model and its training that can be set by name."""
+
+DATA_SETTINGS = frozenset({"source_units", "target_units", "subword_vocab"})
+"""What can be set about the units that a new model's vocabulary consists of."""
+
+__all__ = [
+    "DATA_SETTINGS",
+    "EOS",
+    "PAD",
+    "SETTINGS",
+    "SOS",
+    "SPECIALS",
+    "ModelConfig",
+    "TrainingConfig",
+    "VocabSize",
+    "flag",
+    "from_mapping",
+    "require_range",
+]

@@ -1,0 +1,176 @@
+"""One update after another: loss, gradients, Adam, all on the backend's device."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import numpy as np
+
+from ..backends.interface import Array
+from ..backends.registry import Backend
+from ..backends.tape import Tape
+from ..data.batching import Batch, EncodedPair, make_batch
+from ..model import Dropout, Places, Transformer, parameter_specs
+from ..model.layers import untouched
+from ..settings import ModelConfig, TrainingConfig
+from ..store import Moments
+from ..store.tensors import flatten, unflatten
+from .schedule import adam_rates
+
+
+class Trainer:
+    """A model's parameters and Adam's moments on a device, and the step that improves them.
+
+    Parameters and moments lie in one flat array each, so that Adam and clipping are a few operations.
+
+    Args:
+        parameters: the values to start from.
+        moments: Adam's state to go on from; ``None`` starts at zero.
+        step: updates made so far.
+    """
+
+    def __init__(
+        self,
+        backend: Backend,
+        config: ModelConfig,
+        training: TrainingConfig,
+        parameters: dict[str, np.ndarray],
+        moments: Moments | None = None,
+        step: int = 0,
+    ) -> None:
+        self.ops = backend.open(Tape())
+        self.training, self.step, self.processes = training, step, backend.processes
+        self.source_length, self._masked = config.source_length, config.attention_masks
+        self._shapes = {name: spec.shape for name, spec in parameter_specs(config).items()}
+        self._flat = self._to_device(parameters)
+        self._m = self.ops.zeros(self._flat.shape) if moments is None else self._to_device(moments.m)
+        self._v = self.ops.zeros(self._flat.shape) if moments is None else self._to_device(moments.v)
+        self._named = self.ops.split(self._flat, self._shapes)
+        self._model = Transformer(self.ops, self._named, config)
+        self._compiled_update = self.ops.compiled(self._update)
+        self._compiled_gather, self._compiled_apply = (
+            self.ops.compiled(step) for step in (self._gather, self._apply)
+        )
+        self._gathered: Array | None = None
+        self._unwatched_ops = backend.open(None)
+        unwatched = self._unwatched_ops.split(
+            self._flat, self._shapes
+        )  # the same memory, seen without a tape
+        self._unwatched_model = Transformer(self._unwatched_ops, unwatched, config)
+
+    def update(self, batch: Batch) -> Array:
+        """One step of Adam on a batch; returns the batch's loss before the step, on the device."""
+        return self.update_together([batch])[0][0]
+
+    def update_together(self, batches: Sequence[Batch]) -> list[tuple[Array, int]]:
+        """One step of Adam on several batches, as if they were one that had not fitted.
+
+        Several processes each see to their share of every batch.
+
+        Returns:
+            Of each batch, the loss before the step, on the device, and how many tokens it is the mean of; of
+            this process's share only.
+        """
+        self.step += 1
+        rates = np.array(adam_rates(self.training, self.step), np.float32)
+        if len(batches) == 1 and self.processes.count == 1:
+            arguments = (*self._inputs(batches[0]), self._key(0), *self._places(batches[0], 0))
+            return [(self._compiled_update(rates, *arguments), batches[0].tokens)]
+        if self._gathered is None:
+            self._gathered, self._minus_one = self.ops.zeros(self._flat.shape), self.ops.array([-1.0])
+        tokens = sum(batch.tokens for batch in batches)
+        found = []
+        for part, batch in enumerate(batch.share(self.processes) for batch in batches):
+            weight = np.array([batch.tokens / tokens], np.float32)
+            arguments = (*self._inputs(batch), self._key(part), *self._places(batch, part))
+            found.append((self._compiled_gather(weight, *arguments), batch.tokens))
+        self._compiled_apply(rates)
+        return found
+
+    def batch(self, pairs: Sequence[EncodedPair]) -> Batch:
+        """Pairs as a batch of a shape that suits the backend, and that can be shared among the processes."""
+        # a model without masks sees padding: no more of it than it was made for
+        step, count = self.ops.shape_step if self._masked else 1, self.processes.count
+        rows = 1 if step == 1 else step if self.training.batch_tokens else self.training.batch_size
+        return make_batch(pairs, self.source_length, step, rows=math.lcm(rows, count))
+
+    def loss(self, batch: Batch) -> float:
+        """A batch's loss, without dropout and label smoothing, nats per token; nothing is changed."""
+        array = self._unwatched_ops.array
+        loss = self._unwatched_model.loss(
+            array(batch.source), array(batch.target_in), array(batch.target_out)
+        )
+        return float(self._unwatched_ops.to_host(loss))
+
+    def parameters(self) -> dict[str, np.ndarray]:
+        """A copy of the parameters as they are now."""
+        return self._to_host(self._flat)
+
+    def moments(self) -> Moments:
+        """A copy of Adam's state as it is now."""
+        return Moments(self._to_host(self._m), self._to_host(self._v))
+
+    def _key(self, part: int) -> np.ndarray:
+        """What this step's dropout depends on, [1]; ``part`` is the batch's number among those of one step."""
+        return np.array(
+            [(self.training.seed * 0x9E3779B1 + self.step + part * 0x85EBCA6B) % 2**32], np.uint32
+        )
+
+    @staticmethod
+    def _inputs(batch: Batch) -> tuple[np.ndarray, ...]:
+        return batch.source, batch.target_in, batch.target_out
+
+    def _places(self, batch: Batch, part: int) -> tuple[np.ndarray, ...]:
+        """Where the batch's tokens are said to stand, [S] and [T]; nothing if they stand where they are."""
+        if not self.training.position_shift:
+            return ()
+        generator = np.random.default_rng([self.training.seed, 2, self.step, part])
+        shifts = generator.integers(0, self.training.position_shift + 1, size=2)
+        lengths = batch.source.shape[1], batch.target_in.shape[1]
+        return tuple(
+            np.arange(shift, shift + length, dtype=np.int32)
+            for shift, length in zip(shifts, lengths, strict=True)
+        )
+
+    def _update(self, rates: Array, *inputs: Array) -> Array:
+        loss, gradient = self._learn(*inputs)
+        self._move(gradient, rates)
+        return loss
+
+    def _gather(self, weight: Array, *inputs: Array) -> Array:
+        """Add a batch's gradient, times ``weight`` [1], to the others of the step."""
+        loss, gradient = self._learn(*inputs)
+        self.ops.accumulate(self._gathered, gradient, self.ops.array(weight))
+        return loss
+
+    def _apply(self, rates: Array) -> None:
+        """Move by what has been gathered, here and in the other processes, and forget it."""
+        self._move(self.ops.sum_over_processes(self._gathered), rates)
+        self.ops.accumulate(self._gathered, self._gathered, self._minus_one)
+
+    def _learn(
+        self, source: Array, target_in: Array, target_out: Array, key: Array, *places: Array
+    ) -> tuple[Array, Array]:
+        """A batch's loss and its gradient."""
+        ops, training = self.ops, self.training
+        source, target_in, target_out = (ops.array(ids) for ids in (source, target_in, target_out))
+        drop = Dropout(ops, training.dropout, ops.array(key)) if training.dropout else untouched
+        capacity = self._model.config.max_seq_len + training.position_shift + ops.shape_step
+        stand = Places(ops.array(places[0]), ops.array(places[1]), capacity) if places else None
+        loss = self._model.loss(source, target_in, target_out, training.label_smoothing, drop, stand)
+        return loss, ops.gradients(loss, self._named)
+
+    def _move(self, gradient: Array, rates: Array) -> None:
+        """Clip, and one step of Adam."""
+        ops, training = self.ops, self.training
+        if training.clip_norm:
+            gradient = ops.clip_norm(gradient, training.clip_norm)
+        betas = (training.beta1, training.beta2)
+        ops.adam_update(self._flat, gradient, self._m, self._v, ops.array(rates), betas)
+
+    def _to_device(self, named: dict[str, np.ndarray]) -> Array:
+        return self.ops.array(flatten(named, self._shapes))
+
+    def _to_host(self, flat: Array) -> dict[str, np.ndarray]:
+        return unflatten(np.array(self.ops.to_host(flat)), self._shapes)

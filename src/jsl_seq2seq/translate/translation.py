@@ -1,0 +1,96 @@
+"""What a translator answers."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from ..tokenize import format_tags
+from ..tokenize.units import CHARACTERS_AND_TAGS, Units
+
+
+@dataclass(frozen=True)
+class Attention:
+    """What one attention layer looked at while a sentence was translated.
+
+    Attributes:
+        weights: [H, query, key], rows sum to 1.
+        query_labels, key_labels: the token at each position. A decoder row stands at a token already
+            written (first ``<SOS>``) and decides the one after it.
+    """
+
+    weights: np.ndarray
+    query_labels: tuple[str, ...]
+    key_labels: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """One way to translate a sentence.
+
+    Attributes:
+        tags: without brackets; ``str(candidate)`` writes them as the command line does.
+        probabilities: of each tag, given those before it, 0 to 1.
+        log_prob: natural logarithm of the whole sequence's probability, its end included.
+        finished: whether the model ended the sentence itself.
+        kinds: what the model counts in; says whether the tags are written as tags or as plain words.
+    """
+
+    tags: tuple[str, ...]
+    probabilities: tuple[float, ...]
+    log_prob: float
+    finished: bool
+    kinds: Units = CHARACTERS_AND_TAGS
+
+    def __str__(self) -> str:
+        return format_tags(self.tags, self.kinds.target)
+
+
+@dataclass(frozen=True)
+class Translation:
+    """A translated sentence.
+
+    Attributes:
+        text: the sentence as it was given.
+        tags: without brackets; ``str(translation)`` writes them as the command line does.
+        probabilities: of each tag, given those before it, 0 to 1.
+        log_prob: natural logarithm of the whole sequence's probability, its end included.
+        finished: whether the model ended the sentence itself.
+        warnings: what a reader should know about this translation, in Japanese.
+        attention: by name (``encoder.0.self``, ``decoder.0.cross``, ...), if it was asked for.
+        alternatives: the next best translations, best first, if more than one was asked for.
+        kinds: what the model counts in; says whether the tags are written as tags or as plain words.
+    """
+
+    text: str
+    tags: tuple[str, ...]
+    probabilities: tuple[float, ...]
+    log_prob: float
+    finished: bool
+    warnings: tuple[str, ...] = ()
+    attention: dict[str, Attention] | None = field(default=None, compare=False)
+    alternatives: tuple[Candidate, ...] = ()
+    kinds: Units = CHARACTERS_AND_TAGS
+
+    def __str__(self) -> str:
+        return format_tags(self.tags, self.kinds.target)
+
+
+@dataclass(frozen=True)
+class Score:
+    """How probable a given translation is.
+
+    Attributes:
+        tags: without brackets.
+        log_probs: natural logarithm of each tag's probability given those before it, and of the end's.
+    """
+
+    text: str
+    tags: tuple[str, ...]
+    log_probs: tuple[float, ...]
+
+    @property
+    def log_prob(self) -> float:
+        """Natural logarithm of the whole sequence's probability, its end included."""
+        return sum(self.log_probs)

@@ -1,0 +1,104 @@
+"""The allocator, and that training needs no more memory the longer it goes on."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ...backend_cases import require
+from .steps import Training
+
+require_wgpu = pytest.fixture(autouse=True)(lambda: require("wgpu"))
+
+
+@given(requests=st.lists(st.tuples(st.integers(1, 1000), st.booleans()), max_size=40))
+def test_ranges_never_overlap_and_all_come_back(requests: list[tuple[int, bool]]) -> None:
+    from jsl_seq2seq.backends.wgpu.memory import Shelf, aligned  # noqa: PLC0415
+
+    shelf = Shelf()
+    taken: list[tuple[int, int]] = []
+    for size, give_back in requests:
+        place = shelf.take_or_grow(size)
+        assert place % 64 == 0
+        assert place + aligned(size) <= shelf.size
+        assert all(place + aligned(size) <= start or start + aligned(n) <= place for start, n in taken)
+        taken.append((place, size))
+        if give_back:
+            shelf.give(*taken.pop(len(taken) // 2))
+    for place, size in taken:
+        shelf.give(place, size)
+    assert shelf.free == shelf.size
+    assert shelf.size == 0 or shelf.take(shelf.size) == 0, "neighbours were joined"
+
+
+def test_growing_keeps_what_is_there(engine: Any) -> None:
+    from jsl_seq2seq.backends.wgpu import WgpuOps  # noqa: PLC0415
+
+    ops = WgpuOps(engine=engine)
+    values = np.random.default_rng(0).normal(size=(5, 100_000)).astype(np.float32)
+    arrays = []
+    for row in values:
+        arrays.append(ops.array(row))
+        assert ops.to_host(ops.scale(arrays[-1], 1.0)).tolist() == row.tolist()
+    zeros = ops.zeros((2_000_000,))
+    assert not ops.to_host(zeros).any()
+    assert engine.memory.generation > 0
+    for array, row in zip(arrays, values, strict=True):
+        np.testing.assert_array_equal(ops.to_host(array), row)
+
+
+def test_arrays_give_their_memory_back(engine: Any) -> None:
+    from jsl_seq2seq.backends.wgpu import WgpuOps  # noqa: PLC0415
+
+    ops = WgpuOps(engine=engine)
+    before = 0
+    for number in range(300):
+        x = ops.array(np.full(10_000, number, np.float32))
+        assert ops.to_host(ops.add(x, x))[0] == 2 * number
+        if number == 10:
+            before = engine.memory.in_use
+    assert engine.memory.in_use <= before
+
+
+def steps(engine: Any, count: int) -> None:
+    """So many steps over four shapes; memory after the first tenth and at the end is the same."""
+    from jsl_seq2seq.backends.wgpu import WgpuOps  # noqa: PLC0415
+
+    training = Training(lambda tape: WgpuOps(tape, engine=engine))
+    losses: list[Any] = []
+    before = (0, 0)
+    for number in range(count):
+        losses.append(training.step(*training.batch(number % 8)))
+        if number % 50 == 49:
+            assert np.isfinite([training.ops.to_host(loss) for loss in losses]).all()
+            losses = []
+        if number == count // 10:
+            training.ops.to_host(losses[-1] if losses else training.flat)
+            before = (engine.memory.size, _resident())
+    assert engine.memory.size == before[0]
+    # a leak of one bind group or command buffer a step would be several MiB by now
+    assert _resident() - before[1] < 4 * 2**20 + 200 * count
+
+
+def test_memory_is_flat(engine: Any) -> None:
+    steps(engine, 1_000)
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(1800)
+def test_memory_is_flat_over_ten_thousand_steps(engine: Any) -> None:
+    steps(engine, 10_000)
+
+
+def _resident() -> int:
+    """Bytes of this process in memory; 0 where the system does not say."""
+    try:
+        pages = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[1])
+    except OSError:
+        return 0
+    return 4096 * pages

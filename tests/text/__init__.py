@@ -1,1 +1,0 @@
-"""Tests of jsl_seq2seq.text."""
