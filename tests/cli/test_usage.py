@@ -10,8 +10,8 @@ from typing import get_args, get_type_hints
 import pytest
 
 from jsl_seq2seq.cli.app import app
+from jsl_seq2seq.cli.hints import flag
 from jsl_seq2seq.cli.legacy_flags import VERBS
-from jsl_seq2seq.settings import flag
 from jsl_seq2seq.version import __version__
 
 from ..processes import run_program
@@ -82,7 +82,7 @@ MISTAKES: list[tuple[list[str], str]] = [
     (["--train", "--epochs", "0"], "--epochs"),
     (["--train", "--epochs", "-1"], "--epochs"),
     (["--train", "--learning-rate", "nan"], "--learning-rate"),
-    (["--train", "--d-model", "15"], "d_model"),
+    (["--train", "--d-model", "15"], "--d-model（15）"),
     (["--train", "--dropout", "1.5"], "--dropout"),
     (["--train", "--backend", "cuda"], "cuda"),
     (["--train", "--data", "nothing.tsv"], "nothing.tsv"),

@@ -98,7 +98,7 @@ def test_each_has_its_own_error(starter: Translator) -> None:
     assert known is texts[1]
     assert isinstance(unreadable, UserError)
     assert [one, other] == starter.translate_batch(["ありがとう", "わたしはたべます"])
-    with pytest.raises(UserError, match="--beam"):
+    with refused(UserError, "--beam", code="setting-out-of-range", setting="beam", value=0):
         starter.translate_each([], beam=0)
 
 
@@ -349,5 +349,5 @@ def test_score_of_what_the_model_does_not_know(starter: Translator) -> None:
     ("beam", "n_best", "penalty"), [(0, 1, 0.6), (1, 2, 0.6), (2, 0, 0.6), (2, 1, -1.0), (2, 1, float("nan"))]
 )
 def test_impossible_searches(small: Translator, beam: int, n_best: int, penalty: float) -> None:
-    with refused(UserError, "--"):
+    with refused(UserError, "--", code="n-best-over-beam" if n_best > beam > 0 else "setting-out-of-range"):
         small.translate("ありがとう", beam=beam, n_best=n_best, length_penalty=penalty)

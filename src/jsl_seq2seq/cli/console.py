@@ -8,7 +8,7 @@ import sys
 from typing import Any, TextIO
 
 from ..errors import JslError
-from .hints import hint_for
+from .hints import in_options
 
 _CONTROL = {code: f"\\x{code:02x}" for code in [*range(0x20), *range(0x7F, 0xA0)] if code not in (0x09, 0x0A)}
 
@@ -42,8 +42,8 @@ def say_json(values: Any) -> None:
 
 def report(error: JslError) -> None:
     """An error, to standard error: what is wrong, then what to do."""
-    note(f"エラー: {error.what}")
-    hint = hint_for(error)
+    what, hint = in_options(error)
+    note(f"エラー: {what}")
     if hint:
         note(f"  → {hint}")
 

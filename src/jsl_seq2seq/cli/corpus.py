@@ -33,10 +33,10 @@ def run_corpus(
     as_json: bool,
 ) -> None:
     """Generate, split, write, and say what came out."""
-    require_range("--count", count, 100, 100_000_000)  # fewer could not be split into train, valid and tests
-    require_range("--seed", seed, 0, 2**63 - 1)
-    require_range("--max-length", max_length, _SHORTEST + 1, 100_000)
-    require_range("--train-length", train_length, _SHORTEST, max_length - 1)
+    require_range("count", count, 100, 100_000_000)  # fewer could not be split into train, valid and tests
+    require_range("seed", seed, 0, 2**63 - 1)
+    require_range("max_length", max_length, _SHORTEST + 1, 100_000)
+    require_range("train_length", train_length, _SHORTEST, max_length - 1)
     if not as_json:
         note(f"{count:,} 文を作っています（1 万文あたり数秒）…")
     report = write_splits(directory, count, seed, max_length, train_length, lexicon=lexicon)

@@ -7,7 +7,8 @@ from typing import Annotated, Any
 
 from typer import Option
 
-from ..settings import ModelConfig, TrainingConfig, flag
+from ..settings import ModelConfig, TrainingConfig
+from .hints import flag
 
 _RUN, _MODEL, _TRAINING, _LOOK = "実行", "モデルの形", "学習のしかた", "中を見る"
 

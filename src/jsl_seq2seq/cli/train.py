@@ -65,7 +65,7 @@ def run_training(
         checkpoint_every: after how many epochs to save while training goes on; ``None`` for only at the end.
     """
     if checkpoint_every is not None:
-        require_range("--checkpoint-every", checkpoint_every, 1, 10**9)
+        require_range("checkpoint_every", checkpoint_every, 1, 10**9)
     directory = save or _timestamped()
     inform = (lambda _: None) if quiet else note
     if request.data and is_large(request.data):

@@ -3,7 +3,7 @@
 from dataclasses import fields
 
 from .model import ModelConfig, VocabSize
-from .schema import flag, from_mapping, require_range
+from .schema import from_mapping, require_choice, require_range
 from .special_ids import EOS, PAD, SOS, SPECIALS
 from .training import TrainingConfig
 
@@ -23,7 +23,7 @@ __all__ = [
     "ModelConfig",
     "TrainingConfig",
     "VocabSize",
-    "flag",
     "from_mapping",
+    "require_choice",
     "require_range",
 ]

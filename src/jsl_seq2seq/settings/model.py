@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from ..errors import UserError
-from .schema import flag, from_mapping, require_range
+from .schema import from_mapping, require_range
 
 
 @dataclass(frozen=True)
@@ -60,21 +60,23 @@ class ModelConfig:
 
     def __post_init__(self) -> None:
         for name, (low, high) in _MODEL_RANGES.items():
-            require_range(flag(name), getattr(self, name), low, high)
+            require_range(name, getattr(self, name), low, high)
         if self.d_model % self.n_heads:
             raise UserError(
                 f"d_model（{self.d_model}）が n_heads（{self.n_heads}）で割り切れません。",
-                "--d-model を --n-heads の倍数にしてください（例: --d-model 64 --n-heads 4）。",
+                "d_model を n_heads の倍数にしてください（例: 64 と 4）。",
+                code="d-model-not-divisible",
+                settings={"d_model": self.d_model, "n_heads": self.n_heads},
             )
         if self.d_model % 2:
             raise UserError(
                 f"d_model（{self.d_model}）が奇数です。",
-                "位置符号化は sin と cos を組にするので、--d-model は偶数にしてください。",
+                "位置符号化は sin と cos を組にするので、偶数にしてください。",
+                code="d-model-odd",
+                setting="d_model",
+                value=self.d_model,
             )
-        if not 0 <= self.source_length <= self.max_seq_len:
-            raise UserError(
-                f"source_length（{self.source_length}）は 0 から max_seq_len（{self.max_seq_len}）までです。"
-            )
+        require_range("source_length", self.source_length, 0, self.max_seq_len)
 
     @property
     def head_size(self) -> int:
@@ -95,7 +97,13 @@ class ModelConfig:
         values = dict(values)
         size = values.pop("vocab_size", None)
         if not isinstance(size, Mapping):
-            raise UserError("モデル設定の vocab_size が {source, target} の形ではありません。")
+            raise UserError(
+                "モデル設定の vocab_size が {source, target} の形ではありません。",
+                code="mistyped-value",
+                key="model.vocab_size",
+                expected="{source, target}",
+                found=size,
+            )
         return from_mapping(
             cls, values, "model", vocab_size=from_mapping(VocabSize, size, "model.vocab_size")
         )

@@ -1,11 +1,11 @@
-"""Model sizes by name, with settings under which they are known to learn (``--preset``)."""
+"""Model sizes by name, with settings under which they are known to learn (a preset)."""
 
 from __future__ import annotations
 
 from types import MappingProxyType
 from typing import Any
 
-from ..errors import UserError
+from .schema import require_choice
 
 _BIG = {
     "batch_size": 64,
@@ -35,6 +35,5 @@ def preset_options(name: str | None) -> dict[str, Any]:
     """
     if name is None:
         return {}
-    if name not in PRESETS:
-        raise UserError(f"知らない --preset です: {name}", f"使えるのは {'、'.join(PRESETS)} です。")
+    require_choice("preset", name, tuple(PRESETS))
     return dict(PRESETS[name])

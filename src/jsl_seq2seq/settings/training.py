@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from ..errors import UserError
-from .schema import flag, from_mapping, require_range
+from .schema import from_mapping, require_choice, require_range
 
 _TRAINING_RANGES = {
     "epochs": (1, 10**9),
@@ -68,28 +68,36 @@ class TrainingConfig:
 
     def __post_init__(self) -> None:
         for name, (low, high) in _TRAINING_RANGES.items():
-            require_range(flag(name), getattr(self, name), low, high)
+            require_range(name, getattr(self, name), low, high)
         for name in ("learning_rate", "epsilon"):
             value = getattr(self, name)
             if not 0 < value < math.inf:
-                raise UserError(f"{flag(name)} は 0 より大きい数にしてください（いまの値: {value}）。")
+                raise UserError(
+                    f"{name} は 0 より大きい数にしてください（いまの値: {value}）。",
+                    code="setting-not-positive",
+                    setting=name,
+                    value=value,
+                )
         if not 0 <= self.clip_norm < math.inf:
             raise UserError(
-                f"--clip-norm は 0 以上の数にしてください（いまの値: {self.clip_norm}）。",
-                "勾配を切らないなら --clip-norm 0 とします。",
+                f"clip_norm は 0 以上の数にしてください（いまの値: {self.clip_norm}）。",
+                "勾配を切らないなら 0 とします。",
+                code="setting-negative",
+                setting="clip_norm",
+                value=self.clip_norm,
             )
         for name in ("dropout", "label_smoothing", "beta1", "beta2"):
-            if not 0 <= getattr(self, name) < 1:
+            value = getattr(self, name)
+            if not 0 <= value < 1:
                 raise UserError(
-                    f"{flag(name)} は 0 以上 1 未満にしてください（いまの値: {getattr(self, name)}）。",
+                    f"{name} は 0 以上 1 未満にしてください（いまの値: {value}）。",
                     "割合です。たとえば 0.1 は 10 % のことです。",
+                    code="setting-not-a-share",
+                    setting=name,
+                    value=value,
                 )
-        for name, known in _CHOICES.items():
-            if getattr(self, name) not in known:
-                raise UserError(
-                    f"知らない {flag(name)} です: {getattr(self, name)!r}",
-                    f"使えるのは {'、'.join(known)} です。",
-                )
+        for name, choices in _CHOICES.items():
+            require_choice(name, getattr(self, name), choices)
 
     def to_json(self) -> dict[str, Any]:
         """Plain values for ``config.json``."""

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import fields
 from pathlib import Path
 
-from ..settings import SETTINGS, flag
+from ..settings import SETTINGS
 from .metadata import published
 from .saved_model import STARTER, Example, SavedModel
 
@@ -137,7 +137,7 @@ def _settings_flags(model: SavedModel) -> str:
         for field in fields(config):
             value = getattr(config, field.name)
             if field.name in _ESSENTIAL or (field.name in _OPTIONS and value != field.default):
-                flags += f" {flag(field.name)}" + ("" if value is True else f" {value}")
+                flags += f" --{field.name.replace('_', '-')}" + ("" if value is True else f" {value}")
     return flags
 
 

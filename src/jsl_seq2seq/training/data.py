@@ -13,7 +13,7 @@ import numpy as np
 from ..data import Corpus, SentencePair, read_corpus, read_starter_corpus
 from ..data.encoding import EncodedPairs
 from ..errors import UserError
-from ..settings import DATA_SETTINGS, flag, require_range
+from ..settings import DATA_SETTINGS, require_range
 from ..store import STARTER, SavedModel
 from ..store.metadata import published
 from ..tokenize import Units, Vocabularies
@@ -56,13 +56,17 @@ def units_of(options: Mapping[str, Any], loaded: SavedModel | None, resume: bool
         for name in sorted(DATA_SETTINGS):
             if options.get(name) not in (None, fixed.get(name)):
                 raise UserError(
-                    f"続きの学習では {flag(name)} を変えられません"
+                    f"続きの学習では {name} を変えられません"
                     f"（このモデルの単位は {kinds.source} と {kinds.target} です）。",
-                    f"{flag(name)} を外すか、--load を外して新しいモデルを学習してください。",
+                    f"{name} を指定しないか、新しいモデルを学習してください。",
+                    code="setting-fixed-by-model",
+                    setting=name,
+                    value=options.get(name),
+                    fixed=fixed.get(name),
                 )
         return kinds
     if size is not None:
-        require_range("--subword-vocab", size, 1, _MAX_SUBWORDS)
+        require_range("subword_vocab", size, 1, _MAX_SUBWORDS)
     units = Units(options.get("source_units") or Units.source, options.get("target_units") or Units.target)
     if size is not None and units.source != SUBWORD:
         raise UserError(

@@ -16,7 +16,7 @@ from ..data import SentencePair, overlap, read_corpus
 from ..data.encoding import EncodedPair
 from ..errors import UserError
 from ..model.initialization import initial_parameters
-from ..settings import ModelConfig, TrainingConfig, flag
+from ..settings import ModelConfig, TrainingConfig
 from ..store import EpochMetrics, Example, Progress, SavedModel, load_model
 from ..store.metadata import describe_run
 from ..tokenize import Vocabularies
@@ -185,8 +185,12 @@ class TrainingJob:
             wanted, fixed = request.options.get(name), getattr(loaded.config, name)
             if wanted is not None and wanted != fixed:
                 raise UserError(
-                    f"続きの学習では {flag(name)} を変えられません（このモデルは {fixed} です）。",
-                    f"{flag(name)} を外すか、--load を外して新しいモデルを学習してください。",
+                    f"続きの学習では {name} を変えられません（このモデルは {fixed} です）。",
+                    f"{name} を指定しないか、新しいモデルを学習してください。",
+                    code="setting-fixed-by-model",
+                    setting=name,
+                    value=wanted,
+                    fixed=fixed,
                 )
         training = _overridden(loaded.training, request.options)
         progress = loaded.progress

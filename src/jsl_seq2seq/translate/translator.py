@@ -289,11 +289,13 @@ def _written(sentence: Sentence) -> str:
 
 
 def _check_search(beam: int, n_best: int, length_penalty: float) -> None:
-    require_range("--n-best", n_best, 1, MAX_BEAM)  # first: without --beam there are as many beams
-    require_range("--beam", beam, 1, MAX_BEAM)
-    require_range("--length-penalty", length_penalty, 0, MAX_PENALTY)
+    require_range("n_best", n_best, 1, MAX_BEAM)  # first: where no beam is given it is n_best
+    require_range("beam", beam, 1, MAX_BEAM)
+    require_range("length_penalty", length_penalty, 0, MAX_PENALTY)
     if n_best > beam:
         raise UserError(
-            f"--n-best（{n_best}）が --beam（{beam}）より多くなっています。",
-            f"--beam を {n_best} 以上にしてください。",
+            f"n_best（{n_best}）が beam（{beam}）より多くなっています。",
+            f"beam を {n_best} 以上にしてください。",
+            code="n-best-over-beam",
+            settings={"n_best": n_best, "beam": beam},
         )

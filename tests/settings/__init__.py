@@ -1,0 +1,1 @@
+"""Tests of jsl_seq2seq.settings."""
