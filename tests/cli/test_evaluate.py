@@ -19,7 +19,8 @@ def test_a_table_and_a_report(program: Program, model: Path, data: Path, tmp_pat
     head, *rows = done.out.splitlines()
     assert head.split() == ["データ", "由来", "文", "完全一致", "タグ誤り率", "BLEU", "chrF"]
     assert len(rows) == 2 and all("100.0%" in row and "0.0%" in row for row in rows)
-    assert "tok:none" in done.err and "日本手話" in done.err
+    assert all(row.split()[-2:] == ["-", "100.0"] for row in rows)  # no reference has four tags
+    assert "BLEU は計算できません" in done.err and "CHRF|" in done.err and "日本手話" in done.err
     assert "学習に使った" in done.err
     assert {path.name for path in (tmp_path / "報告").iterdir()} == {"report.html", "report.json"}
 
@@ -47,7 +48,15 @@ def test_json_a_line_for_each_file(program: Program, model: Path, data: Path) ->
     first, second = map(json.loads, done.out.splitlines())
     assert first == second
     assert (first["sentences"], first["exact_rate"], first["tag_error_rate"]) == (8, 1.0, 0.0)
-    assert "tok:none" in first["bleu"]["signature"] and "results" not in first
+    assert first["bleu"] is None and "results" not in first
+    assert first["chrf"]["signature"].startswith("CHRF|")
+
+
+def test_bleu_comes_with_its_signature(program: Program, model: Path, tmp_path: Path) -> None:
+    (tmp_path / "long.tsv").write_text("わたしはたべます\t<私> <食べる> <私> <食べる>\n", encoding="utf-8")
+    done = program("evaluate", "--load", model, "--data", "long.tsv", "--json", "--quiet")
+    assert "tok:none" in json.loads(done.out)["bleu"]["signature"]
+    assert "tok:none" in program("evaluate", "--load", model, "--data", "long.tsv").err
 
 
 @pytest.mark.parametrize("arguments", [[], ["--load", "m"], ["--load", "m", "--data", "x.tsv"]])

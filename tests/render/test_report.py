@@ -11,10 +11,10 @@ import pytest
 
 from jsl_seq2seq.data import parse_corpus
 from jsl_seq2seq.errors import Failure, UserError
-from jsl_seq2seq.evaluation import Search, diagnose, evaluate
+from jsl_seq2seq.evaluation import Evaluation, Search, diagnose, evaluate
 from jsl_seq2seq.evaluation.evaluation import SYNTHETIC, UNKNOWN, WRITTEN, FileReport, origin_of
 from jsl_seq2seq.render.diagnosis_page import diagnosis_page
-from jsl_seq2seq.render.report import Evaluation, report_page, write_report
+from jsl_seq2seq.render.report import report_page, write_report
 from jsl_seq2seq.tokenize import Units
 from jsl_seq2seq.translate.translator import Translator
 
@@ -74,11 +74,11 @@ def test_what_a_file_says(found: FileReport) -> None:
     assert (found.scores.sentences, found.scores.exact, found.origin) == (11, 8, SYNTHETIC)
     assert found.unknown_tags == ("龍",)
     unreadable = next(one for one in found.results if one.source == "龍")
-    assert unreadable.produced == () and unreadable.warnings
+    assert unreadable.hypothesis == () and unreadable.warnings
     assert {group.name for group in found.phenomena} >= {"取り違え", "読めない", "記号 & 印"}
     assert any("違うタグ" in note for note in found.notes)
     first = found.confusions[0]
-    assert {first.right, first.produced} <= {"食べる", "飲む", "龍", None}
+    assert {first.reference, first.hypothesis} <= {"食べる", "飲む", "龍", None}
 
 
 def test_beam_and_progress(translator: Translator, found: FileReport) -> None:

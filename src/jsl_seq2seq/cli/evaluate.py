@@ -10,9 +10,9 @@ from pathlib import Path
 
 from ..data import Corpus, read_corpus
 from ..errors import UserError
-from ..evaluation import FileReport, Search, evaluate
+from ..evaluation import Evaluation, FileReport, Search, evaluate
 from ..evaluation.metrics import HOW_TO_INSTALL, has_sacrebleu
-from ..render.report import Evaluation, write_report
+from ..render.report import write_report
 from ..store import SavedModel, load_model, shipped_model
 from ..training.data import digest
 from ..translate.translator import DEFAULT_PENALTY, Translator

@@ -1,13 +1,13 @@
 """Measuring models: metrics, breakdown, diagnosis, comparison, self-test."""
 
-from .alignment import Edits, align
 from .diagnosis import Diagnosis, diagnose
-from .evaluation import FileReport, Search, evaluate
-from .metrics import Result, Scores, scores
+from .evaluation import Evaluation, FileReport, Search, evaluate
+from .metrics import Edits, Result, Scores, align, scores
 
 __all__ = [
     "Diagnosis",
     "Edits",
+    "Evaluation",
     "FileReport",
     "Result",
     "Scores",

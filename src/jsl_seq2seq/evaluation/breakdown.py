@@ -1,4 +1,4 @@
-"""Where a model is good and where it is not: by phenomenon, by length, and which tags it takes for which."""
+"""Figures by phenomenon and by source length, and which tags are confused with which."""
 
 from __future__ import annotations
 
@@ -7,8 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from .alignment import Pair, align
-from .metrics import Result, Scores, simple_scores
+from .metrics import Pair, Result, Scores, align, simple_scores
 
 LENGTH_STEP = 10
 """Characters that one bucket of source lengths spans."""
@@ -18,7 +17,7 @@ UNNAMED = "（現象の記録なし）"
 
 @dataclass(frozen=True)
 class Group:
-    """Sentences that have something in common."""
+    """The scores of the sentences that share a phenomenon or a range of lengths."""
 
     name: str
     scores: Scores
@@ -29,29 +28,29 @@ class Group:
 
 @dataclass(frozen=True)
 class Confusion:
-    """A right tag, what was produced in its place, how often, and a sentence where it happened.
+    """A reference tag, the hypothesis tag aligned with it, how often, and the first source with this pair.
 
     Attributes:
-        right: ``None`` if a tag was produced where none belongs.
-        produced: ``None`` if nothing was produced.
+        reference: ``None`` for an inserted tag.
+        hypothesis: ``None`` for a deleted tag.
     """
 
-    right: str | None
-    produced: str | None
+    reference: str | None
+    hypothesis: str | None
     count: int
     example: str
 
     def to_json(self) -> dict[str, Any]:
         return {
-            "right": self.right,
-            "produced": self.produced,
+            "reference": self.reference,
+            "hypothesis": self.hypothesis,
             "count": self.count,
             "example": self.example,
         }
 
 
 def by_phenomenon(results: Sequence[Result]) -> tuple[Group, ...]:
-    """One group for each name in the corpus file's third column, worst first; none if it names nothing.
+    """One group for each name in the corpus file's third column, lowest exact rate first; none without names.
 
     A sentence with several names (``否定、可能``) counts in each.
     """
@@ -79,13 +78,13 @@ def by_length(results: Sequence[Result]) -> tuple[Group, ...]:
 
 
 def confusions(results: Sequence[Result]) -> tuple[Confusion, ...]:
-    """Every difference between right and produced tags, most frequent first."""
+    """Every aligned pair of unequal tags, most frequent first."""
     counts: Counter[Pair] = Counter()
     examples: dict[Pair, str] = {}
     for result in results:
         if result.exact:
             continue
-        for pair in align(result.right, result.produced):
+        for pair in align(result.reference, result.hypothesis):
             if pair[0] != pair[1]:
                 counts[pair] += 1
                 examples.setdefault(pair, result.source)
@@ -94,7 +93,7 @@ def confusions(results: Sequence[Result]) -> tuple[Confusion, ...]:
 
 
 def worst(results: Sequence[Result]) -> list[Result]:
-    """Sentences that are not right, most errors for their length first."""
+    """Results that are not exact, highest tag error rate first."""
     wrong = [result for result in results if not result.exact]
     return sorted(wrong, key=lambda result: (-result.edits.rate, -result.edits.total, result.source))
 

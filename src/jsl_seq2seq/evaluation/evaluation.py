@@ -1,4 +1,4 @@
-"""Translating test files and collecting what there is to say about it. Files are never mixed in one figure."""
+"""Translate test files and compute their figures, each file apart."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ SYNTHETIC, WRITTEN, UNKNOWN = "規則から作った文", "人が書いた文", 
 
 @dataclass(frozen=True)
 class Search:
-    """How translations were looked for."""
+    """The search that made the hypotheses."""
 
     beam: int = 1
     length_penalty: float = DEFAULT_PENALTY
@@ -44,9 +44,10 @@ class FileReport:
     """The figures of one file.
 
     Attributes:
-        origin: where its sentences come from, told from its name.
-        unknown_tags: right tags that the model does not know and so can never produce.
-        kinds: what the model counts in.
+        origin: where its sentences come from, by its name (:func:`origin_of`).
+        unknown_tags: reference tags outside the model's vocabulary.
+        notes: about the file and its figures, in Japanese.
+        kinds: the units of the model.
     """
 
     name: str
@@ -61,11 +62,11 @@ class FileReport:
     kinds: Units = CHARACTERS_AND_TAGS
 
     def written(self, tag: str) -> str:
-        """A tag as one writes it."""
+        """A tag with its brackets, or a word."""
         return format_tags([tag], self.kinds.target)
 
     def to_json(self, sentences: bool = True) -> dict[str, Any]:
-        """Plain values; ``sentences`` takes every sentence along."""
+        """Plain values; every sentence with ``sentences``."""
         plain: dict[str, Any] = {
             "data": self.name,
             "origin": self.origin,
@@ -80,8 +81,8 @@ class FileReport:
             plain["results"] = [
                 {
                     "source": result.source,
-                    "right": list(result.right),
-                    "produced": list(result.produced),
+                    "reference": list(result.reference),
+                    "hypothesis": list(result.hypothesis),
                     "exact": result.exact,
                     "log_prob": result.log_prob,
                     "phenomenon": result.phenomenon,
@@ -91,16 +92,45 @@ class FileReport:
         return plain
 
 
+@dataclass(frozen=True)
+class Evaluation:
+    """The figures of one run over several files.
+
+    Attributes:
+        model: the model directory, as people write it.
+        version: of this package.
+        backend: name and, unless float32, precision of the backend.
+    """
+
+    model: str
+    version: str
+    backend: str
+    search: Search
+    files: tuple[FileReport, ...]
+
+    def to_json(self, sentences: bool = True) -> dict[str, Any]:
+        """Plain values: the content of ``report.json``."""
+        return {
+            "model": self.model,
+            "version": self.version,
+            "backend": self.backend,
+            "beam": self.search.beam,
+            "length_penalty": self.search.length_penalty if self.search.beam > 1 else None,
+            "note": "tags, not Japanese Sign Language; not reviewed by Deaf signers",
+            "files": [file.to_json(sentences) for file in self.files],
+        }
+
+
 def evaluate(
     translator: Translator,
     corpus: Corpus,
     search: Search | None = None,
     progress: Callable[[int], object] = lambda _: None,
 ) -> FileReport:
-    """Translate every sentence of a file and compare.
+    """Translate every sentence of a file and compare with its references.
 
     Args:
-        progress: told how many sentences more have been translated.
+        progress: called with the number of sentences in each translated batch.
     """
     search = search or Search()
     options = {"beam": search.beam, "length_penalty": search.length_penalty}
@@ -112,22 +142,26 @@ def evaluate(
         results += map(_result, pairs, translations, repeat(kinds))
         progress(len(pairs))
     known = translator.vocabularies.target
+    found = scores(results)
+    undefined = (f"{corpus.name}: {found.undefined}",) if found.undefined else ()
     return FileReport(
         name=corpus.name,
         origin=origin_of(corpus.name),
-        scores=scores(results),
+        scores=found,
         phenomena=by_phenomenon(results),
         lengths=by_length(results),
         confusions=confusions(results),
-        unknown_tags=tuple(dict.fromkeys(tag for one in results for tag in one.right if tag not in known)),
+        unknown_tags=tuple(
+            dict.fromkeys(tag for one in results for tag in one.reference if tag not in known)
+        ),
         results=tuple(results),
-        notes=corpus.notes,
+        notes=(*corpus.notes, *undefined),
         kinds=kinds,
     )
 
 
 def origin_of(name: str) -> str:
-    """Whether a file's sentences were made by the rules or written by people, told from its name alone."""
+    """Whether a file's sentences were generated or written by people, by its name alone."""
     stem = PurePath(name.replace("\\", "/")).name.split(".")[0].lower()
     if stem in _SYNTHETIC:
         return SYNTHETIC

@@ -1,4 +1,4 @@
-"""How good translations are, each figure with what it needs to be compared.
+"""Figures of translations: exact matches, tag errors by alignment, BLEU and chrF.
 
 BLEU and chrF come from sacrebleu (Post 2018), with its signature. A tag is a word, so BLEU cuts at blanks only
 (``tokenize="none"``): any other tokenization would take tags apart, and the same output would read far higher
@@ -13,41 +13,121 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from .alignment import Edits, edits
-
 HOW_TO_INSTALL = "BLEU と chrF には sacrebleu が必要です: pip install 'jsl-seq2seq[evaluate]'"
+
+BLEU_ORDER = 4
+"""BLEU is the geometric mean of the precisions of n-grams of 1 to 4 tags (Papineni et al. 2002)."""
+
+Pair = tuple[str | None, str | None]
+"""A reference tag and the hypothesis tag aligned with it; ``None`` where the other is inserted or deleted."""
+
+
+@dataclass(frozen=True)
+class Edits:
+    """The edit operations between hypotheses and their references.
+
+    Attributes:
+        substitutions: reference tags with another tag in their place.
+        insertions: hypothesis tags without a reference tag.
+        deletions: reference tags without a hypothesis tag.
+        length: reference tags in all.
+    """
+
+    substitutions: int = 0
+    insertions: int = 0
+    deletions: int = 0
+    length: int = 0
+
+    def __add__(self, other: Edits) -> Edits:
+        return Edits(
+            self.substitutions + other.substitutions,
+            self.insertions + other.insertions,
+            self.deletions + other.deletions,
+            self.length + other.length,
+        )
+
+    @property
+    def total(self) -> int:
+        """S + I + D."""
+        return self.substitutions + self.insertions + self.deletions
+
+    @property
+    def rate(self) -> float:
+        """Word error rate over tags, (S + I + D) / N; above 1 if there are more errors than reference tags."""
+        return self.total / max(self.length, 1)
+
+
+def align(reference: Sequence[str], hypothesis: Sequence[str]) -> list[Pair]:
+    """The alignment with the fewest edits (Levenshtein 1966), pairs in order.
+
+    Of several such alignments it is always the one that pairs tags earliest.
+    """
+    # cost[i][j]: edits between the last i reference and the last j hypothesis tags
+    cost = [[0] * (len(hypothesis) + 1) for _ in range(len(reference) + 1)]
+    for i in range(len(reference) + 1):
+        for j in range(len(hypothesis) + 1):
+            if not i or not j:
+                cost[i][j] = i + j
+                continue
+            other = reference[-i] != hypothesis[-j]
+            cost[i][j] = min(cost[i - 1][j - 1] + other, cost[i - 1][j] + 1, cost[i][j - 1] + 1)
+    pairs: list[Pair] = []
+    i, j = len(reference), len(hypothesis)
+    while i or j:
+        if i and j and cost[i][j] == cost[i - 1][j - 1] + (reference[-i] != hypothesis[-j]):
+            pairs.append((reference[-i], hypothesis[-j]))
+            i, j = i - 1, j - 1
+        elif i and cost[i][j] == cost[i - 1][j] + 1:
+            pairs.append((reference[-i], None))
+            i -= 1
+        else:
+            pairs.append((None, hypothesis[-j]))
+            j -= 1
+    return pairs
+
+
+def edits(reference: Sequence[str], hypothesis: Sequence[str]) -> Edits:
+    """The edit operations of :func:`align`, counted."""
+    pairs = align(reference, hypothesis)
+    return Edits(
+        substitutions=sum(a is not None and b is not None and a != b for a, b in pairs),
+        insertions=sum(a is None for a, _ in pairs),
+        deletions=sum(b is None for _, b in pairs),
+        length=len(reference),
+    )
 
 
 @dataclass(frozen=True)
 class Result:
-    """One sentence, what is right, and what the model made of it.
+    """One test sentence with its reference and the model's hypothesis.
 
     Attributes:
-        produced: tags; empty if the model knows none of the sentence's characters.
-        log_prob: natural logarithm of the produced sequence's probability.
-        warnings: what the translator said about it, in Japanese.
+        hypothesis: tags; empty if the model's vocabulary has none of the sentence's characters.
+        log_prob: natural logarithm of the hypothesis' probability.
+        warnings: the translator's warnings, in Japanese.
     """
 
     source: str
-    right: tuple[str, ...]
-    produced: tuple[str, ...]
+    reference: tuple[str, ...]
+    hypothesis: tuple[str, ...]
     log_prob: float
     phenomenon: str = ""
     warnings: tuple[str, ...] = ()
 
     @property
     def exact(self) -> bool:
-        """Whether every tag is right."""
-        return self.right == self.produced
+        """Whether hypothesis and reference are equal."""
+        return self.reference == self.hypothesis
 
     @property
     def edits(self) -> Edits:
-        return edits(self.right, self.produced)
+        """The edit operations between reference and hypothesis."""
+        return edits(self.reference, self.hypothesis)
 
 
 @dataclass(frozen=True)
 class SacreScore:
-    """A figure of sacrebleu, 0 to 100, and the signature that says how it was computed."""
+    """A figure of sacrebleu, 0 to 100, and the signature of how it was computed."""
 
     value: float
     signature: str
@@ -58,8 +138,9 @@ class Scores:
     """The figures of some sentences.
 
     Attributes:
-        exact: how many sentences have every tag right.
-        bleu, chrf: ``None`` if sacrebleu is not installed.
+        exact: sentences whose hypothesis equals the reference.
+        bleu, chrf: ``None`` if sacrebleu is not installed or the figure is not defined.
+        undefined: why a figure is missing although sacrebleu is installed, in Japanese; empty otherwise.
     """
 
     sentences: int
@@ -67,10 +148,11 @@ class Scores:
     edits: Edits
     bleu: SacreScore | None = None
     chrf: SacreScore | None = None
+    undefined: str = ""
 
     @property
     def exact_rate(self) -> float:
-        """Share of sentences with every tag right, 0 to 1."""
+        """Share of sentences whose hypothesis equals the reference, 0 to 1."""
         return self.exact / max(self.sentences, 1)
 
     @property
@@ -97,12 +179,12 @@ class Scores:
 
 
 def has_sacrebleu() -> bool:
-    """Whether BLEU and chrF can be computed here."""
+    """Whether sacrebleu is installed."""
     return importlib.util.find_spec("sacrebleu") is not None
 
 
 def simple_scores(results: Sequence[Result]) -> Scores:
-    """What needs no library: exact matches and tag errors."""
+    """Exact matches and tag errors, without sacrebleu."""
     return Scores(
         len(results),
         sum(result.exact for result in results),
@@ -111,21 +193,34 @@ def simple_scores(results: Sequence[Result]) -> Scores:
 
 
 def scores(results: Sequence[Result]) -> Scores:
-    """All figures; BLEU and chrF only if sacrebleu is installed."""
+    """All figures; BLEU and chrF only if sacrebleu is installed.
+
+    BLEU is left out where no reference has :data:`BLEU_ORDER` tags: there is no 4-gram to match, and
+    sacrebleu gives 0 even for hypotheses that equal their references.
+    """
     simple = simple_scores(results)
     if not has_sacrebleu() or not results:
         return simple
     from sacrebleu.metrics.bleu import BLEU  # noqa: PLC0415  optional, and slow to import
     from sacrebleu.metrics.chrf import CHRF  # noqa: PLC0415
 
-    produced = [" ".join(result.produced) for result in results]
-    right = [[" ".join(result.right) for result in results]]
-    bleu, chrf = (_sacre(metric, produced, right) for metric in (BLEU(tokenize="none"), CHRF()))
-    return Scores(simple.sentences, simple.exact, simple.edits, bleu, chrf)
+    hypotheses = [" ".join(result.hypothesis) for result in results]
+    references = [[" ".join(result.reference) for result in results]]
+    defined = any(len(result.reference) >= BLEU_ORDER for result in results)
+    return Scores(
+        simple.sentences,
+        simple.exact,
+        simple.edits,
+        _sacre(BLEU(tokenize="none"), hypotheses, references) if defined else None,
+        _sacre(CHRF(), hypotheses, references),
+        ""
+        if defined
+        else f"BLEU は計算できません。{BLEU_ORDER} 個以上の並びが、どの文の正解にもありません。",
+    )
 
 
-def _sacre(metric: Any, produced: Sequence[str], right: Sequence[Sequence[str]]) -> SacreScore:
-    value = float(metric.corpus_score(produced, right).score)
+def _sacre(metric: Any, hypotheses: Sequence[str], references: Sequence[Sequence[str]]) -> SacreScore:
+    value = float(metric.corpus_score(hypotheses, references).score)
     return SacreScore(value, f"{type(metric).__name__}|{metric.get_signature()}")
 
 

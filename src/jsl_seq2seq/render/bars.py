@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from html import escape
 
-from ..evaluation.alignment import Pair
+from ..evaluation.metrics import Pair
 
 _WIDTH, _HEIGHT = 220, 14
 

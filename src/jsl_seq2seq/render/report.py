@@ -4,50 +4,18 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
 from html import escape
 from pathlib import Path
-from typing import Any
 
 from ..errors import Failure
-from ..evaluation.alignment import align
 from ..evaluation.breakdown import Group, worst
-from ..evaluation.evaluation import FileReport, Search
-from ..evaluation.metrics import HOW_TO_INSTALL, SacreScore
+from ..evaluation.evaluation import Evaluation, FileReport
+from ..evaluation.metrics import HOW_TO_INSTALL, SacreScore, align
 from .bars import bar, legend, percent, side_by_side, table
 from .style import notice, page
 
 SHOWN_WORST = 40
 SHOWN_CONFUSIONS = 30
-
-
-@dataclass(frozen=True)
-class Evaluation:
-    """All that one run of ``jsl-seq2seq evaluate`` found.
-
-    Attributes:
-        model: the model directory, for people.
-        version: of this program.
-        backend: what it ran on.
-    """
-
-    model: str
-    version: str
-    backend: str
-    search: Search
-    files: tuple[FileReport, ...]
-
-    def to_json(self, sentences: bool = True) -> dict[str, Any]:
-        """Plain values."""
-        return {
-            "model": self.model,
-            "version": self.version,
-            "backend": self.backend,
-            "beam": self.search.beam,
-            "length_penalty": self.search.length_penalty if self.search.beam > 1 else None,
-            "note": "tags, not Japanese Sign Language; not reviewed by Deaf signers",
-            "files": [file.to_json(sentences) for file in self.files],
-        }
 
 
 def write_report(evaluation: Evaluation, directory: Path) -> tuple[Path, Path]:
@@ -171,8 +139,8 @@ def _groups(caption: str, groups: Sequence[Group], what: str) -> str:
 def _confusions(file: FileReport) -> str:
     rows = [
         (
-            "（なし）" if one.right is None else escape(file.written(one.right)),
-            "（なし）" if one.produced is None else escape(file.written(one.produced)),
+            "（なし）" if one.reference is None else escape(file.written(one.reference)),
+            "（なし）" if one.hypothesis is None else escape(file.written(one.hypothesis)),
             f"{one.count:,}",
             escape(one.example),
         )
@@ -191,7 +159,7 @@ def _worst(file: FileReport) -> str:
     items = "".join(
         f'<li><span class="source">{escape(result.source)}</span>'
         + (f' <span class="soft">{escape(result.phenomenon)}</span>' if result.phenomenon else "")
-        + side_by_side(align(result.right, result.produced), file.written)
+        + side_by_side(align(result.reference, result.hypothesis), file.written)
         + "".join(f'<p class="soft">{escape(warning)}</p>' for warning in result.warnings)
         + "</li>"
         for result in wrong[:SHOWN_WORST]
