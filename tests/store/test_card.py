@@ -70,7 +70,9 @@ def test_no_history_no_examples() -> None:
 def test_commands_load_continue_and_reproduce(name: str, tmp_path: Path) -> None:
     data = tmp_path / "my data.tsv"
     data.write_text(EIGHT_LINES, encoding="utf-8")
-    model = replace(trained_small(), data_name=str(data))
+    model = trained_small()
+    stages = (replace(model.stages[0], data_name=str(data)),)
+    model = replace(model, data_name=str(data), stages=stages)
     translate, go_on, again = commands(render_readme(model, Path(name)))
     assert translate[:3] == ["jsl-seq2seq", "--load", Path(name).as_posix()]
     assert go_on[:3] == translate[:3] and "--train" in go_on
@@ -92,5 +94,9 @@ def test_commands_load_continue_and_reproduce(name: str, tmp_path: Path) -> None
         "--d-ff": "16",
         "--max-seq-len": "24",
         "--seed": "0",
+        "--schedule": "constant",
+        "--keep": "last",
+        "--backend": "ndarray",
+        "--precision": "fp32",
         "--data": data.as_posix(),
     }

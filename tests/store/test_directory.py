@@ -126,8 +126,16 @@ def test_metrics_have_the_curve_and_every_weights_statistics(saved: Path) -> Non
     assert [point["epoch"] for point in metrics["history"]] == list(range(1, 121))
     assert metrics["history"][-1]["loss"] < metrics["history"][0]["loss"] / 10
     assert metrics["seconds"] == pytest.approx(sum(point["seconds"] for point in metrics["history"]))
-    assert list(metrics["weights"]) == list(parameter_specs(model.config))
-    assert all(set(row) == {"mean", "std", "min", "max"} for row in metrics["weights"].values())
+    assert "weights" not in metrics
+    named = {
+        f"{layer}.{name}": row for layer, rows in metrics["layers"].items() for name, row in rows.items()
+    }
+    assert list(named) == list(parameter_specs(model.config))
+    assert all(set(row) == {"mean", "std", "min", "max"} for row in named.values())
+    assert list(metrics["layers"]) == [
+        *("encoder.embedding", "encoder.layers.0", "encoder.final_norm"),
+        *("decoder.embedding", "decoder.layers.0", "decoder.final_norm", "decoder.output_projection"),
+    ]
 
 
 def test_text_files_are_utf8_with_unix_line_ends(saved: Path) -> None:

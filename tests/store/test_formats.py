@@ -17,7 +17,7 @@ import pytest
 
 from jsl_seq2seq.interop.burn import export_burn, import_burn
 from jsl_seq2seq.store import load_model, save_model
-from jsl_seq2seq.store.config_file import FORMAT_VERSION
+from jsl_seq2seq.store.directory import FORMAT_VERSION
 from jsl_seq2seq.store.verification import verify
 from jsl_seq2seq.training import TrainingJob, TrainingRequest
 from jsl_seq2seq.translate.translator import Translator

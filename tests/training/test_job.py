@@ -65,14 +65,14 @@ def test_what_is_remembered(tmp_path: Path) -> None:
     assert result.model.config.max_seq_len == 24
     assert len(result.model.examples) == 5 and result.checked == 8
     assert not result.interrupted
-    spoken = {(example.source, example.expected) for example in result.model.examples}
+    spoken = {(example.source, example.reference) for example in result.model.examples}
     assert spoken <= {(pair.source, pair.tags) for pair in eight_sentences().pairs}
 
 
 def test_examples_are_what_the_translator_says() -> None:
     translator = translator_of(trained_small())
     for example in trained_small().examples:
-        assert translator.translate(example.source).tags == example.produced
+        assert translator.translate(example.source).tags == example.hypothesis
 
 
 def test_the_model_grows_with_long_sentences(tmp_path: Path) -> None:

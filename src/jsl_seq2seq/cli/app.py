@@ -169,7 +169,7 @@ def predict(
     wanted = [*(texts or []), *(predict or [])]
     if not wanted:
         raise UserError("訳す文がありません。", 'たとえば: jsl-seq2seq predict "ありがとう"')
-    model = load_model(load or shipped_model())
+    model = load_model(load or shipped_model(), record=False)
     run_prediction(
         opened(model, backend, device, precision, quiet),
         wanted,
@@ -224,7 +224,7 @@ def export(
             "どの重みを書き出すかが指定されていません。",
             "--export-weights encoder のように、層の名前かその前半を指定してください（くり返せます）。",
         )
-    _export_weights(load_model(load or shipped_model()), export_weights, export_dir, quiet)
+    _export_weights(load_model(load or shipped_model(), record=False), export_weights, export_dir, quiet)
 
 
 for _name, (_command, _help) in {**COMMANDS, **QUALITY}.items():

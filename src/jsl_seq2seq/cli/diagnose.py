@@ -33,7 +33,7 @@ def run_diagnosis(
     Args:
         html: where a page with heat maps goes; ``None`` for none.
     """
-    model = load_model(load or shipped_model())
+    model = load_model(load or shipped_model(), record=False)
     diagnosis = diagnose(opened(model, backend, device, precision, quiet), text)
     if as_json:
         say_json(diagnosis.to_json())

@@ -46,7 +46,7 @@ def run_evaluation(
         )
     if report is not None and report.exists() and not report.is_dir():
         raise UserError(f"--report はフォルダーで指定します: {report}", "別の名前を指定してください。")
-    model = load_model(load or shipped_model())
+    model = load_model(load or shipped_model(), record=False)
     corpora = [_read(path, model) for path in data]
     translator = opened(model, backend, device, precision, quiet)
     search = Search(beam, DEFAULT_PENALTY if length_penalty is None else length_penalty)

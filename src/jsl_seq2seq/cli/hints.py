@@ -12,13 +12,24 @@ from collections.abc import Callable
 from ..errors import JslError
 
 HINTS: dict[str, Callable[[JslError], str]] = {
+    "config-foreign": lambda error: (
+        "元の Rust/Burn プロジェクトのモデルなら、jsl-seq2seq import-burn で取り込めます。"
+    ),
     "d-model-not-divisible": lambda error: (
         "--d-model を --n-heads の倍数にしてください（例: --d-model 64 --n-heads 4）。"
+    ),
+    "save-locked": lambda error: "そちらが終わるのを待つか、--save などで別のフォルダーを指定してください。",
+    "save-not-a-directory": lambda error: "--save などに別の名前を指定してください。",
+    "save-not-writable": lambda error: (
+        "フォルダーの権限を確かめるか、--save などで書き込める場所を指定してください。"
     ),
     "setting-fixed-by-model": lambda error: (
         f"{flag(error.setting)} を外すか、--load を外して新しいモデルを学習してください。"
     ),
     "setting-negative": lambda error: f"使わないなら {flag(error.setting)} 0 とします。",
+    "would-overwrite": lambda error: (
+        "上書きしないように止めました。--save などに別の（新しい）フォルダーを指定してください。"
+    ),
 }
 """Code -> the hint, made from the error's facts. Sorted by code."""
 

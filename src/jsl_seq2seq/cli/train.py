@@ -22,7 +22,7 @@ from ..errors import Failure, JslError, UserError
 from ..settings import require_range
 from ..store import SavedModel, holds_model, save_model
 from ..store.card import in_quotes, quoted
-from ..store.config_file import CONFIG
+from ..store.directory import CONFIG
 from ..store.files import locked
 from ..training import Checkpoints, Quiet, TrainingJob, TrainingRequest, TrainingResult
 from .console import NO_TAGS, note, report, say, say_json
@@ -126,9 +126,10 @@ def _show(result: TrainingResult, directory: Path, quiet: bool, as_json: bool) -
         )
     written = model.vocabularies.format_target
     for example in model.examples:
-        verdict = "" if example.produced == example.expected else f"（正しくは {written(example.expected)}）"
-        more = " …" if len(example.produced) > _SHOWN_TAGS else ""
-        say(f"  {example.source} → {written(example.produced[:_SHOWN_TAGS]) or NO_TAGS}{more}{verdict}")
+        right = example.hypothesis == example.reference
+        verdict = "" if right else f"（正しくは {written(example.reference)}）"
+        more = " …" if len(example.hypothesis) > _SHOWN_TAGS else ""
+        say(f"  {example.source} → {written(example.hypothesis[:_SHOWN_TAGS]) or NO_TAGS}{more}{verdict}")
     say(f"保存しました: {directory}")
     say(f"試す: jsl-seq2seq --load {quoted(directory)} --predict {in_quotes(model.sample)}")
 
@@ -165,7 +166,7 @@ def _summary(result: TrainingResult, directory: Path, loss: float | None) -> dic
         "seconds": sum(point.seconds for point in model.history),
         "backend": model.metadata["backend"],
         "examples": [
-            {"source": one.source, "tags": list(one.produced), "expected": list(one.expected)}
+            {"source": one.source, "tags": list(one.hypothesis), "expected": list(one.reference)}
             for one in model.examples
         ],
     }

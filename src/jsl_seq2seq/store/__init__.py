@@ -1,8 +1,7 @@
 """Saving and loading: model directories that are never half-written and never silently wrong."""
 
-from .directory import holds_model, load_model, save_model
-from .saved_model import STARTER, EpochMetrics, Example, Moments, Progress, SavedModel
-from .shipped import shipped_model
+from .directory import holds_model, load_model, save_model, shipped_model
+from .saved_model import STARTER, EpochMetrics, Example, Moments, Progress, SavedModel, Stage
 
 __all__ = [
     "STARTER",
@@ -11,6 +10,7 @@ __all__ = [
     "Moments",
     "Progress",
     "SavedModel",
+    "Stage",
     "holds_model",
     "load_model",
     "save_model",

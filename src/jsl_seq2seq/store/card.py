@@ -4,24 +4,25 @@ from __future__ import annotations
 
 import re
 import shlex
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import fields
 from pathlib import Path
+from typing import Any
 
-from ..settings import SETTINGS
-from .metadata import published
-from .saved_model import STARTER, Example, SavedModel
+from .metadata import published, stages_of
+from .saved_model import STARTER, Example, SavedModel, Stage
 
-_OPTIONS = SETTINGS - {
-    "vocab_size", "epochs", "decay_steps", "optimizer", "beta1", "beta2", "epsilon",
-    "final_norm", "attention_masks", "source_length", "embedding_scale",
-}  # fmt: skip
-"""Settings that the command line has an option for, but for the epochs, which are counted."""
-
-_ESSENTIAL = frozenset({
-    "batch_size", "learning_rate", "warmup_steps", "dropout", "label_smoothing", "clip_norm", "seed",
-    "d_model", "n_heads", "n_layers", "d_ff", "max_seq_len",
+_NO_OPTION = frozenset({
+    "vocab_size", "epochs", "decay_steps", "optimizer", "beta1", "beta2", "epsilon", "final_norm",
+    "attention_masks", "source_length", "source_cut", "embedding_scale", "specials_masked",
 })  # fmt: skip
+"""Settings that the command line has no option for, and the epochs, which are counted."""
+
+_OFF: Mapping[str, Any] = {
+    "batch_tokens": 0, "accumulate": 1, "position_shift": 0, "patience": 0, "tied_embeddings": False,
+}  # fmt: skip
+"""Settings that are left out of a command where this value switches them off. All others stand in it, also
+where they have their default: a later release may have another one."""
 
 
 def render_readme(model: SavedModel, directory: Path) -> str:
@@ -47,6 +48,7 @@ def render_readme(model: SavedModel, directory: Path) -> str:
 
 def _settings(model: SavedModel) -> str:
     config, training, metadata = model.config, model.training, model.metadata
+    stages = stages_of(model)
     kinds = model.vocabularies.kinds
     rows = {
         "d_model": config.d_model,
@@ -63,9 +65,12 @@ def _settings(model: SavedModel) -> str:
         "label_smoothing": training.label_smoothing,
         "seed": training.seed,
         "データ": "付属の例文" if model.data_name == STARTER else model.data_name,
+        "検証データ": (stages[-1].valid_name if stages else "") or "なし",
         "バックエンド": f"{metadata.get('backend', '不明')}（{metadata.get('device', '不明')}）",
+        "計算の精度": metadata.get("precision", "不明"),
         "学習した日時": f"{metadata.get('trained_at', '不明')}（UTC）",
         "プログラム": f"jsl-seq2seq {metadata.get('package_version', '不明')}",
+        "git のコミット": metadata.get("git_commit") or "なし（git のリポジトリの外）",
     }
     return _table(("項目", "値"), [(key, str(value)) for key, value in rows.items()])
 
@@ -105,8 +110,10 @@ def _examples(examples: tuple[Example, ...], written: Callable[[tuple[str, ...]]
     rows = [
         (
             one.source,
-            _code(written(one.produced)),
-            "正解" if one.produced == one.expected else f"不正解（正しくは {_code(written(one.expected))}）",
+            _code(written(one.hypothesis)),
+            "正解"
+            if one.hypothesis == one.reference
+            else f"不正解（正しくは {_code(written(one.reference))}）",
         )
         for one in examples
     ]
@@ -114,31 +121,86 @@ def _examples(examples: tuple[Example, ...], written: Callable[[tuple[str, ...]]
 
 
 def _commands(model: SavedModel, directory: Path) -> str:
-    reproduce = f"jsl-seq2seq --train --epochs {model.progress.epoch}{_settings_flags(model)}"
-    reproduce += f"{_units_flags(model)}{_data_flag(model)}"
     directory = published(directory)
-    here, there = quoted(directory), quoted(directory.parent / f"{_name(directory)}-2")
-    blocks = {
-        "訳す": f"jsl-seq2seq --load {here} --predict {in_quotes(model.sample)}",
-        "続きを学習する": f"jsl-seq2seq --load {here} --train --epochs 100{_data_flag(model)} --save {there}",
-        "はじめから再現する": f"{reproduce} --save {there}",
-    }
+    here, there = quoted(directory), directory.parent / f"{_name(directory)}-2"
+    data = _path_flag("--data", model.data_name)
+    parts = [
+        _block("訳す", f"jsl-seq2seq --load {here} --predict {in_quotes(model.sample)}"),
+        _block(
+            "続きを学習する", f"jsl-seq2seq --load {here} --train --epochs 100{data} --save {quoted(there)}"
+        ),
+    ]
     if "made_by" in model.metadata:
-        blocks["はじめから再現する"] = model.metadata["made_by"]
-    if model.burn is not None:
-        del blocks["はじめから再現する"]  # it began elsewhere
-    return "\n\n".join(f"{title}:\n\n```\n{command}\n```" for title, command in blocks.items())
+        parts.append(_block("はじめから再現する", model.metadata["made_by"]))
+    else:
+        parts += _reproduction(model, there)
+    return "\n\n".join(parts)
 
 
-def _settings_flags(model: SavedModel) -> str:
-    """The settings as options: the essential ones always, the others where they are not the default."""
-    flags = ""
-    for config in (model.config, model.training):
-        for field in fields(config):
-            value = getattr(config, field.name)
-            if field.name in _ESSENTIAL or (field.name in _OPTIONS and value != field.default):
-                flags += f" --{field.name.replace('_', '-')}" + ("" if value is True else f" {value}")
-    return flags
+def _reproduction(model: SavedModel, there: Path) -> Iterator[str]:
+    """One command for each run, each going on from what the one before saved; the last saves ``there``."""
+    stages = stages_of(model)
+    imported = model.burn is not None
+    before = None
+    if imported and stages:
+        before = there.with_name(f"{there.name}-stage0")
+        yield _block(
+            "はじめから再現する: 元のモデルを取り込む",
+            f"jsl-seq2seq import-burn 元のフォルダー {quoted(before)}",
+        )
+    for number, stage in enumerate(stages, start=1):
+        last = number == len(stages)
+        after = there if last else there.with_name(f"{there.name}-stage{number}")
+        alone = last and number == 1 and not imported
+        title = "はじめから再現する" if alone else f"はじめから再現する: {number} 段階目"
+        notes = []
+        if stage.interrupted:
+            notes.append(
+                "途中で止めた学習です。エポックの切れ目で止めたのでなければ、同じ重みにはなりません。"
+            )
+        if stage.git_commit and not alone:
+            notes.append(f"git のコミット: {stage.git_commit}")
+        yield "\n\n".join([_block(title, stage_command(model, stage, before, after)), *notes])
+        before = after
+
+
+def stage_command(model: SavedModel, stage: Stage, load: Path | None, save: Path) -> str:
+    """The command line that runs the stage again, with every option that has to do with its result.
+
+    Args:
+        load: the model that it goes on from; ``None`` for a new one.
+    """
+    program = "jsl-seq2seq"
+    if stage.processes > 1:
+        program = f"torchrun --nproc-per-node {stage.processes} -m jsl_seq2seq"
+    epochs = stage.end if stage.interrupted else stage.until
+    given: dict[str, Any] = {"epochs": max(epochs - stage.start, 1)}
+    if load is None:
+        shape = {field.name: getattr(model.config, field.name) for field in fields(model.config)}
+        given |= {name: value for name, value in shape.items() if name not in _NO_OPTION}
+        given |= _units(model) | dict(stage.units)
+    given |= {name: value for name, value in stage.settings.items() if name not in _NO_OPTION}
+    if given.get("keep") != "average":
+        given.pop("average", None)
+    given |= {"backend": stage.backend or None, "device": stage.device, "precision": stage.precision}
+    given["checkpoint_every"] = stage.checkpoint_every or None
+    given["no_training_state"] = None if stage.training_state else True
+    options = "".join(
+        f" --{name.replace('_', '-')}" + ("" if value is True else f" {_word(value)}")
+        for name, value in given.items()
+        if value is not None and (name not in _OFF or value != _OFF[name])
+    )
+    start = f" --load {quoted(load)}" if load else ""
+    data = _path_flag("--data", stage.data_name) + _path_flag("--valid", stage.valid_name)
+    return f"{program}{start} --train{options}{data} --save {quoted(save)}"
+
+
+def _block(title: str, command: str) -> str:
+    return f"{title}:\n\n```\n{command}\n```"
+
+
+def _word(value: Any) -> str:
+    return quoted(Path(value)) if isinstance(value, str) else str(value)
 
 
 def _name(directory: Path) -> str:
@@ -146,16 +208,23 @@ def _name(directory: Path) -> str:
     return directory.name if directory.name not in ("", "..") else directory.resolve().name or "model"
 
 
-def _data_flag(model: SavedModel) -> str:
-    path = Path(model.data_name)
-    return f" --data {quoted(path)}" if path.suffix else ""
+def _path_flag(option: str, name: str) -> str:
+    """For data from a file; the starter corpus and what has only a description have no path."""
+    path = Path(name)
+    return f" {option} {quoted(path)}" if path.suffix else ""
 
 
-def _units_flags(model: SavedModel) -> str:
+def _units(model: SavedModel) -> dict[str, Any]:
+    """What the vocabulary says about the options it was made with."""
     kinds = model.vocabularies.kinds
-    flags = f" --source-units {kinds.source}" if kinds.source != "char" else ""
-    flags += f" --subword-vocab {len(model.vocabularies.source.units)}" if kinds.source == "subword" else ""
-    return flags + (f" --target-units {kinds.target}" if kinds.target != "tags" else "")
+    units: dict[str, Any] = {}
+    if kinds.source != "char":
+        units["source_units"] = kinds.source
+    if kinds.source == "subword":
+        units["subword_vocab"] = len(model.vocabularies.source.units)
+    if kinds.target != "tags":
+        units["target_units"] = kinds.target
+    return units
 
 
 def _code(written: str) -> str:

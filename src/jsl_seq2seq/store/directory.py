@@ -3,49 +3,66 @@
 config.json                  model, training, progress, metadata with the SHA-256 of the other files
 model.safetensors            parameters
 vocabulary.json              both vocabularies
-metrics.json                 training curve, weight statistics, example translations
+metrics.json                 training curve, statistics of every layer, example translations
 training_state.safetensors   Adam's moments, for continuing (optional)
 burn.json                    what else the original project's file held, for export-burn (imported models)
 README.md                    the same for people
+exports/                     tables and pictures of it, if any were made; no part of the model
+
+JSON that this program reads may have been written by another one. Loading a model to translate checks what
+translating uses, by hand; whatever reads the record of a training as well validates every file against the
+schemas of :mod:`.schemas`. Their library takes longer to import than a sentence takes to translate.
 """
 
 from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import asdict
+from dataclasses import asdict, replace
+from importlib import resources
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..errors import Failure, UserError
+from ..errors import Failure, JslError, UserError
 from ..model import parameter_specs
+from ..settings import ModelConfig, TrainingConfig, from_mapping
 from ..tokenize import Vocabularies
 from .card import render_readme
-from .config_file import (
-    BURN,
-    CONFIG,
-    FORMAT,
-    FORMAT_VERSION,
-    METRICS,
-    OPTIONAL,
-    README,
-    REQUIRED,
-    TRAINING_STATE,
-    VOCABULARY,
-    WEIGHTS,
-    checksum,
-    read_config,
-    settings,
-)
 from .files import locked, read_checked, replace_files, sha256, while_unchanged
-from .saved_model import EpochMetrics, Example, Moments, SavedModel
-from .statistics import weight_statistics
+from .saved_model import EpochMetrics, Example, Moments, Progress, SavedModel, Stage
+from .statistics import layer_statistics
 from .tensors import largest, pack, unpack
 
+if TYPE_CHECKING:
+    from pydantic import BaseModel
+
+FORMAT = "jsl-seq2seq"
+FORMAT_VERSION = 1
+"""Goes up when an older program could no longer read the directory; CHANGELOG.md keeps the list."""
+
+CONFIG = "config.json"
+WEIGHTS = "model.safetensors"
+VOCABULARY = "vocabulary.json"
+METRICS = "metrics.json"
+TRAINING_STATE = "training_state.safetensors"
+README = "README.md"
+BURN = "burn.json"
+EXPORTS = "exports"
+"""The folder for tables and pictures made from the model."""
+REQUIRED = (WEIGHTS, VOCABULARY, METRICS, README)
+OPTIONAL = (TRAINING_STATE, BURN)
+_SECTIONS = {"model", "training", "progress", "metadata", "checksum"}
+_OWN_METADATA = ("format", "format_version", "files", "data", "stages")
+_MAX_CONFIG_BYTES = 1_000_000
 _MAX_JSON_BYTES = 200_000_000
 """No training curve is that long."""
+
+
+def shipped_model() -> Path:
+    """The directory of the trained model that ships with the package, made by ``tools/train_shipped.py``."""
+    return Path(str(resources.files("jsl_seq2seq") / "assets" / "model"))
 
 
 def save_model(model: SavedModel, directory: Path) -> None:
@@ -76,6 +93,7 @@ def save_model(model: SavedModel, directory: Path) -> None:
             "format_version": FORMAT_VERSION,
             "vocab_hash": model.vocabularies.hash,
             "data": {"name": model.data_name, "sha256": model.data_digest},
+            "stages": [asdict(stage) for stage in model.stages],
             "files": {name: {"bytes": len(data), "sha256": sha256(data)} for name, data in files.items()},
         },
     }
@@ -98,50 +116,63 @@ def holds_model(directory: Path) -> bool:
             ours = config.is_file() and FORMAT.encode() in config.read_bytes()
         else:
             ours = (directory / WEIGHTS).exists() or not readme.exists()
-    except OSError:  # nobody can look there, and so nobody can save there: that is said when it is tried
+    except OSError:  # a directory that cannot be read cannot be saved to either: saving reports that
         return False
     if not ours:
+        path = config if there else readme
         raise UserError(
-            f"このフォルダーには、モデルではないファイルがあります: {config if there else readme}",
-            "上書きしないように止めました。--save に別の（新しい）フォルダーを指定してください。",
+            f"このフォルダーには、モデルではないファイルがあります: {path}",
+            "上書きしないように止めました。別の（新しい）フォルダーを指定してください。",
+            code="would-overwrite",
+            path=path,
         )
     return there
 
 
-def load_model(directory: Path, training_state: bool = False) -> SavedModel:
+def load_model(directory: Path, training_state: bool = False, record: bool = True) -> SavedModel:
     """Read a model directory; everything is checked before any of it is used.
 
     Args:
         training_state: read Adam's moments too, if they were saved.
+        record: read how the model came to be too: ``history``, ``examples``, ``stages`` and ``burn``, which are
+            empty otherwise. Translating does without; a model that is saved again must have them.
 
     Raises:
         UserError: there is no model there.
         Failure: it is damaged, cannot be read, or was made by a newer program; says which file and how.
     """
     try:
-        return while_unchanged(directory, CONFIG, lambda: _load(directory, training_state))
+        return while_unchanged(
+            directory, CONFIG, lambda: _load(directory, training_state, record or training_state)
+        )
     except OSError as error:
+        path = error.filename or directory
         raise Failure(
-            f"モデルを読めません: {error.filename or directory}（{error.strerror}）",
+            f"モデルを読めません: {path}（{error.strerror}）",
             "名前と、フォルダーの権限を確かめてください。",
+            code="model-unreadable",
+            path=Path(path),
+            reason=error.strerror,
         ) from None
 
 
-def _load(directory: Path, training_state: bool) -> SavedModel:
-    config = read_config(directory)
+def _load(directory: Path, training_state: bool, record: bool) -> SavedModel:
+    config = read_config(directory, record)
     model_config, training, progress = settings(config, directory)
     metadata = config["metadata"]
     listed = metadata["files"]
-
     limits = size_limits(config, directory)
 
     def read(name: str) -> bytes:
         return read_checked(directory, name, listed[name]["bytes"], listed[name]["sha256"], limits[name])
 
-    vocabularies = _read_vocabulary(read(VOCABULARY), directory)
+    vocabularies = _read_vocabulary(read(VOCABULARY), directory, record)
     if vocabularies.hash != metadata["vocab_hash"] or vocabularies.size != model_config.vocab_size:
         raise Failure(
-            f"語彙が設定と合いません: {directory / VOCABULARY}", "別のモデルのファイルが混ざっています。"
+            f"語彙が設定と合いません: {directory / VOCABULARY}",
+            "別のモデルのファイルが混ざっています。",
+            code="vocabulary-mismatch",
+            path=directory / VOCABULARY,
         )
     shapes = {name: spec.shape for name, spec in parameter_specs(model_config).items()}
     parameters = unpack(read(WEIGHTS), shapes, directory / WEIGHTS)
@@ -152,24 +183,136 @@ def _load(directory: Path, training_state: bool) -> SavedModel:
         moments = Moments(
             {name: state[f"m.{name}"] for name in shapes}, {name: state[f"v.{name}"] for name in shapes}
         )
-    history, examples = _read_metrics(read(METRICS), directory)
-    burn = _read_burn(read(BURN), directory) if BURN in listed else None
-    return SavedModel(
+    model = SavedModel(
         config=model_config,
         training=training,
         vocabularies=vocabularies,
         parameters=parameters,
         moments=moments,
         progress=progress,
-        history=history,
-        metadata={
-            k: v for k, v in metadata.items() if k not in ("format", "format_version", "files", "data")
-        },
-        examples=examples,
+        metadata={key: value for key, value in metadata.items() if key not in _OWN_METADATA},
         data_name=metadata["data"]["name"],
         data_digest=metadata["data"]["sha256"],
-        burn=burn,
     )
+    metrics, burn = read(METRICS), read(BURN) if BURN in listed else None
+    if not record:
+        return model
+    history, examples = _read_metrics(metrics, directory)
+    return replace(
+        model,
+        history=history,
+        examples=examples,
+        stages=tuple(Stage.from_json(stage) for stage in metadata.get("stages", ())),
+        burn=None if burn is None else _read_burn(burn, directory),
+    )
+
+
+def read_config(directory: Path, record: bool = True) -> dict[str, Any]:
+    """The content of ``config.json``: complete, unchanged since it was saved, and of a format known here.
+
+    Args:
+        record: validate what only the record of the training needs, too.
+
+    Raises:
+        UserError: there is no model there.
+        Failure: it is damaged or was made by a newer program.
+    """
+    path = directory / CONFIG
+    if not path.is_file():
+        raise _no_model(directory)
+    size = path.stat().st_size
+    if size > _MAX_CONFIG_BYTES:
+        raise Failure(
+            f"{path} が大きすぎます。",
+            "jsl-seq2seq の config.json ではありません。",
+            code="config-too-large",
+            path=path,
+            bytes=size,
+            limit=_MAX_CONFIG_BYTES,
+        )
+    try:
+        config = json.loads(path.read_text(encoding="utf-8"))
+    except (ValueError, RecursionError) as error:
+        raise Failure(
+            f"{path} を JSON として読めません（{error}）。",
+            "元のコピーに戻してください。",
+            code="config-not-json",
+            path=path,
+            reason=str(error),
+        ) from None
+    metadata = config.get("metadata") if isinstance(config, dict) else None
+    if not isinstance(metadata, dict) or metadata.get("format") != FORMAT:
+        raise Failure(
+            f"{path} は jsl-seq2seq のモデルの設定ではありません。",
+            "元の Rust/Burn プロジェクトのモデルなら、取り込んでから使います。",
+            code="config-foreign",
+            path=path,
+        )
+    version = metadata.get("format_version")
+    if type(version) is not int or version > FORMAT_VERSION:
+        raise Failure(
+            f"{path} は新しい形式（{version}）で書かれています。この版が読めるのは {FORMAT_VERSION} までです。",
+            "jsl-seq2seq を更新してください（pip install --upgrade jsl-seq2seq）。",
+            code="format-too-new",
+            path=path,
+            found=version,
+            limit=FORMAT_VERSION,
+        )
+    if set(config) != _SECTIONS or config["checksum"] != checksum(config):
+        raise Failure(
+            f"{path} の内容が保存したときと違います。",
+            "手で書き換えた場合は元に戻してください。設定を変えるには学習し直します。",
+            code="config-changed",
+            path=path,
+        )
+    if record:
+        _validated("ConfigFile", config, path, "config-malformed", "元のコピーに戻してください。")
+    elif not _well_formed(config):
+        raise Failure(
+            f"{path} に必要な項目がないか、形が違います。",
+            "元のコピーに戻してください。",
+            code="config-malformed",
+            path=path,
+        )
+    listed = metadata["files"]
+    if not set(REQUIRED) <= set(listed) <= {*REQUIRED, *OPTIONAL}:
+        raise Failure(
+            f"{path} が挙げているファイルの一覧が正しくありません: {', '.join(sorted(listed))}",
+            code="config-file-list",
+            path=path,
+            files=sorted(listed),
+        )
+    return config
+
+
+def _well_formed(config: Mapping[str, Any]) -> bool:
+    """Whether everything that translating looks up is there: ``schemas.ConfigFile`` in short, by hand."""
+    metadata = config["metadata"]
+    files, data = metadata.get("files"), metadata.get("data")
+    return (
+        all(isinstance(config[section], dict) for section in ("model", "training", "progress"))
+        and isinstance(metadata.get("vocab_hash"), str)
+        and isinstance(data, dict)
+        and all(isinstance(data.get(key), str) for key in ("name", "sha256"))
+        and isinstance(files, dict)
+        and all(isinstance(file, dict) and {"bytes", "sha256"} <= set(file) for file in files.values())
+    )
+
+
+def settings(config: Mapping[str, Any], directory: Path) -> tuple[ModelConfig, TrainingConfig, Progress]:
+    """What :func:`read_config` read, as the values that it describes; Failure if it describes none."""
+    path = directory / CONFIG
+    try:
+        progress = from_mapping(Progress, config["progress"], "progress")
+        if min(asdict(progress).values()) < 0:
+            raise UserError("設定 progress に負の数があります。", code="setting-negative", name="progress")
+        return ModelConfig.from_json(config["model"]), TrainingConfig.from_json(config["training"]), progress
+    except OverflowError as error:
+        raise Failure(f"{path}: {error}", code="config-invalid", path=path) from None
+    except UserError as error:
+        raise Failure(
+            f"{path}: {error.what}", error.hint, code="config-invalid", path=path, cause=error.code
+        ) from None
 
 
 def size_limits(config: Mapping[str, Any], directory: Path) -> dict[str, int]:
@@ -180,48 +323,98 @@ def size_limits(config: Mapping[str, Any], directory: Path) -> dict[str, int]:
     return limits | {WEIGHTS: largest(shapes), TRAINING_STATE: 2 * largest(shapes)}
 
 
-def _read_vocabulary(content: bytes, directory: Path) -> Vocabularies:
+def checksum(config: Mapping[str, Any]) -> str:
+    """SHA-256 of everything else in config.json, so that a changed digit is noticed there too."""
+    rest = {key: value for key, value in config.items() if key != "checksum"}
+    canonical = json.dumps(rest, ensure_ascii=True, sort_keys=True, separators=(",", ":"))
+    return sha256(canonical.encode("ascii"))
+
+
+def _no_model(directory: Path) -> JslError:
+    if not directory.exists():
+        return UserError(
+            f"モデルのフォルダーがありません: {directory}",
+            "名前と、いまいるフォルダーを確かめてください。",
+            code="model-not-found",
+            path=directory,
+        )
+    if not directory.is_dir():
+        beside = (directory.parent / CONFIG).exists()
+        return UserError(
+            f"モデルはフォルダーで指定します: {directory}",
+            f"{directory.parent} ではありませんか。" if beside else "名前を確かめてください。",
+            code="model-not-a-directory",
+            path=directory,
+        )
+    return UserError(
+        f"モデルがありません: {directory}（{CONFIG} がありません）",
+        "保存が終わる前に止まったか、別のフォルダーです。名前を確かめてください。",
+        code="model-not-found",
+        path=directory,
+    )
+
+
+def _read_vocabulary(content: bytes, directory: Path, record: bool) -> Vocabularies:
+    path = directory / VOCABULARY
+    values = _parsed(content, path, "vocabulary-invalid")
+    if record:
+        _validated("VocabularyFile", values, path, "vocabulary-invalid")
     try:
-        return Vocabularies.from_json(json.loads(content))
-    except (ValueError, RecursionError, UserError) as error:
-        what = error.what if isinstance(error, UserError) else str(error)
-        raise Failure(f"語彙のファイルを読めません: {directory / VOCABULARY}（{what}）") from None
+        return Vocabularies.from_json(values)
+    except UserError as error:
+        raise Failure(
+            f"語彙のファイルを読めません: {path}（{error.what}）",
+            code="vocabulary-invalid",
+            path=path,
+            reason=error.what,
+        ) from None
 
 
 def _read_burn(content: bytes, directory: Path) -> dict[str, Any]:
-    try:
-        burn = json.loads(content)
-    except (ValueError, RecursionError) as error:
-        raise Failure(f"元のプロジェクトの記録を読めません: {directory / BURN}（{error}）") from None
-    if not isinstance(burn, dict):
-        raise Failure(f"元のプロジェクトの記録を読めません: {directory / BURN}（形が違います）")
-    return burn
+    path = directory / BURN
+    values = _parsed(content, path, "burn-invalid")
+    _validated("BurnFile", values, path, "burn-invalid", "元のファイルから取り込み直してください。")
+    return values
 
 
 def _metrics(model: SavedModel) -> dict[str, Any]:
     return {
         "history": [point.to_json() for point in model.history],
         "seconds": sum(point.seconds for point in model.history),
-        "examples": [asdict(example) for example in model.examples],
-        "weights": weight_statistics(model.parameters),
+        "examples": [example.to_json() for example in model.examples],
+        "layers": layer_statistics(model.parameters),
     }
 
 
 def _read_metrics(content: bytes, directory: Path) -> tuple[tuple[EpochMetrics, ...], tuple[Example, ...]]:
+    path = directory / METRICS
+    values = _parsed(content, path, "metrics-invalid")
+    _validated("MetricsFile", values, path, "metrics-invalid")
+    return (
+        tuple(EpochMetrics(**point) for point in values["history"]),
+        tuple(Example.from_json(example) for example in values["examples"]),
+    )
+
+
+def _parsed(content: bytes, path: Path, code: str) -> Any:
     try:
-        metrics = json.loads(content)
-        history = tuple(EpochMetrics(**point) for point in metrics["history"])
-        if not all(
-            isinstance(value, int | float | None) for point in history for value in vars(point).values()
-        ):
-            raise TypeError("history")
-        examples = tuple(
-            Example(one["source"], tuple(one["expected"]), tuple(one["produced"]))
-            for one in metrics["examples"]
-        )
-    except (ValueError, RecursionError, TypeError, KeyError) as error:
-        raise Failure(f"記録のファイルを読めません: {directory / METRICS}（{error}）") from None
-    return history, examples
+        return json.loads(content)
+    except (ValueError, RecursionError) as error:
+        raise Failure(
+            f"{path} を JSON として読めません（{error}）。",
+            "元のコピーに戻してください。",
+            code=code,
+            path=path,
+            reason=str(error),
+        ) from None
+
+
+def _validated(
+    schema: str, values: Any, path: Path, code: str, hint: str = "元のコピーに戻してください。"
+) -> BaseModel:
+    from . import schemas  # noqa: PLC0415  its library takes 0.1 s to import
+
+    return schemas.validated(getattr(schemas, schema), values, path, code, hint)
 
 
 def _prefixed(moments: Moments) -> dict[str, np.ndarray]:

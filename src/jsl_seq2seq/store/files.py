@@ -45,22 +45,30 @@ def locked(directory: Path) -> Iterator[None]:
     """
     try:
         directory.mkdir(parents=True, exist_ok=True)
-        # one lock per path in this process, so that saving inside a locked training does not wait for itself
+        # one lock per path in this process, so that saving inside a locked training does not block on itself
         lock = FileLock(directory / _LOCK, timeout=0, is_singleton=True)
         lock.acquire()
     except Timeout:
         raise UserError(
             f"別のプログラムが同じフォルダーに保存しています: {directory}",
-            "そちらが終わるのを待つか、--save で別のフォルダーを指定してください。",
+            "そちらが終わるのを待つか、別のフォルダーを指定してください。",
+            code="save-locked",
+            path=directory,
         ) from None
     except (FileExistsError, NotADirectoryError):
         raise UserError(
-            f"保存先がフォルダーではありません: {directory}", "--save に別の名前を指定してください。"
+            f"保存先がフォルダーではありません: {directory}",
+            "別の名前を指定してください。",
+            code="save-not-a-directory",
+            path=directory,
         ) from None
     except OSError as error:
         raise UserError(
             f"保存先に書き込めません: {directory}（{error.strerror}）",
-            "フォルダーの権限を確かめるか、--save で書き込める場所を指定してください。",
+            "フォルダーの権限を確かめるか、書き込める場所を指定してください。",
+            code="save-not-writable",
+            path=directory,
+            reason=error.strerror,
         ) from None
     try:
         yield
@@ -87,6 +95,9 @@ def replace_files(
         raise Failure(
             f"保存に失敗しました: {directory}（{error.strerror}）",
             "保存する前の内容はそのまま残っています。空き容量を確かめて、もう一度保存してください。",
+            code="save-failed",
+            path=directory,
+            reason=error.strerror,
         ) from error
     # From here on the directory is the new model. What cannot be renamed now (on Windows, while someone
     # reads the old file) is found under its other name, and renamed by the next save.
@@ -117,6 +128,10 @@ def read_checked(directory: Path, name: str, size: int, digest: str, limit: int)
             raise Failure(
                 f"モデルのファイルが大きすぎます: {candidate}（{size:,} バイト、上限は {limit:,}）",
                 "このモデルの設定ではありえない大きさです。元のコピーを使ってください。",
+                code="file-too-large",
+                path=candidate,
+                bytes=size,
+                limit=limit,
             )
         with contextlib.suppress(FileNotFoundError):
             content = candidate.read_bytes()
@@ -125,12 +140,20 @@ def read_checked(directory: Path, name: str, size: int, digest: str, limit: int)
     path = directory / name
     if not path.is_file():
         raise Failure(
-            f"モデルのファイルがありません: {path}", "モデルのフォルダーをもう一度コピーしてください。"
+            f"モデルのファイルがありません: {path}",
+            "モデルのフォルダーをもう一度コピーしてください。",
+            code="file-missing",
+            path=path,
         )
     found = _size(path)
     detail = f"{size} バイトのはずが {found} バイトです" if found != size else "中身が保存したときと違います"
     raise Failure(
-        f"モデルのファイルが壊れています: {path}（{detail}）", "保存し直すか、元のコピーを使ってください。"
+        f"モデルのファイルが壊れています: {path}（{detail}）",
+        "保存し直すか、元のコピーを使ってください。",
+        code="file-damaged",
+        path=path,
+        bytes=found,
+        expected=size,
     )
 
 
@@ -147,7 +170,7 @@ def while_unchanged(directory: Path, deciding: str, read: Callable[[], Found]) -
 
 
 def stamp(path: Path) -> tuple[int, ...]:
-    """Another one whenever the file has been replaced."""
+    """Inode, time and size: different whenever the file has been replaced; empty if there is none."""
     try:
         status = path.stat()
     except OSError:
@@ -183,7 +206,7 @@ def _rename_new(directory: Path, name: str) -> None:
 def _finish_interrupted(directory: Path, deciding: str) -> None:
     """Step 3 of a save that was killed, before its ``.new`` files are written over.
 
-    A pending file that the deciding one does not speak of is left from a save that never got to step 2.
+    A pending file whose checksum the deciding one does not hold is left from a save that never got to step 2.
     """
     decision = directory / deciding
     if not decision.is_file():
@@ -208,7 +231,7 @@ def _sync_directory(directory: Path) -> None:
     try:
         os.fsync(descriptor)
     except OSError as error:
-        if error.errno not in (errno.EINVAL, errno.ENOTSUP):  # some network drives do not know this
+        if error.errno not in (errno.EINVAL, errno.ENOTSUP):  # some network drives cannot do this
             raise
     finally:
         os.close(descriptor)

@@ -1,9 +1,10 @@
-"""Where a model came from: versions, machine, time. For people; nothing depends on it."""
+"""Where a model came from: versions, machine, time, and the runs that trained it. No result depends on it."""
 
 from __future__ import annotations
 
 import platform
 import subprocess
+from dataclasses import replace
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -11,6 +12,7 @@ from typing import Any
 
 from ..backends.interface import Ops
 from ..version import __version__
+from .saved_model import SavedModel, Stage
 
 _LIBRARIES = {"ndarray": ("numpy",), "wgpu": ("numpy", "wgpu"), "torch": ("numpy", "torch")}
 
@@ -49,8 +51,43 @@ def _git_commit() -> str | None:
     return found.stdout.strip() or None if found.returncode == 0 else None
 
 
+def stages_of(model: SavedModel) -> tuple[Stage, ...]:
+    """The runs that trained a model. Of one that an earlier release trained, one that is made from what it kept."""
+    if model.stages:
+        last = replace(model.stages[-1], training_state=model.moments is not None)
+        return (*model.stages[:-1], last)
+    if not model.progress.epoch:
+        return ()
+    settings = model.training.to_json()
+    epochs = model.progress.epoch
+    return (
+        Stage(
+            start=0,
+            end=epochs,
+            until=epochs,
+            interrupted=False,
+            settings={name: value for name, value in settings.items() if name != "epochs"},
+            data_name=model.data_name,
+            data_digest=model.data_digest,
+            backend=model.metadata.get("backend") or "",
+            precision=model.metadata.get("precision") or "fp32",
+            training_state=model.moments is not None,
+            git_commit=model.metadata.get("git_commit"),
+            package_version=model.metadata.get("package_version") or "",
+            trained_at=model.metadata.get("trained_at") or "",
+        ),
+    )
+
+
+def with_stage(stages: tuple[Stage, ...], latest: Stage) -> tuple[Stage, ...]:
+    """The runs so far and the latest, as one where the latest only went on with the last of them."""
+    if stages and stages[-1].continued_by(latest):
+        return (*stages[:-1], replace(latest, start=stages[-1].start, units=stages[-1].units))
+    return (*stages, latest)
+
+
 def published(path: Path) -> Path:
-    """The path without what it says about the machine: an absolute one often begins with somebody's name.
+    """The path without what it says about the machine: an absolute one often holds its user's name.
 
     Below the working directory it becomes relative to that, elsewhere only its last part is left.
     """

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, field
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, fields
 from typing import Any
 
 import numpy as np
@@ -22,13 +23,13 @@ class Progress:
         step: updates made.
         epoch: epochs finished.
         batch: batches finished of the epoch that was interrupted, 0 between epochs.
-        until: the epoch that was to be reached, so that ``--resume`` knows; 0 if nobody said.
+        until: the epoch that was to be reached, for ``--resume``; 0 if unknown.
     """
 
     step: int = 0
     epoch: int = 0
     batch: int = 0
-    until: int = field(default=0, compare=False)  # where it was going says nothing about where it is
+    until: int = field(default=0, compare=False)  # equal progress is equal work done, whatever the aim
 
 
 @dataclass(frozen=True)
@@ -49,11 +50,85 @@ class EpochMetrics:
 
 @dataclass(frozen=True)
 class Example:
-    """A translation that the model really produced when it was saved."""
+    """A translation that the model really produced when it was saved, beside the data's."""
 
     source: str
-    expected: tuple[str, ...]
-    produced: tuple[str, ...]
+    reference: tuple[str, ...]
+    hypothesis: tuple[str, ...]
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain values under the names that ``metrics.json`` has had since format 1."""
+        return {
+            "source": self.source,
+            "expected": list(self.reference),
+            "produced": list(self.hypothesis),
+        }
+
+    @classmethod
+    def from_json(cls, values: Mapping[str, Any]) -> Example:
+        """Read what :meth:`to_json` wrote."""
+        return cls(values["source"], tuple(values["expected"]), tuple(values["produced"]))
+
+
+@dataclass(frozen=True)
+class Stage:
+    """One training run with one set of options and data. A model that was trained further has several.
+
+    Attributes:
+        start, end, until: epochs that were finished when it began, that are finished now, and that were wanted.
+        interrupted: whether it was stopped before ``until``, other than by patience.
+        settings: ``TrainingConfig.to_json()`` without ``epochs``.
+        units: the fields of ``DATA_SETTINGS`` that were given for a new model's vocabulary.
+        data_name, data_digest: as in :class:`SavedModel`; the same of the validation data, empty if there is none.
+        backend, precision: what computed. device: which one was asked for, ``None`` if none was.
+        processes: how many trained together.
+        checkpoint_every: epochs between two saves while it ran, 0 for none.
+        training_state: whether Adam's moments were saved at its end.
+        git_commit: of the working directory; ``None`` outside a repository.
+    """
+
+    start: int
+    end: int
+    until: int
+    interrupted: bool
+    settings: dict[str, Any]
+    data_name: str
+    data_digest: str
+    units: dict[str, Any] = field(default_factory=dict)
+    valid_name: str = ""
+    valid_digest: str = ""
+    backend: str = ""
+    device: str | None = None
+    precision: str = "fp32"
+    processes: int = 1
+    checkpoint_every: int = 0
+    training_state: bool = True
+    git_commit: str | None = None
+    package_version: str = ""
+    trained_at: str = ""
+
+    @classmethod
+    def from_json(cls, values: Mapping[str, Any]) -> Stage:
+        """Read ``dataclasses.asdict`` of one; keys that a later release may add are left out."""
+        return cls(**{field.name: values[field.name] for field in fields(cls) if field.name in values})
+
+    def continued_by(self, latest: Stage) -> bool:
+        """Whether this run and then ``latest`` gave bit for bit what one run until ``latest.until`` gives.
+
+        A run whose last weights were not kept, or that patience can end, begins anew when it is continued; and
+        a cosine has another slope for another end.
+        """
+        alike = all(getattr(self, name) == getattr(latest, name) for name in _SAME_RUN)
+        settings = self.settings
+        begins_anew = not self.training_state or settings.get("keep") != "last" or settings.get("patience")
+        same_slope = settings.get("schedule") != "cosine" or self.until == latest.until
+        return alike and not begins_anew and same_slope
+
+
+_SAME_RUN = (
+    "settings", "data_name", "data_digest", "valid_name", "valid_digest", "backend", "device", "precision",
+    "processes", "git_commit", "package_version",
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -87,8 +162,10 @@ class SavedModel:
     data_name: str = ""
     data_digest: str = ""
     """SHA-256 of the training pairs, so that continuing with other data can be said."""
+    stages: tuple[Stage, ...] = ()
+    """The runs that made it, in order; empty for a model that was never trained, or by a release without them."""
     burn: dict[str, Any] | None = None
-    """Of a model imported from the original project: what :func:`.burn.export_burn` needs to write it back."""
+    """Of a model imported from the original project: what :mod:`jsl_seq2seq.interop.burn` needs to write it back."""
 
     @property
     def sample(self) -> str:
@@ -99,5 +176,5 @@ class SavedModel:
 
     @property
     def n_parameters(self) -> int:
-        """How many numbers the model has learnt."""
+        """How many numbers the model has."""
         return sum(array.size for array in self.parameters.values())

@@ -13,6 +13,7 @@ from safetensors import SafetensorError
 from ..errors import Failure
 
 Shapes = Mapping[str, tuple[int, ...]]
+_MIXED = "別のモデルのファイルが混ざっていないか確かめて、元のコピーに戻してください。"
 
 
 def flatten(named: Mapping[str, np.ndarray], shapes: Shapes) -> np.ndarray:
@@ -31,13 +32,16 @@ def pack(tensors: Mapping[str, np.ndarray]) -> bytes:
     """The bytes of a safetensors file, in which every array reads back as it was.
 
     Raises:
-        Failure: an array holds NaN or infinity, so that nobody could load it, or does not come back the same.
+        Failure: an array holds NaN or infinity, so that it could not be loaded, or does not come back the same.
     """
     for name, array in tensors.items():
         if not np.isfinite(array).all():
             raise Failure(
                 f"重み {name} に数でない値（NaN や無限大）があるので保存できません。",
-                "学習が発散しています。--learning-rate を小さくして、学習し直してください。",
+                "学習が発散しています。learning_rate を小さくして、学習し直してください。",
+                code="weights-diverged",
+                name=name,
+                setting="learning_rate",
             )
     # safetensors 0.8 writes the memory of an array as it lies, so a transposed view would be scrambled
     contiguous = {name: np.ascontiguousarray(array, np.float32) for name, array in tensors.items()}
@@ -47,6 +51,8 @@ def pack(tensors: Mapping[str, np.ndarray]) -> bytes:
             raise Failure(
                 f"重み {name} を正しく書き出せませんでした。",
                 "safetensors を更新して、もう一度保存してください。",
+                code="weights-not-written",
+                name=name,
             )
     return content
 
@@ -68,19 +74,53 @@ def unpack(content: bytes, shapes: Shapes, path: Path) -> dict[str, np.ndarray]:
     try:
         tensors = safetensors.numpy.load(content)
     except (SafetensorError, ValueError, KeyError, TypeError) as error:
-        raise Failure(f"重みのファイルを読めません: {path}（safetensors ではありません: {error}）") from None
+        raise Failure(
+            f"重みのファイルを読めません: {path}（safetensors ではありません: {error}）",
+            "元のコピーに戻してください。",
+            code="weights-unreadable",
+            path=path,
+            reason=str(error),
+        ) from None
     missing, extra = [n for n in shapes if n not in tensors], [n for n in tensors if n not in shapes]
     if missing or extra:
         listed = [f"足りない: {', '.join(missing[:3])}"] * bool(missing) + [
             f"余分: {', '.join(extra[:3])}"
         ] * bool(extra)
-        raise Failure(f"重みの名前が設定と合いません: {path}（{'、'.join(listed)}）")
+        raise Failure(
+            f"重みの名前が設定と合いません: {path}（{'、'.join(listed)}）",
+            _MIXED,
+            code="weights-names",
+            path=path,
+            missing=missing,
+            extra=extra,
+        )
     for name, shape in shapes.items():
         array = tensors[name]
         if array.dtype != np.float32:
-            raise Failure(f"重み {name} の型が float32 ではなく {array.dtype} です: {path}")
+            raise Failure(
+                f"重み {name} の型が float32 ではなく {array.dtype} です: {path}",
+                _MIXED,
+                code="weights-dtype",
+                path=path,
+                name=name,
+                found=str(array.dtype),
+            )
         if array.shape != shape:
-            raise Failure(f"重み {name} の形が {shape} ではなく {array.shape} です: {path}")
+            raise Failure(
+                f"重み {name} の形が {shape} ではなく {array.shape} です: {path}",
+                _MIXED,
+                code="weights-shape",
+                path=path,
+                name=name,
+                found=array.shape,
+                expected=shape,
+            )
         if not np.isfinite(array).all():
-            raise Failure(f"重み {name} に数でない値（NaN や無限大）があります: {path}")
+            raise Failure(
+                f"重み {name} に数でない値（NaN や無限大）があります: {path}",
+                "元のコピーに戻すか、学習し直してください。",
+                code="weights-not-finite",
+                path=path,
+                name=name,
+            )
     return {name: tensors[name] for name in shapes}

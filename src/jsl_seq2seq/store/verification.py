@@ -8,12 +8,11 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import Failure, JslError
-from .config_file import CONFIG, TRAINING_STATE, read_config
-from .directory import load_model, size_limits
+from .directory import CONFIG, EXPORTS, TRAINING_STATE, load_model, read_config, size_limits
 from .files import read_checked, stamp
 from .saved_model import SavedModel
 
-_EXPECTED_BESIDE = {CONFIG, ".lock"}
+_EXPECTED_BESIDE = {CONFIG, ".lock", EXPORTS}
 
 Check = Callable[[SavedModel, Path], object]
 """A further check of a loaded model and its directory, which raises JslError if it finds a problem."""
@@ -145,7 +144,7 @@ def _said(error: JslError | OSError, path: Path) -> str:
 
 
 def _beside(directory: Path, listed: set[str]) -> list[str]:
-    """Files that are no part of the model: from a save that was killed, or somebody else's."""
+    """Files that are no part of the model: left by a save that was killed, or put there by others."""
     notes = []
     for path in sorted(directory.iterdir()):
         name = path.name.removesuffix(".new")

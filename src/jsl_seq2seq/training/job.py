@@ -16,9 +16,9 @@ from ..data import SentencePair, overlap, read_corpus
 from ..data.encoding import EncodedPair
 from ..errors import UserError
 from ..model.initialization import initial_parameters
-from ..settings import ModelConfig, TrainingConfig
-from ..store import EpochMetrics, Example, Progress, SavedModel, load_model
-from ..store.metadata import describe_run
+from ..settings import DATA_SETTINGS, ModelConfig, TrainingConfig
+from ..store import EpochMetrics, Example, Progress, SavedModel, Stage, load_model
+from ..store.metadata import describe_run, published, stages_of, with_stage
 from ..tokenize import Vocabularies
 from ..translate.translator import Translator
 from .data import check_lengths, digest, encode_corpus, learn_vocabularies, longest, read_data, units_of
@@ -27,6 +27,7 @@ from .trainer import Trainer
 
 _MODEL_OPTIONS = ("d_model", "n_heads", "n_layers", "d_ff", "max_seq_len", "tied_embeddings")
 _BATCH_OPTIONS = ("batch_size", "batch_tokens", "accumulate", "seed")
+_DESCRIBED = ("backend", "precision", "git_commit", "package_version", "trained_at")
 _EXAMPLES = 5
 _CHECKED = 500
 """Sentences of the data that are translated at the end to say how many come out exactly."""
@@ -91,11 +92,13 @@ class TrainingJob:
 
     def __init__(self, request: TrainingRequest) -> None:
         self.notes: list[str] = []
+        self._request = request
         loaded = load_model(request.load, training_state=True) if request.load else None
         units = units_of(request.options, loaded, request.resume)
         self.corpus, self._data_name = read_data(request.data, loaded, units)
         self._digest = digest(self.corpus.pairs)
         self.valid = read_corpus(request.valid, units) if request.valid else None
+        self._valid_digest = digest(self.valid.pairs) if self.valid else ""
         vocabularies = (
             loaded.vocabularies if loaded else learn_vocabularies(self.corpus, units, request.options)
         )
@@ -140,9 +143,11 @@ class TrainingJob:
             self.backend, start.config, start.training, start.parameters, start.moments, start.progress.step
         )
 
+        every = checkpoints.every if checkpoints else 0
+
         def after_epoch(progress: Progress, history: tuple[EpochMetrics, ...]) -> None:
             if checkpoints and progress.epoch % checkpoints.every == 0:
-                checkpoints.save(self._snapshot(trainer, progress, history))
+                checkpoints.save(self._snapshot(trainer, progress, history, interrupted=True, every=every))
 
         outcome = fit(
             trainer,
@@ -156,7 +161,7 @@ class TrainingJob:
         )
         if processes.rank:  # the first process has the same parameters, and says and saves everything
             return TrainingResult(start, 0, 0, outcome.interrupted)
-        return self._result(trainer, outcome)
+        return self._result(trainer, outcome, every)
 
     def _fingerprint(self) -> str:
         """Everything that processes must have in common before they train together."""
@@ -220,7 +225,10 @@ class TrainingJob:
             if progress.epoch >= until:
                 self.notes.append(f"もう {progress.epoch} エポックまで終わっています。")
         return replace(
-            loaded, training=training, progress=replace(progress, until=max(until, progress.epoch))
+            loaded,
+            training=training,
+            progress=replace(progress, until=max(until, progress.epoch)),
+            stages=stages_of(loaded),
         )
 
     def _note_data(self, unknown: Sequence[str]) -> None:
@@ -237,22 +245,51 @@ class TrainingJob:
                 )
 
     def _snapshot(
-        self, trainer: Trainer, progress: Progress, history: tuple[EpochMetrics, ...]
+        self,
+        trainer: Trainer,
+        progress: Progress,
+        history: tuple[EpochMetrics, ...],
+        interrupted: bool,
+        every: int,
     ) -> SavedModel:
         """The model as it is now; its examples are still those of the start."""
+        described = describe_run(trainer.ops, self.training.seed)
         return replace(
             self.start,
             parameters=trainer.parameters(),
             moments=trainer.moments(),
             progress=progress,
             history=self.start.history + history,
-            metadata=self.start.metadata | describe_run(trainer.ops, self.training.seed),
+            metadata=self.start.metadata | described,
+            stages=with_stage(self.start.stages, self._stage(progress, interrupted, every, described)),
             data_name=self._data_name,
             data_digest=self._digest,
         )
 
-    def _result(self, trainer: Trainer, outcome: Outcome) -> TrainingResult:
-        model = self._snapshot(trainer, outcome.progress, outcome.history)
+    def _stage(
+        self, progress: Progress, interrupted: bool, every: int, described: Mapping[str, Any]
+    ) -> Stage:
+        """This run, as it is recorded: whatever is needed to run it again."""
+        request, settings = self._request, self.training.to_json()
+        return Stage(
+            start=self.start.progress.epoch,
+            end=progress.epoch,
+            until=progress.until,
+            interrupted=interrupted,
+            settings={name: value for name, value in settings.items() if name != "epochs"},
+            data_name=self._data_name,
+            data_digest=self._digest,
+            units={name: request.options[name] for name in sorted(DATA_SETTINGS) if name in request.options},
+            valid_name=published(request.valid).as_posix() if request.valid else "",
+            valid_digest=self._valid_digest,
+            device=request.device,
+            processes=self.backend.processes.count,
+            checkpoint_every=every,
+            **{name: described[name] for name in _DESCRIBED},
+        )
+
+    def _result(self, trainer: Trainer, outcome: Outcome, every: int) -> TrainingResult:
+        model = self._snapshot(trainer, outcome.progress, outcome.history, outcome.interrupted, every)
         if outcome.kept is not None:
             model = replace(model, parameters=outcome.kept)
         translator = Translator(model, self.backend)
@@ -281,7 +318,7 @@ def _translated(translator: Translator, pairs: Sequence[SentencePair]) -> list[E
 
 
 def _exact(examples: Sequence[Example]) -> int:
-    return sum(example.produced == example.expected for example in examples)
+    return sum(example.hypothesis == example.reference for example in examples)
 
 
 def _spread(items: Sequence[Any], count: int) -> list[Any]:

@@ -71,7 +71,7 @@ class Translator:
             UserError: there is no model there, or no such backend.
             Failure: the model is damaged.
         """
-        model = load_model(shipped_model() if directory is None else Path(directory))
+        model = load_model(shipped_model() if directory is None else Path(directory), record=False)
         return cls(model, choose_backend(backend, None, model.n_parameters, precision))
 
     def translate(

@@ -11,8 +11,7 @@ from typing import Any
 from ...errors import Failure, UserError
 from ...model import parameter_specs
 from ...settings import ModelConfig, TrainingConfig, VocabSize
-from ...store.config_file import BURN, CONFIG, WEIGHTS
-from ...store.directory import load_model, save_model
+from ...store.directory import BURN, CONFIG, WEIGHTS, load_model, save_model
 from ...store.files import locked, replace_files
 from ...store.saved_model import SavedModel
 from ...version import __version__
