@@ -21,7 +21,7 @@ from jsl_seq2seq.backends.registry import NAMES, choose_backend
 from jsl_seq2seq.errors import JslError
 from jsl_seq2seq.model import Transformer
 from jsl_seq2seq.model.initialization import initial_parameters
-from jsl_seq2seq.search import ReplayedGreedy, beam_search, greedy
+from jsl_seq2seq.search import GraphGreedy, beam_search, greedy
 from jsl_seq2seq.settings import EOS, ModelConfig, VocabSize
 from timing import race, write_json
 
@@ -65,7 +65,7 @@ def _measure(ops: Ops, config: ModelConfig, title: str, rounds: int) -> dict[str
     values = initial_parameters(config, seed=0)
     values["decoder.output_projection.bias"][EOS] = -1e3  # no early end
     model = Transformer(ops, {name: ops.array(value) for name, value in values.items()}, config)
-    replayed = ReplayedGreedy(ops, model)
+    replayed = GraphGreedy(ops, model)
     source = np.random.default_rng(0).integers(3, config.vocab_size.source, (1, 25)).tolist()
 
     def writing(tags: int, beams: int) -> Callable[[], object]:

@@ -31,7 +31,7 @@ stand_in("safetensors", "safetensors.numpy", "filelock")  # nothing is read or s
 from jsl_seq2seq.backends.torch import open_ops
 from jsl_seq2seq.model import Transformer, parameter_specs
 from jsl_seq2seq.model.initialization import initial_parameters
-from jsl_seq2seq.search import ReplayedGreedy, greedy
+from jsl_seq2seq.search import GraphGreedy, greedy
 from jsl_seq2seq.settings import EOS, ModelConfig, VocabSize
 
 OURS, GENERATE = "ours", "Hugging Face generate"
@@ -119,8 +119,10 @@ def _ours(setting: Setting, source: np.ndarray) -> Write:
     values = initial_parameters(config, seed=0)
     values["decoder.output_projection.bias"][EOS] = -1e3  # as generate's min_new_tokens
     flat = ops.array(np.concatenate([values[name].reshape(-1) for name in parameter_specs(config)]))
-    model = Transformer(ops, ops.split(flat, {name: value.shape for name, value in values.items()}), config)
-    replayed = ReplayedGreedy(ops, model)
+    model = Transformer(
+        ops, ops.named_views(flat, {name: value.shape for name, value in values.items()}), config
+    )
+    replayed = GraphGreedy(ops, model)
     sentences = source.tolist()
 
     def write() -> np.ndarray:

@@ -78,7 +78,7 @@ class OurStep:
         flat = np.concatenate([_draw(spec, generator) for spec in specs.values()])
         self.parameters = ops.array(flat)
         m, v = ops.zeros(flat.shape), ops.zeros(flat.shape)
-        named = ops.split(self.parameters, {name: spec.shape for name, spec in specs.items()})
+        named = ops.named_views(self.parameters, {name: spec.shape for name, spec in specs.items()})
         model = Transformer(ops, named, size.config)
 
         def step(source: Array, target_in: Array, target_out: Array, rates: Array, key: Array) -> Array:
@@ -88,7 +88,7 @@ class OurStep:
             ops.adam_update(self.parameters, gradient, m, v, ops.array(rates), (0.9, 0.98))
             return loss
 
-        self.step = ops.compiled(step)
+        self.step = ops.capture(step)
         self.rates = np.array([1e-4, 1e-9], np.float32)
         self.key = np.array([1], np.uint32)
 

@@ -13,7 +13,7 @@ from jsl_seq2seq.backends.registry import Backend, choose_backend
 from jsl_seq2seq.data.batching import EncodedPair, make_batch
 from jsl_seq2seq.model import Transformer
 from jsl_seq2seq.model.initialization import initial_parameters
-from jsl_seq2seq.search import ReplayedGreedy, greedy
+from jsl_seq2seq.search import GraphGreedy, greedy
 from jsl_seq2seq.settings import ModelConfig, TrainingConfig, VocabSize
 from jsl_seq2seq.training.trainer import Trainer
 
@@ -37,8 +37,8 @@ def opened(monkeypatch: pytest.MonkeyPatch) -> Callable[..., Any]:
 
     def open_(recorder: Recorder | None, precision: str = "fp32") -> TorchOps:
         ops = TorchOps(recorder, "cpu", precision=precision)
-        ops.replays, ops.shape_step, ops.steps_at_once = True, 4, 3
-        ops.compiled = lambda step: CudaGraphs(step, ops.array, torch.device("cpu"))
+        ops.captures_graphs, ops.pad_multiple, ops.unroll = True, 4, 3
+        ops.capture = lambda step: CudaGraphs(step, ops.array, torch.device("cpu"))
         return ops
 
     return open_
@@ -83,7 +83,7 @@ def test_decoding_replayed_is_decoding(opened: Callable[..., Any]) -> None:
     ops, plain = opened(None), choose_backend("ndarray").open(None)
     model = Transformer(ops, {name: ops.array(value) for name, value in values.items()}, CONFIG)
     reference = Transformer(plain, values, CONFIG)
-    replayed = ReplayedGreedy(ops, model)
+    replayed = GraphGreedy(ops, model)
     generator = np.random.default_rng(0)
     for _ in range(6):
         sources = [generator.integers(3, 20, length).tolist() for length in (3, 5)]

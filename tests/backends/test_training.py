@@ -1,4 +1,4 @@
-"""split, gradients, clip_norm, adam_update, compiled."""
+"""named_views, gradients, clip_norm, adam_update, capture."""
 
 from __future__ import annotations
 
@@ -25,22 +25,24 @@ def loss_of(ops: Ops, x: Array) -> Array:
 
 
 @given(pieces=st.lists(shapes, min_size=1, max_size=5), seed=seeds)
-def test_split_gives_the_pieces_in_order(backend: Backend, pieces: list[tuple[int, ...]], seed: int) -> None:
+def test_named_views_gives_the_pieces_in_order(
+    backend: Backend, pieces: list[tuple[int, ...]], seed: int
+) -> None:
     named = {f"p{9 - i}": shape for i, shape in enumerate(pieces)}  # an order that sorting would change
     total = sum(math.prod(shape) for shape in pieces)
     values, ops = normal(seed, total).astype(backend.dtype), backend.ops()
-    found = ops.split(ops.array(values), named)
+    found = ops.named_views(ops.array(values), named)
     assert list(found) == list(named)
     assert [tuple(piece.shape) for piece in found.values()] == pieces
     joined = np.concatenate([ops.to_host(piece).ravel() for piece in found.values()])
     np.testing.assert_array_equal(joined, values)
 
 
-def test_split_shares_memory(backend: Backend) -> None:
+def test_named_views_shares_memory(backend: Backend) -> None:
     """The optimizer writes the flat array; the model reads the pieces."""
     ops = backend.ops()
     flat = ops.array(np.arange(6.0))
-    pieces = ops.split(flat, {"a": (2, 2), "b": (2,)})
+    pieces = ops.named_views(flat, {"a": (2, 2), "b": (2,)})
     ones = ops.array(np.ones(6))
     ops.adam_update(flat, ones, ops.zeros((6,)), ops.zeros((6,)), ops.array([1.0, 1e-9]), BETAS)
     after = ops.to_host(flat)
@@ -93,7 +95,7 @@ def test_accumulate(backend: Backend, size: int, weight: float, seed: int) -> No
 
 
 def test_one_process_is_its_own_sum(backend: Backend) -> None:
-    found = backend.run(lambda ops, x: ops.sum_over_processes(x), np.array([1.0, 2.0]))
+    found = backend.run(lambda ops, x: ops.all_reduce(x), np.array([1.0, 2.0]))
     assert found.tolist() == [1, 2]
 
 
@@ -147,13 +149,13 @@ def test_adam_leaves_alone_what_has_no_gradient(backend: Backend) -> None:
     assert ops.to_host(zero).tolist() == [0, 0]
 
 
-def test_a_compiled_step_is_the_step(backend: Backend) -> None:
+def test_a_captured_step_is_the_step(backend: Backend) -> None:
     """Called again and again, with changing arguments of two shapes, on parameters that it changes."""
 
     def trained(compiled: bool) -> tuple[list[float], np.ndarray]:
         ops = backend.ops(Tape())
         flat, m, v = ops.array(normal(0, 12)), ops.zeros((12,)), ops.zeros((12,))
-        parameters = ops.split(flat, {"weight": (3, 3), "bias": (3,)})
+        parameters = ops.named_views(flat, {"weight": (3, 3), "bias": (3,)})
 
         def step(x: Array, targets: Array, rates: Array) -> Array:
             logits = ops.linear(x, parameters["weight"], parameters["bias"])
@@ -162,7 +164,7 @@ def test_a_compiled_step_is_the_step(backend: Backend) -> None:
             ops.adam_update(flat, gradient, m, v, rates, BETAS)
             return loss
 
-        run = ops.compiled(step) if compiled else step
+        run = ops.capture(step) if compiled else step
         losses = []
         for number in range(1, 7):
             rows = 2 + number % 2

@@ -16,7 +16,7 @@ from jsl_seq2seq.backends.registry import Backend, choose_backend
 from jsl_seq2seq.data.batching import EncodedPair, make_batch
 from jsl_seq2seq.model import Transformer
 from jsl_seq2seq.model.initialization import initial_parameters
-from jsl_seq2seq.search import ReplayedGreedy, greedy
+from jsl_seq2seq.search import GraphGreedy, greedy
 from jsl_seq2seq.settings import ModelConfig, TrainingConfig, VocabSize
 from jsl_seq2seq.training.trainer import Trainer
 
@@ -34,13 +34,13 @@ if find_spec("triton") is None:
 from jsl_seq2seq.backends.torch.decoding import DecodingOps  # noqa: E402
 from jsl_seq2seq.backends.torch.dropout import Drop  # noqa: E402
 from jsl_seq2seq.backends.torch.kernels.adam import adam_update  # noqa: E402
+from jsl_seq2seq.backends.torch.kernels.argmax_log_softmax import argmax_log_softmax  # noqa: E402
 from jsl_seq2seq.backends.torch.kernels.attend import attend  # noqa: E402
 from jsl_seq2seq.backends.torch.kernels.dropout import dropout  # noqa: E402
 from jsl_seq2seq.backends.torch.kernels.embed import embed  # noqa: E402
-from jsl_seq2seq.backends.torch.kernels.likeliest import likeliest  # noqa: E402
 from jsl_seq2seq.backends.torch.kernels.norm import add_norm, add_norm_backward  # noqa: E402
+from jsl_seq2seq.backends.torch.kernels.norm_linear import norm_linear  # noqa: E402
 from jsl_seq2seq.backends.torch.kernels.relu import relu_backward  # noqa: E402
-from jsl_seq2seq.backends.torch.kernels.rows import rows_linear  # noqa: E402
 from jsl_seq2seq.backends.torch.kernels.sums import column_sums  # noqa: E402
 from jsl_seq2seq.backends.torch.ops import TorchOps  # noqa: E402
 from jsl_seq2seq.backends.torch.training import TrainingOps  # noqa: E402
@@ -123,12 +123,12 @@ def test_no_gradient_along_the_residual_stream() -> None:
 @pytest.mark.parametrize("normed", [False, True])
 @pytest.mark.parametrize(("n", "relu", "added"), [(3, False, False), (1, True, False), (1, False, True)])
 @pytest.mark.parametrize(("rows", "inner", "outer"), [(1, 70, 40), (37, 40, 70)])
-def test_rows_linear(
+def test_norm_linear(
     normed: bool, n: int, relu: bool, added: bool, rows: int, inner: int, outer: int
 ) -> None:
     x, weights, biases = numbers(rows, inner) + 3, numbers(n, inner, outer), numbers(n, outer)
     gain, offset, residual = numbers(inner, seed=5), numbers(inner, seed=6), numbers(rows, outer, seed=7)
-    found = rows_linear(
+    found = norm_linear(
         x, weights, biases, (gain, offset, 1e-5) if normed else None, relu, residual if added else None
     )
     start = torch.nn.functional.layer_norm(x, (inner,), gain, offset) if normed else x
@@ -139,8 +139,8 @@ def test_rows_linear(
 
 def test_a_row_does_not_depend_on_the_others() -> None:
     x, weights, biases = numbers(37, 40), numbers(1, 40, 70), numbers(1, 70)
-    together = rows_linear(x, weights, biases)
-    assert torch.equal(together[:, 20:21], rows_linear(x[20:21], weights, biases))
+    together = norm_linear(x, weights, biases)
+    assert torch.equal(together[:, 20:21], norm_linear(x[20:21], weights, biases))
 
 
 @pytest.mark.parametrize("length", [1, 65, 200])
@@ -157,11 +157,11 @@ def test_attention_of_one_query(length: int, masked: bool) -> None:
 
 
 @pytest.mark.parametrize("columns", [5, 1024, 2500])
-def test_likeliest(columns: int) -> None:
+def test_argmax_log_softmax(columns: int) -> None:
     x, added = 3 * numbers(4, columns).round(decimals=1), torch.zeros(columns)
     added[x[0].argmax()] = -1e38  # never this one
     x[1], x[2, 3:] = 0, -torch.inf
-    values, places = likeliest(x, added)
+    values, places = argmax_log_softmax(x, added)
     wanted = x.log_softmax(dim=-1) + added
     close(values[:, 0], wanted.max(dim=-1).values)
     np.testing.assert_array_equal(places[:, 0], np.argmax(wanted.numpy(), axis=-1))
@@ -210,7 +210,7 @@ def test_a_written_cache_is_a_tensor_to_anybody_else() -> None:
     buffer, values = numbers(3, 2, 7, 5), numbers(3, 2, 1, 5, seed=1)
     wanted = buffer.clone()
     wanted[:, :, 4] = values[:, :, 0]
-    assert torch.equal(torch.add(ops.write(buffer, values, torch.tensor([4])), 0), wanted)
+    assert torch.equal(torch.add(ops.cache_write(buffer, values, torch.tensor([4])), 0), wanted)
 
 
 def test_adam() -> None:
@@ -218,12 +218,12 @@ def test_adam() -> None:
     arrays[3] = arrays[3].abs()
     fast, slow = ([array.clone() for array in arrays] for _ in range(2))
     (p, g, m, v), (p2, g2, m2, v2) = fast, slow
-    rates, shadow = torch.tensor([1e-3, 1e-8]), torch.zeros(3000, dtype=torch.bfloat16)
-    adam_update(p, g, m, v, rates, (0.9, 0.98), shadow)
+    rates, bf16_copy = torch.tensor([1e-3, 1e-8]), torch.zeros(3000, dtype=torch.bfloat16)
+    adam_update(p, g, m, v, rates, (0.9, 0.98), bf16_copy)
     TorchOps(None, "cpu").adam_update(p2, g2, m2, v2, rates, (0.9, 0.98))
     for found, wanted in zip(fast, slow, strict=True):
         close(found, wanted)
-    close(shadow.float(), fast[0], 2**-7)  # the interpreter cuts off where a GPU rounds
+    close(bf16_copy.float(), fast[0], 2**-7)  # the interpreter cuts off where a GPU rounds
 
 
 @pytest.mark.parametrize("dropout", [0.0, 0.2])
@@ -268,8 +268,8 @@ def test_decoding_is_decoding() -> None:
     wanted = greedy(NumpyOps(), model(NumpyOps()), sources, 6)
     ops = fused(None)
     stepped = greedy(ops, model(ops), sources, 6)
-    ops.replays, ops.shape_step = True, 4  # without a graph: the same operations one by one
-    replayed = greedy(ops, model(ops), sources, 6, ReplayedGreedy(ops, model(ops)))
+    ops.captures_graphs, ops.pad_multiple = True, 4  # without a graph: the same operations one by one
+    replayed = greedy(ops, model(ops), sources, 6, GraphGreedy(ops, model(ops)))
     for found in (stepped, replayed):
         assert [one.ids for one in found] == [one.ids for one in wanted]
         for one, other in zip(found, wanted, strict=True):

@@ -118,7 +118,7 @@ def model_on(backend: Backend, values: Parameters, config: ModelConfig) -> tuple
 def on_device(ops: Ops, values: Parameters) -> tuple[dict[str, Array], Array]:
     """The parameters as training holds them: pieces of one flat array, and that array."""
     flat = ops.array(np.concatenate([value.ravel() for value in values.values()]))
-    return ops.split(flat, {name: value.shape for name, value in values.items()}), flat
+    return ops.named_views(flat, {name: value.shape for name, value in values.items()}), flat
 
 
 def random_parameters(config: ModelConfig, seed: int) -> Parameters:

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from jsl_seq2seq.backends.interface import Array
-from jsl_seq2seq.model.layers import Dropout, Embedding, sinusoid, untouched
+from jsl_seq2seq.model.layers import Dropout, Embedding, identity, sinusoid
 
 from ..backend_cases import Backend, normal
 
@@ -50,4 +50,4 @@ def test_every_dropout_of_a_step_has_its_own_mask(backend: Backend) -> None:
 
 def test_inference_has_no_regularizer() -> None:
     x: Array = object()
-    assert untouched(x) is x
+    assert identity(x) is x

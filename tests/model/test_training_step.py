@@ -28,7 +28,7 @@ def losses(backend: Backend, rate: float) -> list[float]:
         ops.adam_update(flat, gradient, m, v, rates, (0.9, 0.98))
         return loss
 
-    compiled = ops.compiled(step)
+    compiled = ops.capture(step)
     batches = [random_batch(CONFIG, [4 + i % 2, 2], [3, 1 + i % 2], i) for i in range(4)]
     found = []
     for number in range(12):

@@ -11,7 +11,7 @@ from jsl_seq2seq.backends.interface import Ops
 from jsl_seq2seq.backends.numpy import NumpyOps
 from jsl_seq2seq.model import Transformer
 from jsl_seq2seq.model.initialization import initial_parameters
-from jsl_seq2seq.search import ReplayedGreedy, greedy
+from jsl_seq2seq.search import GraphGreedy, greedy
 from jsl_seq2seq.settings import ModelConfig, VocabSize
 
 from ..backend_cases import make_ops, missing
@@ -27,8 +27,8 @@ def replaying(request: pytest.FixtureRequest) -> Ops:
         pytest.skip(reason)
     ops = make_ops(request.param)
     if request.param == "torch":
-        ops.replays, ops.shape_step = True, 4
-    if not ops.replays:
+        ops.captures_graphs, ops.pad_multiple = True, 4
+    if not ops.captures_graphs:
         pytest.skip(f"{request.param} does not replay decoding")
     return ops
 
@@ -55,7 +55,7 @@ def test_it_is_decoding_step_by_step(
 def test_one_cache_serves_one_batch_after_another(replaying: Ops) -> None:
     plain = NumpyOps()
     model, reference = network(replaying, 3), network(plain, 3)
-    replayed = ReplayedGreedy(replaying, model)
+    replayed = GraphGreedy(replaying, model)
     generator = np.random.default_rng(0)
     for number in range(6):
         lengths = generator.integers(1, 12, 1 + number % 3)

@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 
 import jsl_seq2seq
-from jsl_seq2seq.backends.interface import Processes
+from jsl_seq2seq.backends.process_group import ProcessGroup
 from jsl_seq2seq.backends.registry import Backend as Opened
 from jsl_seq2seq.data.batching import EncodedPair, encode_pairs, epoch_order, make_batch
 from jsl_seq2seq.errors import UserError
@@ -106,8 +106,8 @@ def test_shares_are_the_batch() -> None:
     batch = make_batch(PAIRS[:5], rows=6)
     shares = []
     for rank in range(3):
-        processes = Processes()
-        processes.rank, processes.count = rank, 3
+        processes = ProcessGroup()
+        processes.rank, processes.world_size = rank, 3
         shares.append(batch.share(processes))
     for name in ("source", "target_in", "target_out"):
         joined = np.concatenate([getattr(share, name) for share in shares])

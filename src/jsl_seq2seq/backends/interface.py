@@ -38,27 +38,11 @@ class Recorder(Protocol):
         ...
 
 
-class Processes:
-    """The processes that train one model together; here: this one alone."""
-
-    rank: int = 0
-    """This process's number. Number 0 writes and prints."""
-    count: int = 1
-
-    def sum(self, *values: float) -> list[float]:
-        """Each value's sum over all processes."""
-        return list(values)
-
-    def same(self, what: str) -> bool:
-        """Whether all processes say the same."""
-        return True
-
-
 class Ops(ABC):
     """The operations of a Transformer on one backend.
 
-    Operations return new arrays and change none, except :meth:`write`, :meth:`move`, :meth:`accumulate` and
-    :meth:`adam_update`, which say so.
+    Operations return new arrays and change none, except :meth:`cache_write`, :meth:`cache_reorder`,
+    :meth:`accumulate` and :meth:`adam_update`, which say so.
 
     Args:
         recorder: sees every differentiable operation; ``None`` for inference, where nothing is kept.
@@ -70,12 +54,12 @@ class Ops(ABC):
     """What the computation runs on, for people to read."""
     precision: str = "fp32"
     """What ``--precision`` calls the numbers it computes in; parameters and moments are always float32."""
-    replays: bool = False
-    """Whether :meth:`compiled` tells the device the same again instead of running Python. Then places in a
+    captures_graphs: bool = False
+    """Whether :meth:`capture` tells the device the same again instead of running Python. Then places in a
     sequence are arrays on the device, so that one recording serves all of them, and reading back is dear."""
-    steps_at_once: int = 1
-    """How many tags are worth being told together, where :meth:`compiled` tells the same again."""
-    shape_step: int = 1
+    unroll: int = 1
+    """How many tags are worth being told together, where :meth:`capture` tells the same again."""
+    pad_multiple: int = 1
     """Batches whose sizes are multiples of this (where they are longer) repeat their shapes often enough."""
 
     def __init__(self, recorder: Recorder | None = None) -> None:
@@ -215,7 +199,7 @@ class Ops(ABC):
         [..., V] -> values [..., k] and int32 indices [..., k]. Not differentiable.
         """
 
-    def take(self, x: Array, rows: Array) -> Array:
+    def gather_rows(self, x: Array, rows: Array) -> Array:
         """``x[rows[i]]`` in place i, copied: [N, ...], [R] integers -> [R, ...]."""
         flat = self.embedding(self.reshape(x, (x.shape[0], -1)), rows)
         return self.reshape(flat, (rows.shape[0], *x.shape[1:]))
@@ -225,7 +209,7 @@ class Ops(ABC):
         """A float array of zeros, for caches and optimizer moments."""
 
     @abstractmethod
-    def write(self, buffer: Array, values: Array, start: int | Array) -> Array:
+    def cache_write(self, buffer: Array, values: Array, start: int | Array) -> Array:
         """Put ``values`` [B, H, N, E] at ``start`` on axis 2 of ``buffer`` [B, H, C, E], in place.
 
         Args:
@@ -237,7 +221,7 @@ class Ops(ABC):
         """
 
     @abstractmethod
-    def move(self, buffer: Array, rows: Array, start: int, end: int) -> None:
+    def cache_reorder(self, buffer: Array, rows: Array, start: int, end: int) -> None:
         """``buffer[i, :, start:end]`` ← what stood at ``buffer[rows[i], :, start:end]``, in place, all at once.
 
         How beams change their places, in what differs between them. ``buffer`` is [R, H, C, E], ``rows`` [R] integers.
@@ -252,7 +236,7 @@ class Ops(ABC):
 
     # -- training ---------------------------------------------------------------------------------
 
-    def compiled(self, step: Callable[..., Array]) -> Callable[..., Array]:
+    def capture(self, step: Callable[..., Array]) -> Callable[..., Array]:
         """``step``, prepared for being called many times with arrays of few different shapes.
 
         A backend may run ``step`` once per shape, remember what the device was told to do, and tell it the
@@ -264,7 +248,7 @@ class Ops(ABC):
         return step
 
     @abstractmethod
-    def split(self, flat: Array, shapes: Mapping[str, tuple[int, ...]]) -> dict[str, Array]:
+    def named_views(self, flat: Array, shapes: Mapping[str, tuple[int, ...]]) -> dict[str, Array]:
         """Cut a flat [N] array into named pieces that share its memory, in the mapping's order."""
 
     @abstractmethod
@@ -275,7 +259,7 @@ class Ops(ABC):
     def accumulate(self, total: Array, gradient: Array, weight: Array) -> None:
         """total ← total + weight · g on flat [N] arrays, in place; ``weight`` is [1], on the device."""
 
-    def sum_over_processes(self, array: Array) -> Array:
+    def all_reduce(self, array: Array) -> Array:
         """The sum of every process's ``array``, for those that train together; here: ``array`` itself."""
         return array
 

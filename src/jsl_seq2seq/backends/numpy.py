@@ -166,16 +166,16 @@ class NumpyOps(Ops):
     def zeros(self, shape: Sequence[int]) -> Array:
         return np.zeros(shape, self.dtype)
 
-    def write(self, buffer: Array, values: Array, start: int | Array) -> Array:
+    def cache_write(self, buffer: Array, values: Array, start: int | Array) -> Array:
         assert isinstance(start, int)
         end = start + values.shape[2]
         buffer[:, :, start:end] = values
         return buffer[:, :, :end]
 
-    def move(self, buffer: Array, rows: Array, start: int, end: int) -> None:
+    def cache_reorder(self, buffer: Array, rows: Array, start: int, end: int) -> None:
         buffer[:, :, start:end] = buffer[rows, :, start:end]
 
-    def split(self, flat: Array, shapes: Mapping[str, tuple[int, ...]]) -> dict[str, Array]:
+    def named_views(self, flat: Array, shapes: Mapping[str, tuple[int, ...]]) -> dict[str, Array]:
         pieces, start = {}, 0
         for name, shape in shapes.items():
             end = start + int(np.prod(shape))

@@ -11,7 +11,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from ..errors import JslError, UserError
-from .interface import Ops, Processes, Recorder
+from .interface import Ops, Recorder
+from .process_group import ProcessGroup
 
 # each backend's library is imported only when that backend is looked at
 # ruff: noqa: PLC0415
@@ -20,7 +21,7 @@ AUTO = "auto"
 PRECISIONS = ("fp32", "bf16", "int8")
 INT8 = "ndarray --precision int8"
 """What :func:`all_backends` calls NumPy's backend with weights of one byte."""
-ALONE = Processes()
+ALONE = ProcessGroup()
 NAMES = ("ndarray", "wgpu", "torch")
 
 SMALL = 5_000_000
@@ -41,7 +42,7 @@ class Backend:
     name: str
     open: Callable[[Recorder | None], Ops]
     reason: str
-    processes: Processes = ALONE
+    processes: ProcessGroup = ALONE
     only_translates: bool = False
 
 
@@ -162,7 +163,7 @@ def _torch(device: str | None, precision: str = "fp32", together: bool = False) 
             "PyTorch が入っていないので、torch バックエンドは使えません。",
             "pip install 'jsl-seq2seq[torch]' で入ります。",
         )
-    from .torch import TorchOps, TorchProcesses, best_device, device_of_this_process, open_ops
+    from .torch import TorchOps, TorchProcessGroup, best_device, device_of_this_process, open_ops
 
     chosen = device_of_this_process(device or best_device())
     try:
@@ -173,10 +174,10 @@ def _torch(device: str | None, precision: str = "fp32", together: bool = False) 
             f"PyTorch の装置 {chosen} は使えません（{str(error).splitlines()[0]}）。",
             "--device cuda、mps、cpu のうち、この機械にあるものを指定してください。",
         ) from None
-    processes = TorchProcesses(ops.torch_device) if together else None
+    processes = TorchProcessGroup(ops.torch_device) if together else None
     reason = ops.device if precision == "fp32" else f"{ops.device}、{precision}"
     if processes:
-        reason += f"、{processes.count} プロセス"
+        reason += f"、{processes.world_size} プロセス"
 
     def open_(recorder: Recorder | None) -> TorchOps:
         return open_ops(recorder, chosen, precision, processes)

@@ -74,7 +74,7 @@ def run_training(
     job = TrainingJob(request)
     if job.backend.processes.rank:
         _help_along(job)
-    together = job.backend.processes.count > 1
+    together = job.backend.processes.world_size > 1
     with locked(directory):  # from the start: hours of training must not end in "someone else saves there"
         inform(f"バックエンド: {job.backend.name}（{job.backend.reason}）")
         inform(f"データ: {job.corpus.name}、{len(job.corpus.pairs)} 文")

@@ -9,7 +9,7 @@ from typing import overload
 
 import numpy as np
 
-from ..backends.interface import Processes
+from ..backends.process_group import ProcessGroup
 from ..settings import EOS, PAD, SOS
 from ..tokenize import Vocabularies
 from . import SentencePair
@@ -39,11 +39,11 @@ class Batch:
     target_out: np.ndarray
     tokens: int
 
-    def share(self, processes: Processes) -> Batch:
+    def share(self, processes: ProcessGroup) -> Batch:
         """This process's rows; every process has as many, so B is a multiple of their number."""
-        if processes.count == 1:
+        if processes.world_size == 1:
             return self
-        rows = len(self.source) // processes.count
+        rows = len(self.source) // processes.world_size
         mine = slice(processes.rank * rows, (processes.rank + 1) * rows)
         target_out = self.target_out[mine]
         return Batch(self.source[mine], self.target_in[mine], target_out, int((target_out != PAD).sum()))

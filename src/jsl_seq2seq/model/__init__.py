@@ -1,8 +1,8 @@
 """The Transformer, written once on :class:`jsl_seq2seq.backends.interface.Ops`."""
 
 from .capture import Capture, Observer
-from .layers import Dropout, Places
+from .layers import Dropout, Positions
 from .parameters import ParameterSpec, parameter_specs
 from .transformer import Transformer
 
-__all__ = ["Capture", "Dropout", "Observer", "ParameterSpec", "Places", "Transformer", "parameter_specs"]
+__all__ = ["Capture", "Dropout", "Observer", "ParameterSpec", "Positions", "Transformer", "parameter_specs"]

@@ -9,7 +9,7 @@ from ..backends.interface import Array, Ops
 from ..settings import ModelConfig
 from .attention import MultiHeadAttention
 from .capture import Observer
-from .layers import Embedding, FeedForward, LayerNorm, Linear, Places, Regularizer, TiedLinear, untouched
+from .layers import Embedding, FeedForward, LayerNorm, Linear, Positions, Regularizer, TiedLinear, identity
 
 
 @dataclass(frozen=True)
@@ -58,7 +58,7 @@ class DecoderLayer:
         memory: Array,
         causal_mask: Array | None,
         memory_mask: Array | None,
-        drop: Regularizer = untouched,
+        drop: Regularizer = identity,
         observe: Observer | None = None,
     ) -> Array:
         """[B, T, D], reading ``memory`` [B, S, D] -> [B, T, D]."""
@@ -80,13 +80,13 @@ class DecoderLayer:
 
         Args:
             seen: what of the cache may be looked at. The newest position may see all before it, so ``None``
-                will do, unless :meth:`Ops.write` gives back places that are not written yet.
+                will do, unless :meth:`Ops.cache_write` gives back places that are not written yet.
         """
         add = self._ops.add
         normed = self._norm1(x)
         query, key, value = self.self_attn.queries_keys_and_values(normed)
-        keys = self._ops.write(cache.self_key, key, position)
-        values = self._ops.write(cache.self_value, value, position)
+        keys = self._ops.cache_write(cache.self_key, key, position)
+        values = self._ops.cache_write(cache.self_value, value, position)
         x = add(x, self.self_attn.attend(query, keys, values, seen))
         query = self.cross_attn.queries(self._norm2(x))
         x = add(x, self.cross_attn.attend(query, cache.memory_key, cache.memory_value, memory_mask))
@@ -100,9 +100,7 @@ class Decoder:
         self._ops, self._config = ops, config
         self._embedding = Embedding(ops, parameters, "decoder.embedding", config.embedding_scale)
         self._layers = [DecoderLayer(ops, parameters, config, index) for index in range(config.n_layers)]
-        self._final_norm = (
-            LayerNorm(ops, parameters, "decoder.final_norm") if config.final_norm else untouched
-        )
+        self._final_norm = LayerNorm(ops, parameters, "decoder.final_norm") if config.final_norm else identity
         self._output_projection = (
             TiedLinear(ops, parameters, "decoder.embedding", "decoder.output_projection")
             if config.tied_embeddings
@@ -114,9 +112,9 @@ class Decoder:
         target: Array,
         memory: Array,
         memory_mask: Array | None,
-        drop: Regularizer = untouched,
+        drop: Regularizer = identity,
         observe: Observer | None = None,
-        places: Places | None = None,
+        positions: Positions | None = None,
     ) -> Array:
         """Target ids [B, T] and memory [B, S, D] -> logits [B, T, V] of each position's *next* tag.
 
@@ -126,7 +124,9 @@ class Decoder:
         causal_mask = self._ops.causal_mask(target.shape[1]) if self._config.attention_masks else None
         embedding = self._embedding
         x = drop(
-            embedding(target) if places is None else embedding.at(target, places.target, places.capacity)
+            embedding(target)
+            if positions is None
+            else embedding.at(target, positions.target, positions.capacity)
         )
         for layer in self._layers:
             x = layer(x, memory, causal_mask, memory_mask, drop, observe)
@@ -148,7 +148,7 @@ class Decoder:
         def larger(buffer: Array) -> Array:
             batch, heads, _, width = buffer.shape
             room = self._ops.zeros((batch, heads, capacity, width))
-            self._ops.write(room, buffer, 0)
+            self._ops.cache_write(room, buffer, 0)
             return room
 
         layers = tuple(
@@ -164,12 +164,12 @@ class Decoder:
             memory_mask: the mask of the rows that stay, [R, 1, 1, S].
         """
         layers = tuple(
-            LayerCache(*(self._ops.take(array, rows) for array in vars(layer).values()))
+            LayerCache(*(self._ops.gather_rows(array, rows) for array in vars(layer).values()))
             for layer in cache.layers
         )
         return DecoderCache(layers, memory_mask, cache.length)
 
-    def move(self, cache: DecoderCache, rows: Array, start: int) -> None:
+    def reorder(self, cache: DecoderCache, rows: Array, start: int) -> None:
         """Row i goes on from what ``rows[i]`` has written, in place; both read the same memory.
 
         Args:
@@ -177,7 +177,7 @@ class Decoder:
         """
         for layer in cache.layers:
             for buffer in (layer.self_key, layer.self_value):
-                self._ops.move(buffer, rows, start, cache.length)
+                self._ops.cache_reorder(buffer, rows, start, cache.length)
 
     def room(self, batch: int, source_length: int, capacity: int) -> tuple[LayerCache, ...]:
         """Caches that :meth:`fill` fills and :meth:`step_at` grows, in place, for one batch after another."""
@@ -192,14 +192,14 @@ class Decoder:
         """Write what ``memory`` [B, S, D] shows of itself into caches from :meth:`room`, in place."""
         for layer, cache in zip(self._layers, layers, strict=True):
             key, value = layer.cross_attn.keys_and_values(memory)
-            self._ops.write(cache.memory_key, key, 0)
-            self._ops.write(cache.memory_value, value, 0)
+            self._ops.cache_write(cache.memory_key, key, 0)
+            self._ops.cache_write(cache.memory_value, value, 0)
 
     def step_at(self, ids: Array, cache: DecoderCache, position: Array) -> Array:
         """The same as :meth:`step` with the tags' place, an integer array [1], on the device.
 
         ``cache.length`` is not looked at, and nothing here depends on anything but shapes: one recording of
-        this (:meth:`Ops.compiled`) serves every position.
+        this (:meth:`Ops.capture`) serves every position.
         """
         capacity = cache.layers[0].self_key.shape[2]
         x = self._embedding.at(ids, position, capacity)

@@ -8,7 +8,7 @@ from ..backends.interface import Array, Ops
 from ..settings import PAD, ModelConfig
 from .attention import MultiHeadAttention
 from .capture import Observer
-from .layers import Embedding, FeedForward, LayerNorm, Places, Regularizer, untouched
+from .layers import Embedding, FeedForward, LayerNorm, Positions, Regularizer, identity
 
 
 class EncoderLayer:
@@ -28,7 +28,7 @@ class EncoderLayer:
         self._feed_forward = FeedForward(ops, parameters, f"{name}.feed_forward")
 
     def __call__(
-        self, x: Array, mask: Array | None, drop: Regularizer = untouched, observe: Observer | None = None
+        self, x: Array, mask: Array | None, drop: Regularizer = identity, observe: Observer | None = None
     ) -> Array:
         """[B, S, D] -> [B, S, D]; ``mask`` [B, 1, 1, S] hides padding."""
         add = self._ops.add
@@ -44,16 +44,14 @@ class Encoder:
         self._ops, self._masked = ops, config.attention_masks
         self._embedding = Embedding(ops, parameters, "encoder.embedding", config.embedding_scale)
         self._layers = [EncoderLayer(ops, parameters, config, index) for index in range(config.n_layers)]
-        self._final_norm = (
-            LayerNorm(ops, parameters, "encoder.final_norm") if config.final_norm else untouched
-        )
+        self._final_norm = LayerNorm(ops, parameters, "encoder.final_norm") if config.final_norm else identity
 
     def __call__(
         self,
         source: Array,
-        drop: Regularizer = untouched,
+        drop: Regularizer = identity,
         observe: Observer | None = None,
-        places: Places | None = None,
+        positions: Positions | None = None,
         padded: bool = True,
     ) -> tuple[Array, Array | None]:
         """Source ids [B, S] -> memory [B, S, D] and the mask [B, 1, 1, S] of what in it is real, if masks are used.
@@ -64,7 +62,9 @@ class Encoder:
         mask = self._ops.padding_mask(source, PAD) if self._masked and padded else None
         embedding = self._embedding
         x = drop(
-            embedding(source) if places is None else embedding.at(source, places.source, places.capacity)
+            embedding(source)
+            if positions is None
+            else embedding.at(source, positions.source, positions.capacity)
         )
         for layer in self._layers:
             x = layer(x, mask, drop, observe)

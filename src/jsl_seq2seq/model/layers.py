@@ -12,7 +12,7 @@ Regularizer = Callable[[Array], Array]
 """What happens to a sublayer's output on its way: :class:`Dropout` in training, nothing otherwise."""
 
 
-def untouched(x: Array) -> Array:
+def identity(x: Array) -> Array:
     """The regularizer of inference."""
     return x
 
@@ -85,7 +85,7 @@ class FeedForward:
 
 
 @dataclass(frozen=True)
-class Places:
+class Positions:
     """Where the tokens of a batch stand, if not at 0, 1, 2, ...
 
     Attributes:

@@ -9,7 +9,7 @@ from ..settings import PAD, ModelConfig
 from .capture import Observer
 from .decoder import Decoder
 from .encoder import Encoder
-from .layers import Places, Regularizer, untouched
+from .layers import Positions, Regularizer, identity
 
 
 class Transformer:
@@ -29,13 +29,13 @@ class Transformer:
         self,
         source: Array,
         target: Array,
-        drop: Regularizer = untouched,
+        drop: Regularizer = identity,
         observe: Observer | None = None,
-        places: Places | None = None,
+        positions: Positions | None = None,
     ) -> Array:
         """Teacher forcing: source ids [B, S] and the right tags so far [B, T] -> logits [B, T, V]."""
-        memory, memory_mask = self.encoder(source, drop, observe, places)
-        return self.decoder(target, memory, memory_mask, drop, observe, places)
+        memory, memory_mask = self.encoder(source, drop, observe, positions)
+        return self.decoder(target, memory, memory_mask, drop, observe, positions)
 
     def loss(
         self,
@@ -43,8 +43,8 @@ class Transformer:
         target_in: Array,
         target_out: Array,
         label_smoothing: float = 0.0,
-        drop: Regularizer = untouched,
-        places: Places | None = None,
+        drop: Regularizer = identity,
+        positions: Positions | None = None,
     ) -> Array:
         """Cross-entropy averaged over the real target tokens.
 
@@ -53,5 +53,5 @@ class Transformer:
             target_in: SOS and the tags, [B, T].
             target_out: the tags and EOS, [B, T]; PAD there is not counted.
         """
-        logits = self(source, target_in, drop, places=places)
+        logits = self(source, target_in, drop, positions=positions)
         return self._ops.cross_entropy(logits, target_out, PAD, label_smoothing)

@@ -26,7 +26,7 @@ _SHAPES = 16
 """Batch shapes whose caches and recordings are kept; the least recently used is forgotten."""
 
 
-class ReplayedGreedy:
+class GraphGreedy:
     """Writes the most probable tags; remembers from one batch to the next what the device was told.
 
     Only for models with attention masks, on backends that replay.
@@ -41,7 +41,7 @@ class ReplayedGreedy:
         # sizes that repeat: few recordings serve all batches
         rows = 1 << (len(sources) - 1).bit_length()
         filled = [*sources, *[sources[0]] * (rows - len(sources))]
-        source = pad_rows(filled, self._ops.shape_step, at_least=self._model.config.source_length)
+        source = pad_rows(filled, self._ops.pad_multiple, at_least=self._model.config.source_length)
         key = (*source.shape, max_length + 1)
         if key not in self._shapes:
             self._shapes[key] = _Recorded(self._ops, self._model, *source.shape, capacity=max_length + 1)
@@ -65,13 +65,12 @@ class _Recorded:
         self._cache = model.decoder.room(rows, length, capacity)
         sizes = model.config.vocab_size
         self._never = ops.array([MASKED if tag in (PAD, SOS) else 0.0 for tag in range(sizes.target)])
-        starts = range(0, capacity, ops.steps_at_once)
+        starts = range(0, capacity, ops.unroll)
         self._positions = [
-            ops.array(np.arange(start, min(start + ops.steps_at_once, capacity), dtype=np.int32))
-            for start in starts
+            ops.array(np.arange(start, min(start + ops.unroll, capacity), dtype=np.int32)) for start in starts
         ]
         self._first = ops.array(np.full((rows, 1), SOS, np.int32))
-        self._begin, self._next = ops.compiled(self._begun), ops.compiled(self._advanced)
+        self._begin, self._next = ops.capture(self._begun), ops.capture(self._advanced)
 
     def write(self, source: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Source ids [B, S] -> tags [B, N] and their log-probabilities [B, N]."""
@@ -80,7 +79,7 @@ class _Recorded:
         tags: list[Array] = []
         scores: list[Array] = []
         read: list[np.ndarray] = []
-        at_once = self._ops.steps_at_once
+        at_once = self._ops.unroll
         for positions in self._positions:
             found = self._next(latest, mask, positions)
             tags += found[::2]
@@ -105,7 +104,7 @@ class _Recorded:
         ops = self._ops
         cache = DecoderCache(self._cache, mask, length=0)
         found: list[Array] = []
-        one_by_one = ops.split(positions, {str(number): (1,) for number in range(positions.shape[0])})
+        one_by_one = ops.named_views(positions, {str(number): (1,) for number in range(positions.shape[0])})
         for position in one_by_one.values():
             logits = self._model.decoder.step_at(latest, cache, position)
             score, latest = ops.top_k(ops.add(ops.log_softmax(logits), self._never), 1)

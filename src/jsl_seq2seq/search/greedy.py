@@ -9,7 +9,7 @@ import numpy as np
 from ..backends.interface import Ops
 from ..model import Transformer
 from ..settings import EOS, PAD, SOS
-from .graph_greedy import ReplayedGreedy
+from .graph_greedy import GraphGreedy
 from .hypothesis import Hypothesis
 from .steps import Step, next_tags, side_by_side
 
@@ -22,7 +22,7 @@ def greedy(
     model: Transformer,
     sources: Sequence[Sequence[int]],
     max_length: int,
-    replayed: ReplayedGreedy | None = None,
+    replayed: GraphGreedy | None = None,
 ) -> list[Hypothesis]:
     """Translate sentences side by side; each comes out as it would alone.
 
@@ -32,8 +32,8 @@ def greedy(
         replayed: whoever translates one batch after another hands over the same one each time; it matters
             only on backends that replay.
     """
-    if ops.replays and model.config.attention_masks:
-        tags, scores = (replayed or ReplayedGreedy(ops, model))(sources, max_length)
+    if ops.captures_graphs and model.config.attention_masks:
+        tags, scores = (replayed or GraphGreedy(ops, model))(sources, max_length)
         return [_ended(*row, max_length) for row in zip(tags.tolist(), scores.tolist(), strict=True)]
     found: dict[int, Hypothesis] = {}
     for indices in side_by_side(model.config, sources):

@@ -34,7 +34,7 @@ def next_tags(ops: Ops, model: Transformer, sources: Sequence[Sequence[int]], ca
     source = pad_rows(sources, at_least=model.config.source_length)
     if model.config.attention_masks:
         return _Cached(ops, model, source, capacity)
-    return _RunningAgain(ops, model, source)
+    return _Recomputing(ops, model, source)
 
 
 def side_by_side(config: ModelConfig, sources: Sequence[Sequence[int]]) -> list[list[int]]:
@@ -81,7 +81,7 @@ class _Cached(Step):
             # beams of one sentence change places: what they began with alike may stay where it is
             unlike = np.flatnonzero((written != self._written).any(axis=0))
             if unlike.size:
-                self._decoder.move(self._cache, places, int(unlike[0]))
+                self._decoder.reorder(self._cache, places, int(unlike[0]))
         else:
             mask = self._cache.memory_mask
             if mask is not None:
@@ -90,7 +90,7 @@ class _Cached(Step):
         self._source, self._written = source, written
 
 
-class _RunningAgain(Step):
+class _Recomputing(Step):
     """Without a causal mask every position sees the newest: each step computes all of them again."""
 
     def __init__(self, ops: Ops, model: Transformer, source: np.ndarray) -> None:
@@ -105,4 +105,4 @@ class _RunningAgain(Step):
 
     def keep(self, rows: np.ndarray) -> None:
         self._written = self._written[rows]
-        self._memory = self._ops.take(self._memory, self._ops.array(rows))
+        self._memory = self._ops.gather_rows(self._memory, self._ops.array(rows))

@@ -134,7 +134,7 @@ class TrainingJob:
         """Train. Stops early, keeping what was learnt, when ``should_stop`` says so."""
         start = self.start
         processes = self.backend.processes
-        if not processes.same(self._fingerprint()):
+        if not processes.all_equal(self._fingerprint()):
             raise UserError(
                 "一緒に学習するプロセスの間で、データ、設定、モデルのどれかが違います。",
                 "すべての機械に同じファイルを置き、同じコマンドで始めてください。",

@@ -10,7 +10,8 @@ from typing import Protocol
 
 import numpy as np
 
-from ..backends.interface import Array, Processes
+from ..backends.interface import Array
+from ..backends.process_group import ProcessGroup
 from ..data.batching import BatchOrder, EncodedPair, epoch_order, make_batch
 from ..errors import Failure
 from ..store import EpochMetrics, Progress
@@ -120,16 +121,16 @@ def fit(
     return Outcome(progress, tuple(history), interrupted=False, kept=keeper.kept())
 
 
-def _agreed(processes: Processes, should_stop: Callable[[], bool]) -> Callable[[], bool]:
+def _agreed(processes: ProcessGroup, should_stop: Callable[[], bool]) -> Callable[[], bool]:
     """``should_stop`` of all processes: they stop after the same batch, or wait for each other for ever."""
-    if processes.count == 1:
+    if processes.world_size == 1:
         return should_stop
     asked = 0
 
     def anyone() -> bool:
         nonlocal asked
         asked += 1
-        return asked % _AGREE_EVERY == 0 and processes.sum(float(should_stop()))[0] > 0
+        return asked % _AGREE_EVERY == 0 and processes.all_reduce(float(should_stop()))[0] > 0
 
     return anyone
 
@@ -137,7 +138,7 @@ def _agreed(processes: Processes, should_stop: Callable[[], bool]) -> Callable[[
 def _metrics(
     trainer: Trainer, losses: list, epoch: int, seconds: float, valid: Sequence[EncodedPair]
 ) -> EpochMetrics:
-    loss, tokens = trainer.processes.sum(
+    loss, tokens = trainer.processes.all_reduce(
         sum(float(trainer.ops.to_host(loss)) * count for loss, count in losses),
         sum(count for _, count in losses),
     )
@@ -156,9 +157,9 @@ def _valid_loss(trainer: Trainer, valid: Sequence[EncodedPair]) -> float:
     processes = trainer.processes
     total = tokens = 0.0
     for start in range(0, len(valid), _VALID_BATCH):
-        if (start // _VALID_BATCH) % processes.count == processes.rank:
+        if (start // _VALID_BATCH) % processes.world_size == processes.rank:
             batch = make_batch(valid[start : start + _VALID_BATCH], trainer.source_length)
             total += trainer.loss(batch) * batch.tokens
             tokens += batch.tokens
-    total, tokens = processes.sum(total, tokens)
+    total, tokens = processes.all_reduce(total, tokens)
     return total / tokens

@@ -11,8 +11,8 @@ from ..backends.interface import Array
 from ..backends.registry import Backend
 from ..backends.tape import Tape
 from ..data.batching import Batch, EncodedPair, make_batch
-from ..model import Dropout, Places, Transformer, parameter_specs
-from ..model.layers import untouched
+from ..model import Dropout, Positions, Transformer, parameter_specs
+from ..model.layers import identity
 from ..settings import ModelConfig, TrainingConfig
 from ..store import Moments
 from ..store.tensors import flatten, unflatten
@@ -46,15 +46,15 @@ class Trainer:
         self._flat = self._to_device(parameters)
         self._m = self.ops.zeros(self._flat.shape) if moments is None else self._to_device(moments.m)
         self._v = self.ops.zeros(self._flat.shape) if moments is None else self._to_device(moments.v)
-        self._named = self.ops.split(self._flat, self._shapes)
+        self._named = self.ops.named_views(self._flat, self._shapes)
         self._model = Transformer(self.ops, self._named, config)
-        self._compiled_update = self.ops.compiled(self._update)
+        self._compiled_update = self.ops.capture(self._update)
         self._compiled_gather, self._compiled_apply = (
-            self.ops.compiled(step) for step in (self._gather, self._apply)
+            self.ops.capture(step) for step in (self._gather, self._apply)
         )
         self._gathered: Array | None = None
         self._unwatched_ops = backend.open(None)
-        unwatched = self._unwatched_ops.split(
+        unwatched = self._unwatched_ops.named_views(
             self._flat, self._shapes
         )  # the same memory, seen without a tape
         self._unwatched_model = Transformer(self._unwatched_ops, unwatched, config)
@@ -74,7 +74,7 @@ class Trainer:
         """
         self.step += 1
         rates = np.array(adam_rates(self.training, self.step), np.float32)
-        if len(batches) == 1 and self.processes.count == 1:
+        if len(batches) == 1 and self.processes.world_size == 1:
             arguments = (*self._inputs(batches[0]), self._key(0), *self._places(batches[0], 0))
             return [(self._compiled_update(rates, *arguments), batches[0].tokens)]
         if self._gathered is None:
@@ -91,7 +91,7 @@ class Trainer:
     def batch(self, pairs: Sequence[EncodedPair]) -> Batch:
         """Pairs as a batch of a shape that suits the backend, and that can be shared among the processes."""
         # a model without masks sees padding: no more of it than it was made for
-        step, count = self.ops.shape_step if self._masked else 1, self.processes.count
+        step, count = self.ops.pad_multiple if self._masked else 1, self.processes.world_size
         rows = 1 if step == 1 else step if self.training.batch_tokens else self.training.batch_size
         return make_batch(pairs, self.source_length, step, rows=math.lcm(rows, count))
 
@@ -146,7 +146,7 @@ class Trainer:
 
     def _apply(self, rates: Array) -> None:
         """Move by what has been gathered, here and in the other processes, and forget it."""
-        self._move(self.ops.sum_over_processes(self._gathered), rates)
+        self._move(self.ops.all_reduce(self._gathered), rates)
         self.ops.accumulate(self._gathered, self._gathered, self._minus_one)
 
     def _learn(
@@ -155,9 +155,9 @@ class Trainer:
         """A batch's loss and its gradient."""
         ops, training = self.ops, self.training
         source, target_in, target_out = (ops.array(ids) for ids in (source, target_in, target_out))
-        drop = Dropout(ops, training.dropout, ops.array(key)) if training.dropout else untouched
-        capacity = self._model.config.max_seq_len + training.position_shift + ops.shape_step
-        stand = Places(ops.array(places[0]), ops.array(places[1]), capacity) if places else None
+        drop = Dropout(ops, training.dropout, ops.array(key)) if training.dropout else identity
+        capacity = self._model.config.max_seq_len + training.position_shift + ops.pad_multiple
+        stand = Positions(ops.array(places[0]), ops.array(places[1]), capacity) if places else None
         loss = self._model.loss(source, target_in, target_out, training.label_smoothing, drop, stand)
         return loss, ops.gradients(loss, self._named)
 

@@ -13,7 +13,7 @@ from ..backends.registry import AUTO, Backend, choose_backend
 from ..data.padding import pad_rows
 from ..errors import UserError
 from ..model import Capture, Transformer, parameter_specs
-from ..search import Hypothesis, ReplayedGreedy, beam_search, forced_log_probs, greedy, score
+from ..search import GraphGreedy, Hypothesis, beam_search, forced_log_probs, greedy, score
 from ..search.groups import groups
 from ..settings import SOS, require_range
 from ..store import SavedModel, load_model, shipped_model
@@ -53,8 +53,8 @@ class Translator:
         self.ops = backend.open(None)
         shapes = {name: spec.shape for name, spec in parameter_specs(model.config).items()}
         flat = flatten(model.parameters, shapes)
-        self._model = Transformer(self.ops, self.ops.split(self.ops.array(flat), shapes), model.config)
-        self._replayed = ReplayedGreedy(self.ops, self._model)
+        self._model = Transformer(self.ops, self.ops.named_views(self.ops.array(flat), shapes), model.config)
+        self._replayed = GraphGreedy(self.ops, self._model)
 
     @classmethod
     def load(
@@ -219,7 +219,7 @@ class Translator:
         return self.vocabularies.encode_target(tags)
 
     def _groups(self, sources: Sequence[tuple[int, ...]], beam: int = 1) -> Iterator[list[int]]:
-        most = _REPLAYED_SIDE_BY_SIDE if self.ops.replays else _SIDE_BY_SIDE
+        most = _REPLAYED_SIDE_BY_SIDE if self.ops.captures_graphs else _SIDE_BY_SIDE
         return groups([len(source) for source in sources], most, beam)
 
     def _translation(

@@ -38,7 +38,7 @@ class Training:
             return loss
 
         self.plain_step = step
-        self.step: Any = self.ops.compiled(step)
+        self.step: Any = self.ops.capture(step)
         self.config = config
 
     def batch(self, number: int, batch: int = 4) -> list[np.ndarray]:

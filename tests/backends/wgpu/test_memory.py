@@ -18,22 +18,22 @@ require_wgpu = pytest.fixture(autouse=True)(lambda: require("wgpu"))
 
 @given(requests=st.lists(st.tuples(st.integers(1, 1000), st.booleans()), max_size=40))
 def test_ranges_never_overlap_and_all_come_back(requests: list[tuple[int, bool]]) -> None:
-    from jsl_seq2seq.backends.wgpu.memory import Shelf, aligned  # noqa: PLC0415
+    from jsl_seq2seq.backends.wgpu.memory import FreeList, aligned  # noqa: PLC0415
 
-    shelf = Shelf()
+    free_list = FreeList()
     taken: list[tuple[int, int]] = []
     for size, give_back in requests:
-        place = shelf.take_or_grow(size)
+        place = free_list.take_or_grow(size)
         assert place % 64 == 0
-        assert place + aligned(size) <= shelf.size
+        assert place + aligned(size) <= free_list.size
         assert all(place + aligned(size) <= start or start + aligned(n) <= place for start, n in taken)
         taken.append((place, size))
         if give_back:
-            shelf.give(*taken.pop(len(taken) // 2))
+            free_list.give(*taken.pop(len(taken) // 2))
     for place, size in taken:
-        shelf.give(place, size)
-    assert shelf.free == shelf.size
-    assert shelf.size == 0 or shelf.take(shelf.size) == 0, "neighbours were joined"
+        free_list.give(place, size)
+    assert free_list.free == free_list.size
+    assert free_list.size == 0 or free_list.take(free_list.size) == 0, "neighbours were joined"
 
 
 def test_growing_keeps_what_is_there(engine: Any) -> None:

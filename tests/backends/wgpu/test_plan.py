@@ -46,7 +46,7 @@ def program(ops: Ops, steps: list[tuple[str, int, int]], keep: set[int]) -> list
         elif name == "product":
             result = ops.matmul(ops.softmax(ops.matmul(a, b, transpose_b=True)), b)
         else:  # what was written is read, and then written over
-            so_far = ops.write(buffer, ops.reshape(a, (1, 1, 6, 4)), second % 3)
+            so_far = ops.cache_write(buffer, ops.reshape(a, (1, 1, 6, 4)), second % 3)
             rows = so_far.shape[2]
             total = ops.linear(ops.reshape(so_far, (rows, 4)), weight, bias)
             result = ops.matmul(ops.softmax(ops.matmul(a, total, transpose_b=True)), total)

@@ -30,7 +30,7 @@ def test_one_recording_for_each_signature(ops: Any) -> None:
         runs.append(x.shape)
         return ops.add(x, x)
 
-    compiled = ops.compiled(double)
+    compiled = ops.capture(double)
     for shape in [(3,), (2, 2), (3,), (2, 2), (3,)]:
         values = np.random.default_rng(len(runs)).normal(size=shape).astype(np.float32)
         np.testing.assert_array_equal(ops.to_host(compiled(values)), 2 * values)
@@ -39,13 +39,13 @@ def test_one_recording_for_each_signature(ops: Any) -> None:
 
 
 def test_results_stay_what_they_were(ops: Any) -> None:
-    compiled = ops.compiled(lambda x: ops.add(x, x))
+    compiled = ops.capture(lambda x: ops.add(x, x))
     results = [compiled(np.array([number], np.float32)) for number in range(20)]
     assert [float(ops.to_host(result)[0]) for result in results] == [2.0 * n for n in range(20)]
 
 
 def test_what_the_step_made_for_itself_is_kept(ops: Any) -> None:
-    compiled = ops.compiled(lambda x: ops.add(x, ops.array([1.0, 2.0])))
+    compiled = ops.capture(lambda x: ops.add(x, ops.array([1.0, 2.0])))
     for _ in range(3):
         assert ops.to_host(compiled(np.zeros(2, np.float32))).tolist() == [1, 2]
         ops.to_host(ops.array(np.full(1000, 7.0)))  # somebody else takes memory meanwhile
@@ -54,7 +54,7 @@ def test_what_the_step_made_for_itself_is_kept(ops: Any) -> None:
 def test_arrays_that_only_the_recording_knows_are_kept(ops: Any) -> None:
     def make() -> Any:
         weight = ops.array([3.0])
-        return ops.compiled(lambda x: ops.add(x, weight))
+        return ops.capture(lambda x: ops.add(x, weight))
 
     compiled = make()
     for number in range(5):
@@ -70,10 +70,10 @@ class Cache:
 
 def test_caches_travel_through_steps(ops: Any) -> None:
     def push(cache: Cache, value: Array) -> tuple[Array, Cache]:
-        so_far = ops.write(cache.buffer, value, cache.length)
+        so_far = ops.cache_write(cache.buffer, value, cache.length)
         return ops.scale(so_far, 2), Cache(cache.buffer, cache.length + 1)
 
-    compiled = ops.compiled(push)
+    compiled = ops.capture(push)
     for _ in range(2):  # the second time everything is replayed, into another cache
         cache = Cache(ops.zeros((1, 1, 4, 1)), 0)
         for number in range(4):
@@ -84,7 +84,7 @@ def test_caches_travel_through_steps(ops: Any) -> None:
 
 
 def test_reading_back_inside_a_step_is_refused(ops: Any) -> None:
-    compiled = ops.compiled(lambda x: ops.array(ops.to_host(ops.add(x, x))))
+    compiled = ops.capture(lambda x: ops.array(ops.to_host(ops.add(x, x))))
     with pytest.raises(RuntimeError, match="read"):
         compiled(np.zeros(2, np.float32))
     assert ops.to_host(ops.array([1.0])).tolist() == [1], "and nothing is broken afterwards"
@@ -94,7 +94,7 @@ def test_the_least_used_recording_is_forgotten(ops: Any, monkeypatch: pytest.Mon
     from jsl_seq2seq.backends.wgpu import record  # noqa: PLC0415
 
     monkeypatch.setattr(record, "MAX_RECORDINGS", 2)
-    compiled = ops.compiled(lambda x: ops.add(x, x))
+    compiled = ops.capture(lambda x: ops.add(x, x))
     for size in (1, 2, 1, 3, 1, 2):
         assert ops.to_host(compiled(np.ones(size, np.float32))).tolist() == [2] * size
     assert len(compiled.recordings) == 2

@@ -3,11 +3,11 @@
 from .device import best_device, describe
 from .opening import open_ops
 from .ops import TorchOps
-from .processes import TorchProcesses, device_of_this_process, started_together
+from .process_group import TorchProcessGroup, device_of_this_process, started_together
 
 __all__ = [
     "TorchOps",
-    "TorchProcesses",
+    "TorchProcessGroup",
     "best_device",
     "describe",
     "device_of_this_process",

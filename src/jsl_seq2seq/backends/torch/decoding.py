@@ -7,10 +7,10 @@ from collections.abc import Sequence
 import torch
 
 from ..interface import Array
+from .kernels.argmax_log_softmax import argmax_log_softmax
 from .kernels.attend import attend
 from .kernels.embed import embed
-from .kernels.likeliest import likeliest
-from .kernels.rows import rows_linear
+from .kernels.norm_linear import norm_linear
 from .linear import stacked
 from .ops import TorchOps
 from .waiting import WaitingLinear, WaitingLogProbs, WaitingNorm, WaitingRows, WaitingWrite, now
@@ -89,12 +89,12 @@ class DecodingOps(TorchOps):
             and x.added is not None
             and len(x.shape) == 2
         ):
-            return likeliest(x.logits, x.added)
+            return argmax_log_softmax(x.logits, x.added)
         return super().top_k(now(x), k)
 
     # done when somebody looks at its result: who drops the result has written nothing
-    def write(self, buffer: Array, values: Array, start: int | Array) -> Array:
-        usual = super().write
+    def cache_write(self, buffer: Array, values: Array, start: int | Array) -> Array:
+        usual = super().cache_write
         if not isinstance(start, torch.Tensor) or values.shape[2] > 1:
             return usual(buffer, values, start)
         return WaitingWrite(buffer, values, start, lambda: usual(buffer, values, start))
@@ -132,5 +132,5 @@ def _through(
     rows = x.reshape(-1, x.shape[-1]).contiguous()
     if residual is not None:
         residual = residual.reshape(rows.shape[0], -1).contiguous()
-    out = rows_linear(rows, stacked(weights), stacked(biases), norm, relu, residual)
+    out = norm_linear(rows, stacked(weights), stacked(biases), norm, relu, residual)
     return [part.view(*x.shape[:-1], -1) for part in out.unbind()]

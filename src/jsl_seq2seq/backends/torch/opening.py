@@ -9,14 +9,14 @@ import torch
 from ..interface import Recorder
 from .device import best_device
 from .ops import TorchOps
-from .processes import TorchProcesses
+from .process_group import TorchProcessGroup
 
 
 def open_ops(
     recorder: Recorder | None = None,
     device: str | None = None,
     precision: str = "fp32",
-    processes: TorchProcesses | None = None,
+    processes: TorchProcessGroup | None = None,
 ) -> TorchOps:
     """Operations for training, with a recorder, or for translating, without one; see :class:`TorchOps`."""
     device = device or best_device()

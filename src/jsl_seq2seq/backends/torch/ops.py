@@ -17,17 +17,17 @@ from .device import best_device, describe
 from .dropout import Drop
 from .graphs import CudaGraphs, detached
 from .linear import linears
-from .processes import TorchProcesses
+from .process_group import TorchProcessGroup
 
 
 class TorchOps(Ops):
     """PyTorch tensors.
 
-    In ``bf16`` the model computes in bfloat16, on a copy of the parameters that :meth:`split` makes and
+    In ``bf16`` the model computes in bfloat16, on a copy of the parameters that :meth:`named_views` makes and
     :meth:`adam_update` refreshes. Parameters, moments and losses stay what they are, and so do files.
 
     Args:
-        recorder: anything but ``None`` makes parameters from :meth:`split` differentiable; PyTorch records.
+        recorder: anything but ``None`` makes parameters from :meth:`named_views` differentiable; PyTorch records.
         device: ``"cuda"``, ``"mps"``, ``"cpu"``, or ``None`` for the best one present.
         dtype: float type of every array.
         precision: ``"fp32"`` or ``"bf16"``; matters only with a recorder, translation is always float32.
@@ -42,7 +42,7 @@ class TorchOps(Ops):
         device: str | None = None,
         dtype: torch.dtype = torch.float32,
         precision: str = "fp32",
-        processes: TorchProcesses | None = None,
+        processes: TorchProcessGroup | None = None,
     ) -> None:
         super().__init__(recorder)
         self.torch_device = torch.device(device or best_device())
@@ -51,10 +51,10 @@ class TorchOps(Ops):
         self.device = describe(self.torch_device)
         if self.torch_device.type == "cuda" and self.torch_device.index is not None:
             torch.cuda.set_device(self.torch_device)  # graphs and Triton work on the current one
-        self.replays = self.torch_device.type == "cuda"
-        self.steps_at_once = self.shape_step = 8 if self.replays else 1
+        self.captures_graphs = self.torch_device.type == "cuda"
+        self.unroll = self.pad_multiple = 8 if self.captures_graphs else 1
         self._attention = FusedAttention()
-        self._shadows: list[tuple[torch.Tensor, torch.Tensor]] = []
+        self._bf16_copies: list[tuple[torch.Tensor, torch.Tensor]] = []
 
     # -- between Python and the device ------------------------------------------------------------
 
@@ -166,7 +166,7 @@ class TorchOps(Ops):
     def zeros(self, shape: Sequence[int]) -> Array:
         return torch.zeros(tuple(shape), dtype=self._dtype, device=self.torch_device)
 
-    def write(self, buffer: Array, values: Array, start: int | Array) -> Array:
+    def cache_write(self, buffer: Array, values: Array, start: int | Array) -> Array:
         if isinstance(start, torch.Tensor):
             places = (
                 start
@@ -178,7 +178,7 @@ class TorchOps(Ops):
         buffer[:, :, start:end] = values
         return buffer[:, :, :end]
 
-    def move(self, buffer: Array, rows: Array, start: int, end: int) -> None:
+    def cache_reorder(self, buffer: Array, rows: Array, start: int, end: int) -> None:
         buffer[:, :, start:end] = buffer[rows, :, start:end]
 
     def seen_mask(self, position: Array, capacity: int) -> Array:
@@ -186,16 +186,16 @@ class TorchOps(Ops):
 
     # -- training ---------------------------------------------------------------------------------
 
-    def compiled(self, step: Callable[..., Array]) -> Callable[..., Array]:
+    def capture(self, step: Callable[..., Array]) -> Callable[..., Array]:
         if self.torch_device.type == "cuda":
             return CudaGraphs(step, self.array, self.torch_device)
         return lambda *arguments: detached(step(*arguments))
 
-    def split(self, flat: Array, shapes: Mapping[str, tuple[int, ...]]) -> dict[str, Array]:
+    def named_views(self, flat: Array, shapes: Mapping[str, tuple[int, ...]]) -> dict[str, Array]:
         source = flat.detach()
         if self._recorder is not None and self.precision == "bf16":
             source = source.to(torch.bfloat16)
-            self._shadows.append((flat, source))
+            self._bf16_copies.append((flat, source))
         pieces = source.split([math.prod(shape) for shape in shapes.values()])
         named = {name: piece.view(shape) for (name, shape), piece in zip(shapes.items(), pieces, strict=True)}
         if self._recorder is not None:
@@ -212,8 +212,8 @@ class TorchOps(Ops):
     def accumulate(self, total: Array, gradient: Array, weight: Array) -> None:
         total.addcmul_(gradient, weight)
 
-    def sum_over_processes(self, array: Array) -> Array:
-        return self._processes.sum_arrays(array) if self._processes else array
+    def all_reduce(self, array: Array) -> Array:
+        return self._processes.all_reduce_array(array) if self._processes else array
 
     def clip_norm(self, gradient: Array, max_norm: float) -> Array:
         return gradient / (gradient.norm() / max_norm).clamp(min=1)
@@ -221,14 +221,14 @@ class TorchOps(Ops):
     def adam_update(
         self, parameters: Array, gradient: Array, m: Array, v: Array, rates: Array, betas: tuple[float, float]
     ) -> None:
-        shadow = self.shadow(parameters)
+        bf16_copy = self.bf16_copy(parameters)
         with torch.no_grad():
             m.lerp_(gradient, 1 - betas[0])
             v.mul_(betas[1]).addcmul_(gradient, gradient, value=1 - betas[1])
             parameters.sub_((v.sqrt().add_(rates[1])).reciprocal_().mul_(m).mul_(rates[0]))
-            if shadow is not None:
-                shadow.copy_(parameters)
+            if bf16_copy is not None:
+                bf16_copy.copy_(parameters)
 
-    def shadow(self, parameters: torch.Tensor) -> torch.Tensor | None:
+    def bf16_copy(self, parameters: torch.Tensor) -> torch.Tensor | None:
         """The copy that the model computes with, if it computes in another precision."""
-        return next((copy for flat, copy in self._shadows if flat is parameters), None)
+        return next((copy for flat, copy in self._bf16_copies if flat is parameters), None)

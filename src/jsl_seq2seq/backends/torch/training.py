@@ -67,7 +67,7 @@ class TrainingOps(TorchOps):
     def adam_update(
         self, parameters: Array, gradient: Array, m: Array, v: Array, rates: Array, betas: tuple[float, float]
     ) -> None:
-        adam_update(parameters, gradient, m, v, rates, betas, self.shadow(parameters))
+        adam_update(parameters, gradient, m, v, rates, betas, self.bf16_copy(parameters))
 
     @staticmethod
     def _linear(

@@ -15,7 +15,7 @@ from .job import Block, Job
 from .kernels import MAX_JOBS, ROW_WORDS, Pipelines
 from .memory import Memory
 from .plan import Plan, complete, make_plan
-from .tensor import Hold
+from .tensor import BlockRef
 
 _LONGEST_QUEUE = 5000
 """Jobs that are collected at most before they are submitted without being asked for."""
@@ -89,9 +89,9 @@ class Engine:
 
     # -- memory -----------------------------------------------------------------------------------
 
-    def hold(self, block: Block) -> Hold:
+    def hold(self, block: Block) -> BlockRef:
         """Keep a block until the last array in it is gone."""
-        return Hold(block, self._release)
+        return BlockRef(block, self._release)
 
     def place(self, block: Block) -> None:
         """Give a block (or the one that it is a part of) its place."""

@@ -17,7 +17,7 @@ _PAGE = 2**16
 """Reading one small array brings its neighbours along, so that a thousand losses are not a thousand trips."""
 
 
-class Shelf:
+class FreeList:
     """Hands out ranges of an address space that grows: first fit, neighbours joined when they come back."""
 
     def __init__(self) -> None:
@@ -81,30 +81,30 @@ class Memory:
     def __init__(self, adapter: Adapter, device: Any) -> None:
         self._device = device
         self._limit = adapter.binding // 4 // _ALIGNMENT * _ALIGNMENT
-        self._shelf = Shelf()
+        self._free_list = FreeList()
         self._staging: Any = None
         self._page: tuple[int, np.ndarray] | None = None
         self.generation = 0
         """Counts the buffers there were; who has bound the old one must bind the new one."""
         self.buffer = self._make(min(_FIRST_SIZE, self._limit))
-        self._shelf.grow(min(_FIRST_SIZE, self._limit))
+        self._free_list.grow(min(_FIRST_SIZE, self._limit))
 
     @property
     def in_use(self) -> int:
         """Bytes taken by arrays."""
-        return 4 * (self._shelf.size - self._shelf.free)
+        return 4 * (self._free_list.size - self._free_list.free)
 
     @property
     def size(self) -> int:
         """Bytes of the buffer."""
-        return 4 * self._shelf.size
+        return 4 * self._free_list.size
 
     def place(self, block: Block) -> None:
         """Give a block its place, and put its values there if the host has some."""
-        place = self._shelf.take(block.size)
+        place = self._free_list.take(block.size)
         if place is None:
             self._grow(block.size)
-            place = self._shelf.take(block.size)
+            place = self._free_list.take(block.size)
             assert place is not None
         block.place = place
         if block.values is not None:
@@ -114,7 +114,7 @@ class Memory:
     def free(self, block: Block) -> None:
         """Take a block's place back."""
         assert block.place is not None
-        self._shelf.give(block.place, block.size)
+        self._free_list.give(block.place, block.size)
         block.place = None
 
     def write(self, place: int, values: np.ndarray) -> None:
@@ -137,7 +137,7 @@ class Memory:
         if size > _PAGE:
             return self._fetch(place, size)
         start = place // _PAGE * _PAGE
-        end = min(max(start + _PAGE, place + size), self._shelf.size)
+        end = min(max(start + _PAGE, place + size), self._free_list.size)
         words = self._fetch(start, end - start)
         self._page = (start, words)
         return words[place - start : place - start + size].copy()
@@ -157,7 +157,7 @@ class Memory:
         return words
 
     def _grow(self, more: int) -> None:
-        before = self._shelf.size
+        before = self._free_list.size
         wanted = before + aligned(more)
         if wanted > self._limit:
             raise out_of_memory(4 * wanted, 4 * self._limit)
@@ -170,7 +170,7 @@ class Memory:
             self.buffer.destroy()
         self.buffer = larger
         self.generation += 1
-        self._shelf.grow(size)
+        self._free_list.grow(size)
 
     def _make(self, words: int) -> Any:
         usage = wgpu.BufferUsage.STORAGE | wgpu.BufferUsage.COPY_SRC | wgpu.BufferUsage.COPY_DST

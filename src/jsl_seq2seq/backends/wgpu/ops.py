@@ -32,8 +32,8 @@ class WgpuOps(Ops):
     """
 
     name = "wgpu"
-    replays = True
-    shape_step = 4
+    captures_graphs = True
+    pad_multiple = 4
 
     def __init__(
         self, recorder: Recorder | None = None, device: str | None = None, engine: Engine | None = None
@@ -188,7 +188,7 @@ class WgpuOps(Ops):
         arrays.fill(self.engine, x, 0.0)
         return x
 
-    def write(self, buffer: Array, values: Array, start: int | Array) -> Array:
+    def cache_write(self, buffer: Array, values: Array, start: int | Array) -> Array:
         count = values.shape[2]
         shape = (*buffer.shape[:2], count, buffer.shape[3])
         step = buffer.strides[2]
@@ -200,10 +200,10 @@ class WgpuOps(Ops):
         elementwise(self.engine, arrays.SCALE, values, out=place)
         return buffer.view((*buffer.shape[:2], start + count, buffer.shape[3]), buffer.strides)
 
-    def move(self, buffer: Array, rows: Array, start: int, end: int) -> None:
+    def cache_reorder(self, buffer: Array, rows: Array, start: int, end: int) -> None:
         shape = (*buffer.shape[:2], end - start, buffer.shape[3])
         place = buffer.view(shape, buffer.strides, buffer.offset + start * buffer.strides[2])
-        elementwise(self.engine, arrays.SCALE, self.take(place, rows), out=place)
+        elementwise(self.engine, arrays.SCALE, self.gather_rows(place, rows), out=place)
 
     def seen_mask(self, position: Array, capacity: int) -> Array:
         mask = empty(self.engine, (1, 1, 1, capacity), "bool")
@@ -211,10 +211,10 @@ class WgpuOps(Ops):
 
     # -- training ---------------------------------------------------------------------------------
 
-    def compiled(self, step: Callable[..., Array]) -> Callable[..., Array]:
+    def capture(self, step: Callable[..., Array]) -> Callable[..., Array]:
         return CompiledStep(self.engine, step)
 
-    def split(self, flat: Array, shapes: Mapping[str, tuple[int, ...]]) -> dict[str, Array]:
+    def named_views(self, flat: Array, shapes: Mapping[str, tuple[int, ...]]) -> dict[str, Array]:
         pieces, start = {}, flat.offset
         for name, shape in shapes.items():
             pieces[name] = flat.view(shape, arrays.packed_strides(shape), start)

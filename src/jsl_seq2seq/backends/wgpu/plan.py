@@ -11,7 +11,7 @@ import numpy as np
 from .fuse import fused
 from .job import Address, Block, Constants, Job
 from .kernels import MAX_JOBS, ROW_WORDS, layout
-from .memory import Shelf
+from .memory import FreeList
 
 NONE = 0xFFFFFFFF
 _MAX_WIDTH = 65535
@@ -149,14 +149,14 @@ def share_memory(dispatches: list[Dispatch], scratch: Block) -> None:
     for block, time in first.items():
         starting[time].append(block)
         ending[last[block]].append(block)
-    shelf = Shelf()
+    free_list = FreeList()
     for time in range(len(dispatches)):
         for block in starting[time]:
-            block.put_inside(scratch, shelf.take_or_grow(block.size))
+            block.put_inside(scratch, free_list.take_or_grow(block.size))
         for block in ending[time]:
             assert block.inside is not None
-            shelf.give(block.inside[1], block.size)
-    scratch.size = shelf.size
+            free_list.give(block.inside[1], block.size)
+    scratch.size = free_list.size
 
 
 def make_plan(jobs: list[Job]) -> Plan:

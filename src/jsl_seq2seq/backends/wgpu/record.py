@@ -14,7 +14,7 @@ from .encode import Commands
 from .engine import Engine, JobTable, bind
 from .job import Block, Job
 from .plan import complete, make_plan
-from .tensor import Hold, Tensor
+from .tensor import BlockRef, Tensor
 
 MAX_RECORDINGS = 256
 """Of one compiled step, for as many combinations of argument shapes; the least used one is forgotten."""
@@ -115,7 +115,7 @@ class Recording:
                 root, offset = argument.address.root()
                 engine.place(root)
                 self._bind(block, root.place + offset)
-        fresh: dict[Block, Hold] = {}
+        fresh: dict[Block, BlockRef] = {}
         for block in self._fresh:
             fresh[block] = engine.hold(Block(block.size))
             engine.place(fresh[block].block)
@@ -157,7 +157,7 @@ class Recording:
             self._table_changed = True
 
 
-def _result(recorded: Any, fresh: dict[Block, Hold], given: dict[Block, Tensor]) -> Any:
+def _result(recorded: Any, fresh: dict[Block, BlockRef], given: dict[Block, Tensor]) -> Any:
     """A result of this replay, where ``recorded`` is the one that was recorded."""
     if not isinstance(recorded, Tensor):
         return recorded

@@ -10,7 +10,7 @@ from itertools import pairwise
 from .job import Address, Block, Span
 
 
-class Hold:
+class BlockRef:
     """Keeps a block's memory; when the last array that lies in the block is gone, so is the hold."""
 
     __slots__ = ("__weakref__", "_release", "block")
@@ -43,7 +43,7 @@ class Tensor:
 
     def __init__(
         self,
-        hold: Hold,
+        hold: BlockRef,
         shape: Sequence[int],
         strides: Sequence[int] | None = None,
         offset: int = 0,

@@ -19,9 +19,9 @@ def adam_update(
     v: torch.Tensor,
     rates: torch.Tensor,
     betas: tuple[float, float],
-    shadow: torch.Tensor | None,
+    bf16_copy: torch.Tensor | None,
 ) -> None:
-    """One step on flat [N] arrays, in place; ``shadow`` [N], if any, gets the new parameters, rounded."""
+    """One step on flat [N] arrays, in place; ``bf16_copy`` [N], if any, gets the new parameters, rounded."""
     size = parameters.numel()
     _adam[(triton.cdiv(size, _BLOCK),)](
         parameters,
@@ -29,10 +29,10 @@ def adam_update(
         m,
         v,
         rates,
-        parameters if shadow is None else shadow,
+        parameters if bf16_copy is None else bf16_copy,
         size,
         *betas,
-        HAS_SHADOW=shadow is not None,
+        HAS_BF16_COPY=bf16_copy is not None,
         BLOCK=_BLOCK,
     )
 
@@ -44,11 +44,11 @@ def _adam(
     m,
     v,
     rates,
-    shadow,
+    bf16_copy,
     size,
     beta1,
     beta2,
-    HAS_SHADOW: tl.constexpr,
+    HAS_BF16_COPY: tl.constexpr,
     BLOCK: tl.constexpr,
 ):
     at = tl.program_id(0) * BLOCK + tl.arange(0, BLOCK)
@@ -62,5 +62,5 @@ def _adam(
     tl.store(m + at, new_m, mask=inside)
     tl.store(v + at, new_v, mask=inside)
     tl.store(parameters + at, new, mask=inside)
-    if HAS_SHADOW:
-        tl.store(shadow + at, new.to(shadow.dtype.element_ty), mask=inside)
+    if HAS_BF16_COPY:
+        tl.store(bf16_copy + at, new.to(bf16_copy.dtype.element_ty), mask=inside)

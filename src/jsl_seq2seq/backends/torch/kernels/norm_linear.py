@@ -17,7 +17,7 @@ _ROWS, _INNER, _COLUMNS = 16, 128, 32
 """What a program multiplies at once; the quickest of what was tried on an H100."""
 
 
-def rows_linear(
+def norm_linear(
     x: torch.Tensor,
     weights: torch.Tensor,
     biases: torch.Tensor,
@@ -35,7 +35,7 @@ def rows_linear(
     n, _, outer = weights.shape
     out = torch.empty(n, rows, outer, device=x.device, dtype=x.dtype)
     gain, offset, epsilon = norm or (x, x, 0.0)
-    _rows_linear[(triton.cdiv(rows, _ROWS), triton.cdiv(outer, _COLUMNS), n)](
+    _norm_linear[(triton.cdiv(rows, _ROWS), triton.cdiv(outer, _COLUMNS), n)](
         x, gain, offset, weights, biases, x if residual is None else residual, out,
         rows, inner, outer, weights.stride(0), biases.stride(0), epsilon,
         NORMED=norm is not None, RELU=relu, ADDED=residual is not None,
@@ -45,7 +45,7 @@ def rows_linear(
 
 
 @triton.jit(do_not_specialize=["rows"])
-def _rows_linear(
+def _norm_linear(
     x, gain, offset, weights, biases, residual, out, rows, inner, outer, weight_stride, bias_stride, epsilon,
     NORMED: tl.constexpr, RELU: tl.constexpr, ADDED: tl.constexpr,
     ROWS: tl.constexpr, INNER: tl.constexpr, COLUMNS: tl.constexpr,

@@ -18,7 +18,7 @@ import torch
 import torch.distributed as dist
 
 from ...errors import Failure
-from ..interface import Processes
+from ..process_group import ProcessGroup
 
 _PATIENCE = timedelta(minutes=30)
 """How long a process may be silent, as the first one is while it saves."""
@@ -36,7 +36,7 @@ def started_together() -> bool:
     return int(os.environ.get("WORLD_SIZE", "1")) > 1 and "RANK" in os.environ
 
 
-class TorchProcesses(Processes):
+class TorchProcessGroup(ProcessGroup):
     """Those that ``torchrun`` started: NCCL between GPUs, gloo between CPUs and for words between hosts."""
 
     def __init__(self, device: torch.device) -> None:
@@ -44,24 +44,24 @@ class TorchProcesses(Processes):
             kind = "nccl" if device.type == "cuda" else "gloo"
             _or_fail(lambda: dist.init_process_group(kind, timeout=_PATIENCE))
             atexit.register(_leave)
-        self.rank, self.count = dist.get_rank(), dist.get_world_size()
+        self.rank, self.world_size = dist.get_rank(), dist.get_world_size()
         self._hosts: Any = dist.group.WORLD
         if dist.get_backend() != "gloo":
             self._hosts = _or_fail(lambda: dist.new_group(backend="gloo", timeout=_PATIENCE))
 
-    def sum_arrays(self, array: torch.Tensor) -> torch.Tensor:
+    def all_reduce_array(self, array: torch.Tensor) -> torch.Tensor:
         """The sum over all processes, in place."""
         _or_fail(lambda: dist.all_reduce(array))
         return array
 
-    def sum(self, *values: float) -> list[float]:
+    def all_reduce(self, *values: float) -> list[float]:
         together = torch.tensor(values, dtype=torch.float64)
         _or_fail(lambda: dist.all_reduce(together, group=self._hosts))
         return together.tolist()
 
-    def same(self, what: str) -> bool:
-        heard: list[str] = [""] * self.count
-        _or_fail(lambda: dist.all_gather_object(heard, what, group=self._hosts))
+    def all_equal(self, text: str) -> bool:
+        heard: list[str] = [""] * self.world_size
+        _or_fail(lambda: dist.all_gather_object(heard, text, group=self._hosts))
         return len(set(heard)) == 1
 
 

@@ -9,18 +9,18 @@ import triton.language as tl
 _BLOCK = 1024
 
 
-def likeliest(logits: torch.Tensor, added: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+def argmax_log_softmax(logits: torch.Tensor, added: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
     """[R, V] and [V] -> values [R, 1] and int32 places [R, 1]; of equals the first."""
     logits = logits.contiguous()
     rows, columns = logits.shape
     values = torch.empty(rows, 1, device=logits.device, dtype=logits.dtype)
     places = torch.empty(rows, 1, device=logits.device, dtype=torch.int32)
-    _likeliest[(rows,)](logits, added, values, places, columns, BLOCK=_BLOCK)
+    _argmax_log_softmax[(rows,)](logits, added, values, places, columns, BLOCK=_BLOCK)
     return values, places
 
 
 @triton.jit
-def _likeliest(x, added, values, places, columns, BLOCK: tl.constexpr):
+def _argmax_log_softmax(x, added, values, places, columns, BLOCK: tl.constexpr):
     row = tl.program_id(0)
     top = -float("inf")
     total = 0.0
