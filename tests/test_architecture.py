@@ -68,6 +68,7 @@ LIBRARIES = {
     "triton": {"backends.torch"},
     "numba": {"backends.int8"},
     "llvmlite": {"backends.int8"},
+    "jinja2": {"render.pages"},
     "typer": {"cli"},
     "rich": {"cli"},
 }
@@ -283,7 +284,8 @@ def test_a_cold_import_loads_nothing_heavy(module: str) -> None:
     )
     loaded = {name.split(".")[0] for name in run.stdout.split()}
     assert PACKAGE in loaded
-    assert not loaded & {"numpy", "torch", "wgpu", "rich", "safetensors", "tokenizers", "numba", "pydantic"}
+    heavy = {"numpy", "torch", "wgpu", "rich", "jinja2", "safetensors", "tokenizers", "numba", "pydantic"}
+    assert not loaded & heavy
 
 
 def test_no_emoji() -> None:

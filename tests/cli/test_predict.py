@@ -163,7 +163,7 @@ def test_attention_of_several_sentences_lies_in_several_folders(
 ) -> None:
     texts = ["--predict", "ありがとう", "--predict", "だいじょうぶです"]
     assert program("--load", model, *texts, "--export-attn", "--export-dir", "絵 1").code == 0
-    assert sorted(path.name for path in (tmp_path / "絵 1").iterdir()) == ["01", "02"]
+    assert sorted(path.name for path in (tmp_path / "絵 1").iterdir()) == ["01", "02", "attention.html"]
 
 
 def test_long_sentences_are_translated_without_pictures(

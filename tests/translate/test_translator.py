@@ -239,8 +239,10 @@ def test_attention(starter: Translator, text: str) -> None:
         f"decoder.{i}.{kind}" for i in range(4) for kind in ("self", "cross")
     ]
     characters = tuple(character for character in text if character != "龍")
-    tags = ("<SOS>", *(f"<{tag}>" for tag in found.tags))
-    sides = {"encoder": (characters, characters), "self": (tags, tags), "cross": (tags, characters)}
+    tags = tuple(f"<{tag}>" for tag in found.tags)
+    produced = (*tags, "<EOS>") if found.finished else tags
+    read = ("<SOS>", *tags)[: len(produced)]
+    sides = {"encoder": (characters, characters), "self": (produced, read), "cross": (produced, characters)}
     for name, one in attention.items():
         stack, _, kind = name.split(".")
         expected = sides["encoder" if stack == "encoder" else kind]

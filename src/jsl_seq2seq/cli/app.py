@@ -234,7 +234,6 @@ for _name, (_command, _help) in {**COMMANDS, **QUALITY}.items():
 def _export_weights(model: Any, names: list[str], directory: Path, quiet: bool) -> None:
     from ..render.export import export_weights  # noqa: PLC0415
 
-    for name in names:
-        written = export_weights(model.parameters, model.vocabularies, name, directory)
-        if not quiet:
-            note(f"重み {name} を書き出しました: {directory}（{len(written)} ファイル）")
+    written = export_weights(model.parameters, model.vocabularies, names, directory)
+    if not quiet:
+        note(f"重み {'、'.join(names)} を書き出しました: {directory}（{len(written)} ファイル）")

@@ -12,11 +12,17 @@ from collections.abc import Callable
 from ..errors import JslError
 
 HINTS: dict[str, Callable[[JslError], str]] = {
+    "attention-too-long": lambda error: (
+        f"{error.limit} を超えても書き出すには --force-export を付けてください。"
+    ),
     "config-foreign": lambda error: (
         "元の Rust/Burn プロジェクトのモデルなら、jsl-seq2seq import-burn で取り込めます。"
     ),
     "d-model-not-divisible": lambda error: (
         "--d-model を --n-heads の倍数にしてください（例: --d-model 64 --n-heads 4）。"
+    ),
+    "export-not-written": lambda error: (
+        "--export-dir で書き込める場所を指定してください。前に書き出したものは、そのまま残っています。"
     ),
     "save-locked": lambda error: "そちらが終わるのを待つか、--save などで別のフォルダーを指定してください。",
     "save-not-a-directory": lambda error: "--save などに別の名前を指定してください。",

@@ -11,6 +11,7 @@ from typing import Any
 from ..errors import UserError
 from ..translate.translator import Candidate, Translation, Translator
 from .console import NO_TAGS, note, say, say_json
+from .hints import in_options
 
 STANDARD_INPUT = "-"
 _AT_ONCE = 512
@@ -50,31 +51,44 @@ def run_prediction(
     search = search or {}
     translator.translate_batch([], **search)  # an impossible search is one mistake, not one for each line
     want_attention = export_to is not None
-    for number, text in enumerate(texts):
+    exported: list[Translation | None] = []
+    for text in texts:
         if text == STANDARD_INPUT:
             if want_attention:
-                note("標準入力の文の注意は書き出しません。1 文ずつ --predict で渡してください。")
+                note("標準入力の文のアテンションは書き出しません。1 文ずつ --predict で渡してください。")
             _translate_lines(translator, _standard_input(), quiet, as_json, search)
+            exported.append(None)
             continue
         translation = translator.translate(text, attention=want_attention, **search)
         _show(translation, quiet, as_json)
-        if export_to is not None:
-            directory = export_to / f"{number + 1:02}" if len(texts) > 1 else export_to
-            _export(translation, directory, force_export, quiet)
+        if want_attention:
+            exported.append(_exportable(translation, force_export))
+    if export_to is not None:
+        _export(exported, export_to, force_export, quiet)
     if not quiet and not as_json:
         note("（手話タグの列です。日本手話そのものではありません）")
 
 
-def _export(translation: Translation, directory: Path, force: bool, quiet: bool) -> None:
-    from ..render.export import export_attention  # noqa: PLC0415  pictures are slow to import
+def _exportable(translation: Translation, force: bool) -> Translation | None:
+    """The translation, or None with a warning if its pictures would be too large: the translation is fine."""
+    from ..render.export import require_exportable  # noqa: PLC0415  pictures are slow to import
 
     try:
-        written = export_attention(translation, directory, force)
-    except UserError as error:  # too long for a picture: the translation itself is fine
-        note(f"注意: {error.what}\n  → {error.hint}")
-        return
-    if not quiet:
-        note(f"注意の重みを書き出しました: {directory}（{len(written)} ファイル、まとめは attention.html）")
+        if not force:
+            require_exportable(translation)
+    except UserError as error:
+        what, hint = in_options(error)
+        note(f"警告: {what}\n  → {hint}")
+        return None
+    return translation
+
+
+def _export(translations: Sequence[Translation | None], directory: Path, force: bool, quiet: bool) -> None:
+    from ..render.export import export_attention  # noqa: PLC0415
+
+    written = export_attention(translations, directory, force)
+    if written and not quiet:
+        note(f"アテンションを書き出しました: {directory}（{len(written)} ファイル、まとめは attention.html）")
 
 
 def _translate_lines(

@@ -1,26 +1,39 @@
-"""Attention and weights as files: a CSV for programs and spreadsheets, a picture for people."""
+"""Attention and weights as files: a CSV table and an SVG picture of each matrix.
+
+An export replaces the earlier export of its kind (attention or weights) in its folder as a whole, and touches no
+other file there: not the other kind's, and none that this module does not write.
+"""
 
 from __future__ import annotations
 
+import csv
 import difflib
-import html
+import io
 import os
-from collections.abc import Mapping, Sequence
+import re
+import shutil
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
 from ..errors import Failure, UserError
-from ..tokenize import Vocabularies
-from ..translate.translator import Translation
+from ..tokenize import Vocabularies, Vocabulary
+from ..tokenize.units import TAGS
+from ..translate.translation import Translation
 from .glyphs import visible
 from .heatmap import heatmap_svg
-from .labels import parameter_labels
-from .tables import table_csv
+from .pages import render
 
 LONGEST = 20
-"""Positions up to which attention is exported unasked: beyond, a picture is no longer readable."""
+"""Positions up to which attention is exported without ``force``: a longer picture is hard to read."""
+
+_ATTENTION_FILE = re.compile(
+    r"(\d{2,}/)?(attention\.html|attn_(decoder_|cross_)?layer\d+_head\d+\.(csv|svg))", re.ASCII
+)
+_WEIGHTS_FILE = re.compile(r"weights_(encoder|decoder)\.[\w.]+\.(csv|svg)", re.ASCII)
 
 _FILE_NAMES = {
     "encoder.self": "attn_layer",
@@ -28,9 +41,9 @@ _FILE_NAMES = {
     "decoder.cross": "attn_cross_layer",
 }
 _TITLES = {
-    "encoder.self": "エンコーダーの自己注意",
-    "decoder.self": "デコーダーの自己注意",
-    "decoder.cross": "デコーダーからの交差注意",
+    "encoder.self": "エンコーダーの自己アテンション",
+    "decoder.self": "デコーダーの自己アテンション",
+    "decoder.cross": "デコーダーからの交差アテンション",
 }
 
 
@@ -40,6 +53,9 @@ class Table:
 
     Attributes:
         name: file name without its ending.
+        values: [rows, columns].
+        title: what the matrix is, on the picture and in the first line of the CSV.
+        subject: what was computed from it: the sentence and its translation; empty for weights.
         signed: whether 0 is the middle of the picture's colours (weights) or their start (attention).
     """
 
@@ -48,31 +64,82 @@ class Table:
     row_labels: Sequence[str]
     column_labels: Sequence[str]
     title: str
+    subject: str
     row_title: str
     column_title: str
     signed: bool
 
+    def csv(self) -> str:
+        """The content of the CSV file."""
+        title = visible(f"{self.subject}　{self.title}" if self.subject else self.title)
+        corner = f"{self.row_title}\\{self.column_title}"
+        return table_csv(self.values, self.row_labels, self.column_labels, corner, title)
 
-def export_attention(translation: Translation, directory: Path, force: bool = False) -> list[Path]:
-    """Write every attention map of a translation (made with ``attention=True``) and a page that shows them all.
+    def svg(self) -> str:
+        """The content of the SVG file."""
+        return heatmap_svg(
+            self.values,
+            self.row_labels,
+            self.column_labels,
+            title=self.title,
+            subtitle=self.subject,
+            row_title=self.row_title,
+            column_title=self.column_title,
+            value_range=None if self.signed else (0.0, 1.0),
+            zero_is_masked=not self.signed,
+        )
 
-    Returns:
-        The files written: CSV and SVG for each layer and head, and ``attention.html``.
 
-    Raises:
-        UserError: the sentence or its translation is longer than :data:`LONGEST` and ``force`` is false.
-        Failure: a file cannot be written.
-    """
+def require_exportable(translation: Translation) -> None:
+    """Raise UserError if the sentence or its translation has more than :data:`LONGEST` positions."""
     assert translation.attention is not None, "translate(..., attention=True) first"
     longest = max(max(one.weights.shape[1:]) for one in translation.attention.values())
-    if longest > LONGEST and not force:
+    if longest > LONGEST:
         raise UserError(
-            f"長い文（{longest} 個の並び）なので、注意の書き出しを省きました: {translation.text[:LONGEST]}…",
-            f"{LONGEST} を超えても書き出すには --force-export を付けてください。",
+            f"長い文（{longest} 個の並び）なので、アテンションの書き出しを省きました: {translation.text[:LONGEST]}…",
+            f"{LONGEST} 個までなら、そのまま書き出せます。",
+            code="attention-too-long",
+            found=longest,
+            limit=LONGEST,
+            text=translation.text,
         )
-    tables = attention_tables(translation)
-    page = _page(translation, [table.name for table in tables])
-    return [*_write_tables(tables, directory), _write(directory / "attention.html", page)]
+
+
+def export_attention(
+    translations: Sequence[Translation | None], directory: Path, force: bool = False
+) -> list[Path]:
+    """Write the attention of translations (made with ``attention=True``): CSV and SVG of each layer and head,
+    and a page ``attention.html`` that shows the pictures.
+
+    Replaces the earlier attention export in ``directory``: all of it, or after an error nothing.
+
+    Args:
+        translations: one is written into ``directory`` itself, several into ``01``, ``02``, ... below it, with
+            an ``attention.html`` above that links to theirs. ``None`` keeps a number free.
+        force: export sentences of more than :data:`LONGEST` positions, too.
+
+    Returns:
+        The files written; none if there was no translation.
+
+    Raises:
+        UserError: a sentence is too long (``attention-too-long``).
+        Failure: a file cannot be written (``export-not-written``).
+    """
+    shown = {f"{number:02}": one for number, one in enumerate(translations, start=1) if one is not None}
+    if not force:
+        for translation in shown.values():
+            require_exportable(translation)
+    if not shown:
+        return []
+    files: dict[str, str] = {}
+    for number, translation in shown.items():
+        folder = f"{number}/" if len(translations) > 1 else ""
+        tables = attention_tables(translation)
+        files |= {f"{folder}{name}": text for name, text in _table_files(tables).items()}
+        files[f"{folder}attention.html"] = attention_page(translation, tables)
+    if len(translations) > 1:
+        files["attention.html"] = attention_index(shown)
+    return _replace(directory, ".attention", _ATTENTION_FILE, files)
 
 
 def attention_tables(translation: Translation) -> list[Table]:
@@ -81,7 +148,6 @@ def attention_tables(translation: Translation) -> list[Table]:
     source, target = translation.kinds.source_name, translation.kinds.target_name
     for name, attention in (translation.attention or {}).items():
         stack, layer, kind = name.split(".")
-        rows = source if stack == "encoder" else target
         columns = target if (stack, kind) == ("decoder", "self") else source
         for head, weights in enumerate(attention.weights):
             tables.append(
@@ -91,7 +157,8 @@ def attention_tables(translation: Translation) -> list[Table]:
                     attention.query_labels,
                     attention.key_labels,
                     f"{_TITLES[f'{stack}.{kind}']}　第 {layer} 層・ヘッド {head}",
-                    f"見ている{rows}",
+                    subject_of(translation),
+                    f"見ている{source}" if stack == "encoder" else f"書く{target}",
                     f"見られている{columns}",
                     signed=False,
                 )
@@ -99,24 +166,61 @@ def attention_tables(translation: Translation) -> list[Table]:
     return tables
 
 
+def attention_page(translation: Translation, tables: Sequence[Table]) -> str:
+    """The page that shows every picture of one translation, by relative links."""
+    sections = [
+        (title, [table for table in tables if table.name.startswith(f"{_FILE_NAMES[kind]}")])
+        for kind, title in _TITLES.items()
+    ]
+    return render(
+        "attention.html",
+        title=subject_of(translation),
+        source=translation.kinds.source_name,
+        target=translation.kinds.target_name,
+        warnings=translation.warnings,
+        sections=[(title, members) for title, members in sections if members],
+    )
+
+
+def attention_index(translations: Mapping[str, Translation]) -> str:
+    """The page that links to the pages of several translations, folder name -> translation."""
+    subjects = {folder: subject_of(translation) for folder, translation in translations.items()}
+    return render("attention_index.html", title="アテンションの書き出し", subjects=subjects)
+
+
+def subject_of(translation: Translation) -> str:
+    """The sentence and its translation, as every file of an attention export shows them."""
+    return f"{translation.text} → {translation}"
+
+
 def export_weights(
-    parameters: Mapping[str, np.ndarray], vocabularies: Vocabularies, wanted: str, directory: Path
+    parameters: Mapping[str, np.ndarray], vocabularies: Vocabularies, wanted: Sequence[str], directory: Path
 ) -> list[Path]:
-    """Write every parameter that is ``wanted`` or lies under it (``decoder`` means all of the decoder).
+    """Write parameters, a CSV and an SVG each.
+
+    Replaces the earlier weights export in ``directory``: all of it, or after an error nothing.
+
+    Args:
+        wanted: names or their beginnings: ``decoder`` is every parameter of the decoder.
 
     Raises:
-        UserError: there is none; names the nearest.
-        Failure: a file cannot be written.
+        UserError: there is no such parameter (``weights-not-found``); names the nearest.
+        Failure: a file cannot be written (``export-not-written``).
     """
+    names = dict.fromkeys(name for one in wanted for name in matching_names(parameters, one))
+    if not names:
+        return []
     tables = []
-    for name in matching_names(parameters, wanted):
+    for name in names:
         values = parameters[name]
         rows, columns = parameter_labels(name, values.shape, vocabularies)
         table = values.reshape(len(rows), len(columns))
         tables.append(
-            Table(f"weights_{name}", table, rows, columns, name, "行（入力側）", "列（出力側）", signed=True)
+            Table(
+                f"weights_{name}", table, rows, columns, name, "", "行（入力側）", "列（出力側）", signed=True
+            )
         )
-    return _write_tables(tables, directory)
+    return _replace(directory, ".weights", _WEIGHTS_FILE, _table_files(tables))
 
 
 def matching_names(parameters: Mapping[str, np.ndarray], wanted: str) -> list[str]:
@@ -128,59 +232,155 @@ def matching_names(parameters: Mapping[str, np.ndarray], wanted: str) -> list[st
         {".".join(name.split(".")[:end]) for name in parameters for end in range(1, name.count(".") + 2)}
     )
     near = difflib.get_close_matches(wanted, known, n=5, cutoff=0.4) or ["encoder", "decoder"]
-    raise UserError(f"{wanted!r} という名前の重みはありません。", "近い名前: " + "、".join(near))
+    raise UserError(
+        f"{wanted!r} という名前の重みはありません。",
+        "近い名前: " + "、".join(near),
+        code="weights-not-found",
+        name=wanted,
+        nearest=tuple(near),
+    )
 
 
-def _write_tables(tables: Sequence[Table], directory: Path) -> list[Path]:
-    paths = []
+def vocabulary_labels(vocabulary: Vocabulary, tags: bool) -> list[str]:
+    """Every entry in id order; tags and specials in brackets."""
+    units = [vocabulary.unit_of(index) for index in range(len(vocabulary))]
+    plain = 0 if tags else len(vocabulary.units)
+    return [f"<{unit}>" for unit in units[: len(units) - plain]] + units[len(units) - plain :]
+
+
+def parameter_labels(
+    name: str, shape: tuple[int, ...], vocabularies: Vocabularies
+) -> tuple[list[str], list[str]]:
+    """Row and column labels of a parameter as a table (a vector is one row).
+
+    An axis over a vocabulary has its entries as labels, every other axis its indices.
+    """
+    tags = vocabularies.kinds.target == TAGS
+    rows, columns = (1, *shape)[-2:]
+    row_labels, column_labels = [str(i) for i in range(rows)], [str(i) for i in range(columns)]
+    if name == "encoder.embedding.weight":
+        row_labels = vocabulary_labels(vocabularies.source, tags=False)
+    elif name == "decoder.embedding.weight":
+        row_labels = vocabulary_labels(vocabularies.target, tags)
+    elif name.startswith("decoder.output_projection."):
+        column_labels = vocabulary_labels(vocabularies.target, tags)
+    return row_labels, column_labels
+
+
+_FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
+"""A spreadsheet would run a label that begins like this (OWASP, "CSV Injection")."""
+
+
+def table_csv(
+    values: np.ndarray, row_labels: Sequence[str], column_labels: Sequence[str], corner: str, title: str
+) -> str:
+    """CSV text: ``# title`` in the first line, a header of column labels, then a label and its numbers per row.
+
+    Numbers keep every bit of a float32. A label that a spreadsheet would take for a formula gets an
+    apostrophe in front.
+
+    Args:
+        values: [rows, columns].
+        corner: the header's first cell; what rows and columns are.
+        title: one line.
+    """
+    out = io.StringIO()
+    writer = csv.writer(out, lineterminator="\r\n")
+    writer.writerow([f"# {title}"])
+    writer.writerow([corner, *map(_safe, column_labels)])
+    for label, row in zip(row_labels, values, strict=True):
+        writer.writerow([_safe(label), *(format(float(value), ".9g") for value in row)])
+    return out.getvalue()
+
+
+def read_table(text: str) -> tuple[np.ndarray, list[str], list[str]]:
+    """Values [rows, columns], row labels and column labels of what :func:`table_csv` wrote, with its title or,
+    as files of earlier versions are, without."""
+    header, *rows = csv.reader(io.StringIO(text.removeprefix("\ufeff"), newline=""))
+    if len(header) == 1:  # the title: a table's header has two cells at least
+        header, *rows = rows
+    values = np.array([[float(cell) for cell in row[1:]] for row in rows], np.float32)
+    return values, [row[0] for row in rows], header[1:]
+
+
+def _safe(label: str) -> str:
+    return "'" + label if label.startswith(_FORMULA_STARTS) else label
+
+
+def _table_files(tables: Iterable[Table]) -> dict[str, str]:
+    """File name -> content."""
+    files = {}
     for table in tables:
-        corner = f"{table.row_title}\\{table.column_title}"
-        text = table_csv(table.values, table.row_labels, table.column_labels, corner)
-        paths.append(_write(directory / f"{table.name}.csv", "\ufeff" + text))  # Excel wants the mark
-        picture = heatmap_svg(
-            table.values,
-            list(table.row_labels),
-            list(table.column_labels),
-            title=table.title,
-            row_title=table.row_title,
-            column_title=table.column_title,
-            value_range=None if table.signed else (0.0, 1.0),
-            zero_is_masked=not table.signed,
-        )
-        paths.append(_write(directory / f"{table.name}.svg", picture))
-    return paths
+        files[f"{table.name}.csv"] = "\ufeff" + table.csv()  # Excel reads UTF-8 only with the mark
+        files[f"{table.name}.svg"] = table.svg()
+    return files
 
 
-def _write(path: Path, text: str) -> Path:
+def _replace(directory: Path, kind: str, ours: re.Pattern[str], files: Mapping[str, str]) -> list[Path]:
+    """Replace the files of one kind in a folder by ``files``, relative path -> content.
+
+    The new files are written into a hidden folder in ``directory`` first. Then the earlier files of the kind
+    move to a second hidden folder, and only then the new ones take their places: old and new never stand side
+    by side. An error restores the earlier files. Files that do not match ``ours`` are neither moved nor deleted.
+    """
+    new, old = directory / f"{kind}-new", directory / f"{kind}-old"
+    made = not directory.exists()
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(text, encoding="utf-8", newline="")
+        try:
+            directory.mkdir(parents=True, exist_ok=True)
+            shutil.rmtree(new, ignore_errors=True)  # of an export that was killed
+            for name, text in files.items():
+                path = new / name
+                path.parent.mkdir(parents=True, exist_ok=True)
+                path.write_text(text, encoding="utf-8", errors="replace", newline="")
+            shutil.rmtree(old, ignore_errors=True)
+            _exchange(directory, new, old, _written(directory, ours))
+        finally:
+            shutil.rmtree(new, ignore_errors=True)
+            if made and directory.is_dir() and not any(directory.iterdir()):
+                directory.rmdir()
     except OSError as error:
+        reason = error.strerror or os.strerror(error.errno or 0)
         raise Failure(
-            f"書き出せませんでした: {path}（{error.strerror or os.strerror(error.errno or 0)}）",
-            "--export-dir で書き込める場所を指定してください。",
+            f"書き出せませんでした: {error.filename or directory}（{reason}）",
+            "書き込める場所を指定してください。前に書き出したものは、そのまま残っています。",
+            code="export-not-written",
+            path=directory,
+            reason=reason,
         ) from None
-    return path
+    return [directory / name for name in files]
 
 
-def _page(translation: Translation, names: Sequence[str]) -> str:
-    figures = "\n".join(f'<img src="{name}.svg" alt="{name}" loading="lazy">' for name in names)
-    title = html.escape(visible(f"{translation.text} → {translation}"))
-    return f"""<!doctype html>
-<html lang="ja">
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width">
-<title>{title}</title>
-<style>
-  body {{ font-family: sans-serif; margin: 1.5rem; color: #222; background: #fff; }}
-  main {{ display: flex; flex-wrap: wrap; gap: 1rem; }}
-  img {{ max-width: 100%; border: 1px solid #ddd; }}
-</style>
-<h1>{title}</h1>
-<p>注意の重みです。行が「見ている」側、列が「見られている」側で、各行の合計は 1 になります。
-出力はタグであって、日本手話そのものではありません。</p>
-<main>
-{figures}
-</main>
-</html>
-"""
+def _written(directory: Path, ours: re.Pattern[str]) -> list[str]:
+    """Relative paths of the files of one kind that an earlier export left."""
+    found = [*directory.glob("*"), *directory.glob("[0-9][0-9]*/*")]
+    names = [path.relative_to(directory).as_posix() for path in found if path.is_file()]
+    return [name for name in names if ours.fullmatch(name)]
+
+
+def _exchange(directory: Path, new: Path, old: Path, earlier: Sequence[str]) -> None:
+    """Move ``earlier`` from the folder to ``old`` and everything in ``new`` into the folder, or nothing at all."""
+    moves = [(directory / name, old / name) for name in earlier]
+    moves += [
+        (path, directory / path.relative_to(new)) for path in sorted(new.rglob("*")) if not path.is_dir()
+    ]
+    done: list[tuple[Path, Path]] = []
+    try:
+        for start, goal in moves:
+            goal.parent.mkdir(parents=True, exist_ok=True)
+            start.replace(goal)
+            done.append((start, goal))
+    except BaseException:
+        for start, goal in reversed(done):
+            goal.replace(start)
+        _remove(old, moves)
+        raise
+    _remove(old, moves)
+
+
+def _remove(old: Path, moves: Sequence[tuple[Path, Path]]) -> None:
+    """Remove the folder of earlier files, and the folders that moving left empty."""
+    shutil.rmtree(old, ignore_errors=True)
+    for folder in {path.parent for move in moves for path in move}:
+        with suppress(OSError):  # not empty, or not there
+            folder.rmdir()

@@ -77,7 +77,12 @@ def visible(text: str) -> str:
     lead = len(text) - len(text.lstrip(" \u3000"))
     trail = len(text) - len(stripped) - lead
     text = "␣" * lead + stripped + "␣" * trail
-    return "".join(map(_visible, text.replace("\r\n", "\n")))
+    return printable(text)
+
+
+def printable(text: str) -> str:
+    """As :func:`visible`, but blanks at either end stay blanks."""
+    return text if text.isprintable() else "".join(map(_visible, text.replace("\r\n", "\n")))
 
 
 def _visible(character: str) -> str:

@@ -31,6 +31,7 @@ def heatmap_svg(
     column_labels: Sequence[str],
     *,
     title: str,
+    subtitle: str = "",
     row_title: str,
     column_title: str,
     value_range: tuple[float, float] | None = None,
@@ -41,7 +42,8 @@ def heatmap_svg(
     Args:
         values: rows of numbers, at least 1 x 1. NaN and infinities are hatched.
         row_labels, column_labels: one per row and column; shortened in the picture if long.
-        title, row_title, column_title: what is shown, and what rows and columns are.
+        title, subtitle: what is shown, and of what.
+        row_title, column_title: what rows and columns are.
         value_range: values at the two ends of the colours; with a negative end the colours diverge
             around 0. Default: 0 to the largest value, or -m to m where any value is negative.
         zero_is_masked: hatch the values that are exactly 0, as a mask leaves them.
@@ -77,7 +79,7 @@ def heatmap_svg(
         notes.append("省いたラベルは、ブラウザでマスにポインターを重ねると読めます。")
     shape = f"{row_title} ({len(table)})、{column_title} ({len(table[0])})。"
     description = "".join([shape, _summary(table, row_labels, column_labels, scale), *notes])
-    return picture.svg(title, row_title, column_title, notes, visible(description))
+    return picture.svg(title, subtitle, row_title, column_title, notes, visible(description))
 
 
 def _checked(values: Values, row_labels: Sequence[str], column_labels: Sequence[str]) -> list[list[float]]:

@@ -19,6 +19,7 @@ TITLE, LABEL, AXIS_TITLE, SMALL = 16, 13, 12, 11
 
 _MARGIN = 16
 _TITLE_PITCH, _NOTE_PITCH = 23, 17  # from one line of text to the next
+_SUBTITLE_LIMIT = 1200  # length of the subtitle before it is shortened
 _LABEL_LIMIT = 170  # length of a label before it is shortened
 _BAR = 14  # width of the colour bar
 _BESIDE_BAR = _BAR + 8  # where the numbers beside the bar begin
@@ -137,9 +138,11 @@ class Picture:
     zero_is_masked: bool
     _letters: Lettering = field(default_factory=Lettering, init=False)
 
-    def svg(self, title: str, row_title: str, column_title: str, notes: list[str], description: str) -> str:
+    def svg(
+        self, title: str, subtitle: str, row_title: str, column_title: str, notes: list[str], description: str
+    ) -> str:
         """Place the parts, each drawn around its own origin, and return the SVG document."""
-        draw, title = self._letters.draw, visible(title)
+        draw, title, subtitle = self._letters.draw, visible(title), visible(subtitle)
         row_title = _fitted(row_title, AXIS_TITLE)
         legend, legend_width, legend_height = self._legend()
 
@@ -151,11 +154,14 @@ class Picture:
         title_reach = text_width(visible(column_title), AXIS_TITLE)
         right = max(legend_left + legend_width, left + reach, left + title_reach)
         title_lines, right = _wrapped([title.replace("⏎", " ")], TITLE, right)
+        shown = shorten(subtitle, AXIS_TITLE, _SUBTITLE_LIMIT)
+        subtitle_lines, right = _wrapped([shown] if shown else [], AXIS_TITLE, right)
         note_lines, right = _wrapped(notes, SMALL, right)
         width = math.ceil(right) + _MARGIN
 
         # From top to bottom: title, axis titles, column labels, grid beside legend, notes.
-        title_end = _MARGIN + _TITLE_PITCH * len(title_lines)
+        subtitle_top = _MARGIN + _TITLE_PITCH * len(title_lines)
+        title_end = subtitle_top + _NOTE_PITCH * len(subtitle_lines)
         top = math.ceil(title_end + 26 + header + 10)
         bottom = top + max(self.rows.length, legend_height) + _MARGIN
         height = bottom + _NOTE_PITCH * len(note_lines)
@@ -163,6 +169,10 @@ class Picture:
 
         body = [
             *(draw(t, _MARGIN, _MARGIN + 15 + _TITLE_PITCH * i, TITLE) for i, t in enumerate(title_lines)),
+            *(
+                draw(text, _MARGIN, subtitle_top + 13 + _NOTE_PITCH * i, AXIS_TITLE)
+                for i, text in enumerate(subtitle_lines)
+            ),
             draw(column_title, left, title_end + 16, AXIS_TITLE, colour=_QUIET),
             draw(row_title, left - 8, corner, AXIS_TITLE, anchor="end", colour=_QUIET),
             f'<g transform="translate({left} {top})">',
@@ -175,11 +185,12 @@ class Picture:
                 for i, text in enumerate(note_lines)
             ),
         ]
+        name = f"{title}　{subtitle}" if subtitle else title
         lines = [
             '<svg xmlns="http://www.w3.org/2000/svg" xmlns:xlink="http://www.w3.org/1999/xlink"'
             f' width="{width}" height="{height}" viewBox="0 0 {width} {height}" xml:lang="ja"'
-            f' role="img" aria-label="{escape(title)}">',
-            f"<title>{escape(title)}</title>",
+            f' role="img" aria-label="{escape(name)}">',
+            f"<title>{escape(name)}</title>",
             f"<desc>{escape(description)}</desc>",
             self._letters.definitions(),  # of what the body has drawn
             # White on purpose: viewers in dark mode would leave dark labels on black.

@@ -12,12 +12,13 @@ from ..tokenize.units import CHARACTERS_AND_TAGS, Units
 
 @dataclass(frozen=True)
 class Attention:
-    """What one attention layer looked at while a sentence was translated.
+    """The attention weights of one layer for one sentence.
 
     Attributes:
         weights: [H, query, key], rows sum to 1.
-        query_labels, key_labels: the token at each position. A decoder row stands at a token already
-            written (first ``<SOS>``) and decides the one after it.
+        query_labels, key_labels: the token at each position. A row of the decoder is called by the tag that
+            is produced there (the last ``<EOS>``), a key of its self-attention by the tag that is read there
+            (the first ``<SOS>``).
     """
 
     weights: np.ndarray

@@ -233,7 +233,7 @@ class Translator:
             log_prob=best.log_prob,
             finished=best.finished,
             warnings=tuple(self._warnings(source, hypotheses[0])),
-            attention=self._attention(source, hypotheses[0].ids) if attention else None,
+            attention=self._attention(source, hypotheses[0]) if attention else None,
             alternatives=tuple(others),
             kinds=best.kinds,
         )
@@ -264,18 +264,25 @@ class Translator:
             )
         return warnings
 
-    def _attention(self, source: EncodedSource, ids: tuple[int, ...]) -> dict[str, Attention]:
-        """One teacher-forced pass over what was decoded, watched."""
+    def _attention(self, source: EncodedSource, hypothesis: Hypothesis) -> dict[str, Attention]:
+        """One teacher-forced pass over the hypothesis, every layer's attention captured.
+
+        The decoder reads SOS and all tags but the last of what it produced, the EOS included: row t is the
+        query that produced tag t.
+        """
         capture = Capture()
         source_ids = pad_rows([source.ids], at_least=self.config.source_length)
+        ids = hypothesis.ids if hypothesis.finished else hypothesis.ids[:-1]
         self._model(self.ops.array(source_ids), self.ops.array([[SOS, *ids]]), observe=capture)
         characters = source.units + ("<PAD>",) * (source_ids.shape[1] - len(source.units))
-        decoded = self.vocabularies.decode_target(ids)
-        tags = ("<SOS>", *(self.vocabularies.format_target([tag]) for tag in decoded))
+        decoded = self.vocabularies.decode_target(hypothesis.ids)
+        tags = tuple(self.vocabularies.format_target([tag]) for tag in decoded)
+        produced = (*tags, "<EOS>") if hypothesis.finished else tags
+        read = ("<SOS>", *tags)[: len(produced)]
         labels = {
             "encoder.self": (characters, characters),
-            "decoder.self": (tags, tags),
-            "decoder.cross": (tags, characters),
+            "decoder.self": (produced, read),
+            "decoder.cross": (produced, characters),
         }
         return {
             name: Attention(self.ops.to_host(weights)[0], *labels[f"{stack}.{kind}"])
