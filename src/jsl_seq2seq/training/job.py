@@ -283,7 +283,7 @@ class TrainingJob:
             valid_name=published(request.valid).as_posix() if request.valid else "",
             valid_digest=self._valid_digest,
             device=request.device,
-            processes=self.backend.processes.count,
+            processes=self.backend.processes.world_size,
             checkpoint_every=every,
             **{name: described[name] for name in _DESCRIBED},
         )
