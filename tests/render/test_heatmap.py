@@ -11,7 +11,16 @@ import numpy as np
 import pytest
 
 from jsl_seq2seq.render.glyphs import text_width
-from jsl_seq2seq.render.heatmap import MAX_CELLS, heatmap_svg
+from jsl_seq2seq.render.heatmap import (
+    MAX_CELLS,
+    RGB,
+    ColourScale,
+    fit_axes,
+    heatmap_svg,
+    ink,
+    number_writer,
+    plain_number,
+)
 
 SVG = "{http://www.w3.org/2000/svg}"
 HREF = "{http://www.w3.org/1999/xlink}href"
@@ -176,3 +185,78 @@ def test_extreme_magnitudes(value: float) -> None:
     ):
         coordinates = [e.attrib.get(name, "") for e in root.iter() for name in ("d", "transform")]
         assert not re.search("nan|inf", " ".join(coordinates))
+
+
+def test_a_subtitle_is_drawn_named_and_shortened() -> None:
+    root = picture([[1.0]], title="題", subtitle="わたし → <私>")
+    assert root.attrib["aria-label"] == root.findtext(f"{SVG}title") == "題　わたし → <私>"
+    taller, plain = (int(one.attrib["height"]) for one in (root, picture([[1.0]], title="題")))
+    assert taller > plain
+    long = picture([[1.0]], subtitle="わ" * 2000)
+    assert int(long.attrib["height"]) < 4 * plain and "わ" * 2000 in long.attrib["aria-label"]
+
+
+def test_scales() -> None:
+    sequential, diverging = ColourScale(0, 1), ColourScale(-2, 1)
+    assert sequential.rgb(0) == (0x44, 0x01, 0x54)
+    assert sequential.rgb(1) == sequential.rgb(7) == (0xFD, 0xE7, 0x25)
+    assert diverging.rgb(0) == (0xF7, 0xF7, 0xF7)
+    assert diverging.rgb(-2) == (0x05, 0x30, 0x61)
+    red, _, blue = diverging.rgb(1)
+    assert red > blue
+
+
+def test_marks_are_the_limits_and_round_numbers() -> None:
+    marks = ColourScale(0, 1).marks([0.5], str, room=0.1)
+    assert sorted(marks) == pytest.approx([0, 0.2, 0.4, 0.6, 0.8, 1])
+    assert sorted(ColourScale(0, 1).marks([], str, room=0.3)) == pytest.approx([0, 0.4, 0.6, 1])
+
+
+def test_marks_say_which_values_lie_beyond_the_limits() -> None:
+    marks = ColourScale(0, 1).marks([-0.5, 2], str, room=0.1)
+    assert (marks[0], marks[1]) == ("≤ 0", "≥ 1")
+
+
+@pytest.mark.parametrize(
+    ("background", "colour"), [((0x44, 0x01, 0x54), "#ffffff"), ((0xFD, 0xE7, 0x25), "#000000")]
+)
+def test_ink_stands_out(background: RGB, colour: str) -> None:
+    assert ink(background) == colour
+
+
+@pytest.mark.parametrize(
+    ("largest", "value", "text"),
+    [
+        (0, 0, "0.00"),
+        (1, -0.5, "−0.50"),
+        (1, -0.001, "0.00"),
+        (0.05, 0.0123, "0.012"),
+        (1234, 99.6, "100"),
+        (1e5, -12345, "−1.2e+04"),
+        (1, math.nan, "NaN"),
+        (1, -math.inf, "−∞"),
+    ],
+)
+def test_numbers_of_one_picture_have_the_same_decimals(largest: float, value: float, text: str) -> None:
+    assert number_writer(largest)(value) == text
+
+
+def test_plain_number_can_be_read_by_a_program() -> None:
+    assert plain_number(-0.012345) == "-0.01235"
+    assert plain_number(-0.0) == "0"
+
+
+@pytest.mark.parametrize("number", [0, 30])
+@pytest.mark.parametrize(
+    "labels",
+    [["<分からない>"] * 8, ["は"] * 100, ["<ありがとう>"] * 60, ["長い" * 40] * 12, ["199"] * 200],
+)
+def test_shown_labels_do_not_overlap(labels: list[str], number: float) -> None:
+    rows, columns = fit_axes(labels, labels, 1, 1, number)
+    size = 13 if number else 11
+    assert rows.step * rows.cell > size
+    spacing = columns.step * columns.cell
+    if columns.angle == 0:
+        assert spacing > max(text_width(text, size) for _, text in columns.shown)
+    else:
+        assert spacing * abs(math.sin(math.radians(columns.angle))) > size

@@ -41,7 +41,7 @@ def run_diagnosis(
         _show(diagnosis, quiet)
     if html is not None:
         from ..render.diagnosis_page import diagnosis_page  # noqa: PLC0415  pictures are slow to import
-        from ..render.report import write  # noqa: PLC0415
+        from ..render.pages import write  # noqa: PLC0415
 
         write(html, diagnosis_page(diagnosis))
         if not quiet:

@@ -12,8 +12,8 @@ import io
 import unicodedata
 import zipfile
 from collections.abc import Iterator
+from dataclasses import dataclass
 from functools import cache, lru_cache
-from html import escape
 from importlib.resources import files
 from typing import Literal, NamedTuple
 
@@ -77,12 +77,7 @@ def visible(text: str) -> str:
     lead = len(text) - len(text.lstrip(" \u3000"))
     trail = len(text) - len(stripped) - lead
     text = "␣" * lead + stripped + "␣" * trail
-    return printable(text)
-
-
-def printable(text: str) -> str:
-    """As :func:`visible`, but blanks at either end stay blanks."""
-    return text if text.isprintable() else "".join(map(_visible, text.replace("\r\n", "\n")))
+    return "".join(map(_visible, text.replace("\r\n", "\n")))
 
 
 def _visible(character: str) -> str:
@@ -150,13 +145,29 @@ def wrap(text: str, size: float, limit: float) -> list[str]:
     return [line.rstrip() for line in lines]
 
 
+@dataclass(frozen=True)
+class Line:
+    """One placed line of text; ``lettering.svg`` writes it.
+
+    Attributes:
+        transform: of the group, from units of 1/EM at the anchor to pixels of the picture.
+        colour: of the text.
+        pieces: one for each drawn cluster: its x in units of 1/EM and either the id of its outline, or the
+            cluster itself with its font size, scale and width for a ``<text>`` element.
+    """
+
+    transform: str
+    colour: str
+    pieces: tuple[tuple[int, str] | tuple[int, str, float, str, str], ...]
+
+
 class Lettering:
-    """Draws lines of text and remembers which outlines the picture then needs."""
+    """Places lines of text and collects the outlines that they use."""
 
     def __init__(self) -> None:
         self._used: set[str] = set()
 
-    def draw(
+    def place(
         self,
         text: str,
         x: float,
@@ -166,47 +177,35 @@ class Lettering:
         anchor: Literal["start", "middle", "end"] = "start",
         angle: float = 0,
         colour: str = "#222222",
-    ) -> str:
-        """Draw one line of text, as ``visible`` makes it.
+    ) -> Line:
+        """Place one line of text, as :func:`visible` makes it.
 
         Args:
             x, y: pixels; the point on the baseline that `anchor` names.
             size: font size in pixels.
             angle: degrees clockwise around (x, y).
-
-        Returns:
-            An SVG ``<g>`` element; it refers to outlines that ``definitions`` returns.
         """
-        pieces = [(cluster, *_glyph(cluster)) for cluster in _clusters(visible(text))]
-        width = sum(advance for _, _, advance in pieces)
+        clusters = [(cluster, *_glyph(cluster)) for cluster in _clusters(visible(text))]
+        width = sum(advance for _, _, advance in clusters)
         at = {"start": 0, "middle": -width // 2, "end": -width}[anchor]
-        parts = []
-        for cluster, character, advance in pieces:
+        pieces: list[tuple[int, str] | tuple[int, str, float, str, str]] = []
+        for cluster, character, advance in clusters:
             if not character:
-                # At its own size: text layout engines are not at home at 1000 pixels.
-                parts.append(
-                    f'<text transform="translate({at} 0) scale({EM / size:.6g})" font-size="{size}"'
-                    f' font-family="sans-serif" textLength="{advance * size / EM:.6g}"'
-                    f' lengthAdjust="spacingAndGlyphs">{escape(cluster)}</text>'
-                )
+                # At its own size: text layout engines round at 1000 pixels.
+                pieces.append((at, cluster, size, f"{EM / size:.6g}", f"{advance * size / EM:.6g}"))
             elif not character.isspace():
                 self._used.add(character)
-                parts.append(f'<use xlink:href="#{_identifier(character)}" x="{at}"/>')
+                pieces.append((at, _identifier(character)))
             at += advance
         turn = f" rotate({angle:g})" if angle else ""
-        place = f"translate({x:.6g} {y:.6g}){turn} scale({size / EM:g})"
-        return f'<g transform="{place}" fill="{colour}">{"".join(parts)}</g>'
+        return Line(f"translate({x:.6g} {y:.6g}){turn} scale({size / EM:g})", colour, tuple(pieces))
 
-    def definitions(self) -> str:
-        """The ``<defs>`` element with the outlines of everything drawn so far."""
-        paths = []
-        for character in sorted(self._used):
-            glyph = outline(character)
-            if glyph is not None:
-                paths.append(f'<path id="{_identifier(character)}" d="{glyph.path}"/>')
-        return f"<defs>{''.join(paths)}</defs>"
+    def outlines(self) -> list[tuple[str, str]]:
+        """(id, path data) of every outline that the lines placed so far use."""
+        found = ((character, outline(character)) for character in sorted(self._used))
+        return [(_identifier(character), glyph.path) for character, glyph in found if glyph is not None]
 
 
 def _identifier(character: str) -> str:
-    # Named after the character: several pictures inlined in one page define it alike.
+    # By the code point: several pictures inlined in one page define it alike.
     return f"jsl-u{ord(character):x}"

@@ -5,20 +5,30 @@ A page holds its style and its pictures, or refers to pictures beside it; it loa
 
 from __future__ import annotations
 
+import re
+import unicodedata
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..errors import Failure
-from .glyphs import printable
 
 if TYPE_CHECKING:
     from jinja2 import Environment
 
+_DIRECTION = "\u200e\u200f\u202a-\u202e\u2066-\u2069\ufeff"
+"""Invisible characters that change the direction of the text that follows."""
+_UNWANTED = re.compile(f"[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff\ufffe\uffff{_DIRECTION}]")
+"""Those, and what neither HTML nor XML may hold."""
+
 
 def render(template: str, **values: Any) -> str:
-    """The text of a file in ``templates/`` with its values."""
-    return _environment().get_template(template).render(values)
+    """The text of a file in ``templates/`` with its values.
+
+    Control characters and lone surrogates become □; marks of the direction of text are left out.
+    """
+    text = environment().get_template(template).render(values)
+    return _UNWANTED.sub(_substitute, text)
 
 
 def write(path: Path, text: str) -> None:
@@ -45,22 +55,26 @@ def percent(share: float) -> str:
     return f"{100 * share:.1f} %"
 
 
+def basename(path: str) -> str:
+    """The last part of a path of any system."""
+    return path.replace("\\", "/").rsplit("/", 1)[-1]
+
+
 @cache
-def _environment() -> Environment:
+def environment() -> Environment:
+    """The templates of this package, with autoescape."""
     import jinja2  # noqa: PLC0415  only whoever writes a page waits for it
 
     environment = jinja2.Environment(
         loader=jinja2.PackageLoader("jsl_seq2seq.render"),
         autoescape=True,
-        finalize=_without_controls,
         undefined=jinja2.StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters["percent"] = percent
+    environment.filters |= {"percent": percent, "basename": basename}
     return environment
 
 
-def _without_controls(value: object) -> object:
-    """Text without the characters that neither HTML nor XML may hold; markup and numbers as they are."""
-    return printable(value) if type(value) is str else value
+def _substitute(found: re.Match[str]) -> str:
+    return "" if unicodedata.category(found[0]) == "Cf" else "□"
