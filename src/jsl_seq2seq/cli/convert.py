@@ -15,11 +15,9 @@ from .console import note, say
 _TRIAL = ("わたしはたべます", "ありがとう", "おはようございます")
 
 
-def run_import(
-    directory: Path, destination: Path, source_length: int, embedding_scale: bool, quiet: bool
-) -> None:
+def run_import(directory: Path, destination: Path, quiet: bool) -> None:
     """Bring a model over, and show what it translates."""
-    imported = import_burn(directory, destination, source_length, embedding_scale)
+    imported = import_burn(directory, destination)
     if quiet:
         say(str(destination))
         return
@@ -40,10 +38,6 @@ def run_import(
             say(f"  {text} → （{error.what}）")
     say(f"保存しました: {destination}")
     say(f'試す: jsl-seq2seq predict --load {quoted(destination)} "ありがとう"')
-    if embedding_scale:
-        note(
-            "元のプログラムと訳が違うときは、埋め込みを √d_model 倍しない --no-embedding-scale を試してください。"
-        )
 
 
 def run_export(directory: Path, destination: Path, quiet: bool) -> None:

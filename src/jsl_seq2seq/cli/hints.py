@@ -15,6 +15,8 @@ HINTS: dict[str, Callable[[JslError], str]] = {
     "attention-too-long": lambda error: (
         f"{error.limit} を超えても書き出すには --force-export を付けてください。"
     ),
+    "burn-ids-mismatch": lambda error: "import-burn からやり直してください。",
+    "burn-invalid": lambda error: "import-burn からやり直してください。",
     "config-foreign": lambda error: (
         "元の Rust/Burn プロジェクトのモデルなら、jsl-seq2seq import-burn で取り込めます。"
     ),
@@ -23,6 +25,10 @@ HINTS: dict[str, Callable[[JslError], str]] = {
     ),
     "export-not-written": lambda error: (
         "--export-dir で書き込める場所を指定してください。前に書き出したものは、そのまま残っています。"
+    ),
+    "not-imported": lambda error: (
+        "import-burn で取り込んだモデルだけを書き出せます。"
+        "元のプロジェクトには最後の LayerNorm・マスク・別々の語彙がなく、同じ計算になりません。"
     ),
     "save-locked": lambda error: "そちらが終わるのを待つか、--save などで別のフォルダーを指定してください。",
     "save-not-a-directory": lambda error: "--save などに別の名前を指定してください。",

@@ -41,13 +41,11 @@ def compare(
 def import_burn(
     directory: Annotated[Path, _directory("元のプロジェクトのモデル（model.bin と config.json）")],
     destination: Annotated[Path, _directory("保存先のフォルダー", "DIR2")],
-    source_length: opt.SourceLength = 10,
-    embedding_scale: opt.EmbeddingScale = True,
     quiet: opt.Quiet = False,
 ) -> None:
     from .convert import run_import  # noqa: PLC0415
 
-    run_import(directory, destination, source_length, embedding_scale, quiet)
+    run_import(directory, destination, quiet)
 
 
 def export_burn(

@@ -49,11 +49,6 @@ Predict = Annotated[list[str] | None, _option("--predict", "訳す文。- なら
 Compared = Annotated[
     Path | None, _option("--data", "訳を比べる文（文<TAB><タグ> …）［付属の例文］", _RUN, "FILE")
 ]
-SourceLength = Annotated[int, _option("--source-length", "元の学習で文を PAD で埋めた長さ［10］", _RUN, "N")]
-EmbeddingScale = Annotated[
-    bool,
-    _option("--embedding-scale/--no-embedding-scale", "埋め込みを √d_model 倍する［する］", _RUN),
-]
 CheckpointEvery = Annotated[
     int | None, _option("--checkpoint-every", "N エポックごとに途中でも保存する", _RUN, "N")
 ]

@@ -19,7 +19,7 @@ import numpy as np
 
 from ..backends.interface import Ops
 from ..model import Transformer
-from ..settings import EOS, PAD, SOS
+from ..settings import EOS, SOS
 from .hypothesis import Hypothesis
 from .steps import Step, next_tags, side_by_side
 
@@ -55,7 +55,7 @@ def beam_search(
     for indices in side_by_side(model.config, sources):
         step = next_tags(ops, model, [sources[index] for index in indices], capacity=max_length + 1)
         searches = [_Search(width, n_best, length_penalty, max_length, stop_early) for _ in indices]
-        _run(step, searches)
+        _run(step, searches, model.config.never_decoded)
         found.update((index, search.best()) for index, search in zip(indices, searches, strict=True))
     return [found[index] for index in range(len(sources))]
 
@@ -139,13 +139,13 @@ class _Search:
         return worst_kept >= penalized(most_probable, self._max_length + 1, self._alpha)
 
 
-def _run(step: Step, searches: Sequence[_Search]) -> None:
+def _run(step: Step, searches: Sequence[_Search], never: tuple[int, ...]) -> None:
     """Grow all searches until each has ended; ``step`` has one row for each search."""
     going = list(searches)
     while going:
         latest = np.array([tag for search in going for tag in search.latest()], np.int32)
         log_probs = step(latest)
-        log_probs[:, [PAD, SOS]] = -np.inf  # never a tag
+        log_probs[:, never] = -np.inf
         rows: list[int] = []
         start = 0
         for search in going:

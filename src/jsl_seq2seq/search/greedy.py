@@ -8,7 +8,7 @@ import numpy as np
 
 from ..backends.interface import Ops
 from ..model import Transformer
-from ..settings import EOS, PAD, SOS
+from ..settings import EOS, SOS
 from .graph_greedy import GraphGreedy
 from .hypothesis import Hypothesis
 from .steps import Step, next_tags, side_by_side
@@ -38,11 +38,12 @@ def greedy(
     found: dict[int, Hypothesis] = {}
     for indices in side_by_side(model.config, sources):
         step = next_tags(ops, model, [sources[index] for index in indices], capacity=max_length + 1)
-        found.update(zip(indices, _grown(step, len(indices), max_length), strict=True))
+        grown = _grown(step, len(indices), max_length, model.config.never_decoded)
+        found.update(zip(indices, grown, strict=True))
     return [found[index] for index in range(len(sources))]
 
 
-def _grown(step: Step, count: int, max_length: int) -> list[Hypothesis]:
+def _grown(step: Step, count: int, max_length: int, never: tuple[int, ...]) -> list[Hypothesis]:
     tags = np.full((count, max_length + 1), EOS, np.int32)
     scores = np.zeros((count, max_length + 1))
     rows = np.arange(count)  # the sentence that each row of the step belongs to
@@ -50,7 +51,7 @@ def _grown(step: Step, count: int, max_length: int) -> list[Hypothesis]:
     latest = np.full(count, SOS, np.int32)
     for position in range(max_length + 1):
         log_probs = step(latest)
-        log_probs[:, [PAD, SOS]] = -np.inf  # never a tag
+        log_probs[:, never] = -np.inf
         latest = log_probs.argmax(axis=-1).astype(np.int32)
         tags[rows, position] = latest
         scores[rows, position] = log_probs[np.arange(len(rows)), latest]

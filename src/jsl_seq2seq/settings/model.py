@@ -8,6 +8,7 @@ from typing import Any
 
 from ..errors import UserError
 from .schema import from_mapping, require_range
+from .special_ids import PAD, SOS
 
 
 @dataclass(frozen=True)
@@ -52,11 +53,16 @@ class ModelConfig:
     project trained without: an imported model has learnt with what it saw there, and needs to see it."""
     source_length: int = 0
     """Every shorter sentence is filled up with PAD to this length; 0 for none (imported models)."""
+    source_cut: bool = False
+    """Whether a longer sentence is cut to ``source_length`` (imported models)."""
     embedding_scale: bool = True
     """Whether embeddings are multiplied by √D before positions are added (Vaswani et al. 2017, §3.4)."""
     tied_embeddings: bool = False
     """Whether tags are read and written with the same vectors: the output projection's weight is the
     decoder's embedding (Press & Wolf 2017)."""
+    specials_masked: bool = True
+    """Whether decoding never chooses PAD and SOS. Without, it chooses among all entries of the vocabulary, and
+    those that are no tag are left out of the translation afterwards (imported models)."""
 
     def __post_init__(self) -> None:
         for name, (low, high) in _MODEL_RANGES.items():
@@ -82,6 +88,11 @@ class ModelConfig:
     def head_size(self) -> int:
         """E, the width of one attention head."""
         return self.d_model // self.n_heads
+
+    @property
+    def never_decoded(self) -> tuple[int, ...]:
+        """Ids that decoding never chooses."""
+        return (PAD, SOS) if self.specials_masked else ()
 
     def to_json(self) -> dict[str, Any]:
         """Plain values for ``config.json``."""

@@ -135,7 +135,7 @@ class BurnFile(Open):
     header: list[Text] = Field(max_length=100)
     order: list[Count] = Field(max_length=_MOST)
     ids: list[Text | None] = Field(max_length=_MOST)
-    config: Text | None = None
+    config: Annotated[str, Field(max_length=1_000_000)] | None = None
 
 
 Checked = TypeVar("Checked", bound=BaseModel)

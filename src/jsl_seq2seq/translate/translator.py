@@ -55,6 +55,7 @@ class Translator:
         flat = flatten(model.parameters, shapes)
         self._model = Transformer(self.ops, self.ops.named_views(self.ops.array(flat), shapes), model.config)
         self._replayed = GraphGreedy(self.ops, self._model)
+        self._dropped = frozenset() if model.config.specials_masked else _no_tags(model.vocabularies)
 
     @classmethod
     def load(
@@ -144,10 +145,10 @@ class Translator:
         length_penalty: float,
     ) -> list[Translation]:
         """Sentences as they are written and as the model reads them -> their translations."""
-        sources = [source for _, source in encoded]
+        sources = [self._read(source) for _, source in encoded]
         found: dict[int, list[Hypothesis]] = {}
-        for indices in self._groups([source.ids for source in sources], beam):
-            group = [sources[index].ids for index in indices]
+        for indices in self._groups(sources, beam):
+            group = [sources[index] for index in indices]
             longest = self.config.max_seq_len
             if beam == 1:
                 best = greedy(self.ops, self._model, group, longest, self._replayed)
@@ -170,7 +171,7 @@ class Translator:
 
     def score_batch(self, pairs: Sequence[tuple[Sentence, Sequence[str]]]) -> list[Score]:
         """Several at once. Errors as above."""
-        sources = [self.encode(text).ids for text, _ in pairs]
+        sources = [self._read(self.encode(text)) for text, _ in pairs]
         targets = [self._encode_tags(tags) for _, tags in pairs]
         found: dict[int, Hypothesis] = {}
         for indices in self._groups(sources):
@@ -183,7 +184,9 @@ class Translator:
 
     def log_probs(self, text: Sentence, tags: Sequence[str]) -> np.ndarray:
         """Of every tag at every place of a given translation, [T + 1, V]; the last row is for what follows it."""
-        return forced_log_probs(self.ops, self._model, [self.encode(text).ids], [self._encode_tags(tags)])[0]
+        return forced_log_probs(
+            self.ops, self._model, [self._read(self.encode(text))], [self._encode_tags(tags)]
+        )[0]
 
     def encode(self, text: Sentence) -> EncodedSource:
         """The units of a sentence that the model knows. Raises UserError if there is none, or far too many."""
@@ -204,6 +207,10 @@ class Translator:
                 f"空の文か、モデルが学習していない{kinds.left_out}だけの文です。{hiragana}",
             )
         return source
+
+    def _read(self, source: EncodedSource) -> tuple[int, ...]:
+        """The ids that the model reads: all of a sentence's, or those that it is cut to."""
+        return source.ids[: self.config.source_length] if self.config.source_cut else source.ids
 
     def _encode_tags(self, tags: Sequence[str]) -> tuple[int, ...]:
         known = self.vocabularies.target
@@ -239,9 +246,10 @@ class Translator:
         )
 
     def _candidate(self, hypothesis: Hypothesis) -> Candidate:
+        kept = [place for place, tag in enumerate(hypothesis.ids) if tag not in self._dropped]
         return Candidate(
-            tags=self.vocabularies.decode_target(hypothesis.ids),
-            probabilities=tuple(math.exp(each) for each in hypothesis.log_probs[: len(hypothesis.ids)]),
+            tags=self.vocabularies.decode_target(hypothesis.ids[place] for place in kept),
+            probabilities=tuple(math.exp(hypothesis.log_probs[place]) for place in kept),
             log_prob=hypothesis.log_prob,
             finished=hypothesis.finished,
             kinds=self.vocabularies.kinds,
@@ -253,7 +261,12 @@ class Translator:
             listed = "".join(f"「{character}」" for character in source.unknown[:10])
             more = "など" if len(source.unknown) > 10 else ""
             warnings.append(f"学習していない{kinds.left_out}を読み飛ばしました: {listed}{more}")
-        if len(source.ids) > self.config.max_seq_len:
+        if len(self._read(source)) < len(source.ids):
+            warnings.append(
+                f"このモデルは文の初めの {self.config.source_length} {kinds.source_name}だけを読みます。"
+                f"残りの {len(source.ids) - self.config.source_length} {kinds.source_name}は訳に入っていません。"
+            )
+        elif len(source.ids) > self.config.max_seq_len:
             warnings.append(
                 f"モデルの上限より長い文です（{len(source.ids)} {kinds.source_name}、"
                 f"上限は {self.config.max_seq_len}）。訳は当てにできません。"
@@ -271,10 +284,11 @@ class Translator:
         query that produced tag t.
         """
         capture = Capture()
-        source_ids = pad_rows([source.ids], at_least=self.config.source_length)
+        sentence = self._read(source)
+        source_ids = pad_rows([sentence], at_least=self.config.source_length)
         ids = hypothesis.ids if hypothesis.finished else hypothesis.ids[:-1]
         self._model(self.ops.array(source_ids), self.ops.array([[SOS, *ids]]), observe=capture)
-        characters = source.units + ("<PAD>",) * (source_ids.shape[1] - len(source.units))
+        characters = source.units[: len(sentence)] + ("<PAD>",) * (source_ids.shape[1] - len(sentence))
         decoded = self.vocabularies.decode_target(hypothesis.ids)
         tags = tuple(self.vocabularies.format_target([tag]) for tag in decoded)
         produced = (*tags, "<EOS>") if hypothesis.finished else tags
@@ -289,6 +303,15 @@ class Translator:
             for name, weights in capture.weights.items()
             for stack, _, kind in [name.split(".")]
         }
+
+
+def _no_tags(vocabularies: Vocabularies) -> frozenset[int]:
+    """Target ids that stand for no tag, where both sides share one vocabulary.
+
+    A tag is an entry that the source side has in brackets: ``私`` is one if the source has ``<私>``.
+    """
+    target = vocabularies.target
+    return frozenset(i for i in range(len(target)) if f"<{target.unit_of(i)}>" not in vocabularies.source)
 
 
 def _written(sentence: Sentence) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,7 @@ import numpy as np
 import pytest
 
 from jsl_seq2seq.backends.registry import choose_backend
-from jsl_seq2seq.errors import Failure, UserError
+from jsl_seq2seq.errors import UserError
 from jsl_seq2seq.interop.burn import export_burn, import_burn
 from jsl_seq2seq.interop.burn.vocabulary import CHARACTERS, TAGS, known_vocabulary
 from jsl_seq2seq.settings import ModelConfig
@@ -19,18 +20,33 @@ from jsl_seq2seq.translate.translator import Translator
 
 from ...refusals import refused
 from ...small_models import train, trained_small
-from .original import PAD, SOS, logits, translation
+from . import original as facts
+from .original import EOS, PAD, SOS, decoded, logits, rows, translate
 from .synthetic import Original
 
-SENTENCES = ["わたしはたべます", "ありがとう", "おはようございます", "え", "きょうはー！？"]
+SENTENCES = [
+    "わたしはたべます",
+    "ありがとう",
+    "おはようございます",
+    "え",
+    "きょうはー！？",
+    "ちょっと まって",
+    "わたしはきのうがっこうへいきました",
+]
+
+
+def lively(seed: int) -> Original:
+    """A random model that chooses many entries: characters, tags, SOS, PAD, and often EOS."""
+    original = Original(seed=seed)
+    original.tree["decoder"]["embedding"] *= np.float32(5)
+    bias = original.tree["decoder"]["output_projection"]["bias"]
+    bias[[SOS, PAD]] += np.float32(5)
+    bias[EOS] += np.float32(11)
+    return original
 
 
 def row_of(character: str) -> int:
     return CHARACTERS.index(character)
-
-
-def tag_of(row: int) -> str:
-    return (*CHARACTERS, *TAGS)[row]
 
 
 def test_the_synthetic_file_has_the_issues_numbers() -> None:
@@ -42,6 +58,7 @@ def test_the_synthetic_file_has_the_issues_numbers() -> None:
 def test_the_vocabulary_has_the_originals_size() -> None:
     assert (len(CHARACTERS), len(set(CHARACTERS)), len(TAGS), len(set(TAGS))) == (86, 86, 79, 79)
     assert not set(CHARACTERS) & set(TAGS)
+    assert (list(CHARACTERS), list(TAGS)) == (facts.CHARACTERS, facts.TAGS)
     assert known_vocabulary().order[:4] == [167, 165, 166, 0]
 
 
@@ -96,48 +113,89 @@ def test_the_options_travel_in_the_config(tmp_path: Path) -> None:
     import_burn(Original().write(tmp_path / "o"), tmp_path / "m")
     written = json.loads((tmp_path / "m" / "config.json").read_text(encoding="utf-8"))["model"]
     assert written["final_norm"] is False and written["attention_masks"] is False
-    assert (written["source_length"], written["embedding_scale"], written["max_seq_len"]) == (10, True, 10)
+    assert (written["source_length"], written["source_cut"], written["max_seq_len"]) == (10, True, 10)
+    assert written["embedding_scale"] is False and written["specials_masked"] is False
 
 
-@pytest.mark.parametrize("scaled", [True, False])
-@pytest.mark.parametrize("seed", range(4))
-def test_it_translates_as_the_original_did(tmp_path: Path, seed: int, scaled: bool) -> None:
-    original = Original(seed=seed)
-    import_burn(original.write(tmp_path / "o"), tmp_path / "m", embedding_scale=scaled)
+@pytest.mark.parametrize("seed", range(8))
+def test_it_translates_as_the_original_did(tmp_path: Path, seed: int) -> None:
+    original = lively(seed)
+    import_burn(original.write(tmp_path / "o"), tmp_path / "m")
     translator = Translator.load(tmp_path / "m", backend="ndarray")
     together = translator.translate_batch(SENTENCES)
     for sentence, translated in zip(SENTENCES, together, strict=True):
-        wanted = translation(original, [row_of(character) for character in sentence], scaled)
-        assert list(translated.tags) == [tag_of(row) for row in wanted]
+        assert list(translated.tags) == translate(original, sentence)
+        assert len(translated.probabilities) == len(translated.tags)
         alone = translator.translate(sentence)
         assert alone.tags == translated.tags
         assert alone.log_prob == pytest.approx(translated.log_prob, abs=1e-4)
 
 
+def test_the_random_models_meet_every_rule() -> None:
+    """The translations above would not tell, if no model chose such an entry."""
+    chosen = [decoded(lively(seed), sentence) for seed in range(8) for sentence in SENTENCES]
+    found = {row for one in chosen for row in one}
+    assert found & set(range(86)), "a character"
+    assert found >= {SOS, PAD, EOS} and found & set(range(86, 165))
+    assert any(len(one) == 10 and EOS not in one for one in chosen), "stopped at ten"
+    assert any(EOS in one and set(one) & set(range(86, 165)) for one in chosen), "tags, then the end"
+
+
+@pytest.mark.parametrize("change", [{"embedding_scale": True}, {"specials_masked": True}], ids=str)
+def test_another_reading_of_the_facts_translates_otherwise(tmp_path: Path, change: dict[str, Any]) -> None:
+    differ = 0
+    for seed in range(8):
+        original = lively(seed)
+        model = import_burn(original.write(tmp_path / "o"), tmp_path / str(seed)).model
+        other = Translator(replace(model, config=replace(model.config, **change)), choose_backend("ndarray"))
+        found = [list(one.tags) for one in other.translate_batch(SENTENCES)]
+        differ += found != [translate(original, sentence) for sentence in SENTENCES]
+    assert differ
+
+
+def test_only_the_first_ten_characters_count(tmp_path: Path) -> None:
+    import_burn(Original(seed=3).write(tmp_path / "o"), tmp_path / "m")
+    translator = Translator.load(tmp_path / "m", backend="ndarray")
+    ten = "あいうえおかきくけこ"
+    whole, cut = (translator.translate(text, attention=True) for text in (f"{ten}さし", ten))
+    assert (whole.tags, whole.log_prob) == (cut.tags, cut.log_prob)
+    assert "初めの 10 文字だけ" in whole.warnings[0] and "残りの 2 文字" in whole.warnings[0]
+    assert not any("初めの" in warning for warning in cut.warnings)
+    assert whole.attention is not None
+    assert whole.attention["encoder.0.self"].key_labels == tuple(ten)
+    scores = [translator.score(text, ["私"]).log_prob for text in (whole.text, cut.text)]
+    assert scores[0] == scores[1]
+
+
+def test_beam_search_leaves_out_what_is_no_tag(tmp_path: Path) -> None:
+    import_burn(lively(1).write(tmp_path / "o"), tmp_path / "m")
+    translator = Translator.load(tmp_path / "m", backend="ndarray")
+    for translated in translator.translate_batch(SENTENCES, beam=3, n_best=2):
+        for one in (translated, *translated.alternatives):
+            assert set(one.tags) <= set(TAGS) and len(one.probabilities) == len(one.tags)
+
+
 def test_the_probabilities_are_the_originals(tmp_path: Path) -> None:
-    original = Original(seed=7)
+    original = lively(3)
     import_burn(original.write(tmp_path / "o"), tmp_path / "m")
     translated = Translator.load(tmp_path / "m", backend="ndarray").translate("たべます")
-    source = [row_of(character) for character in "たべます"] + [PAD] * 6
-    tags: list[int] = []
-    for tag, probability in zip(translated.tags, translated.probabilities, strict=True):
-        scores = logits(original, source, [SOS, *tags])[-1]
-        row = (*CHARACTERS, *TAGS).index(tag)
-        assert probability == pytest.approx(
-            np.exp(scores[row] - scores.max()) / np.exp(scores - scores.max()).sum(), rel=1e-4
-        )
-        tags.append(row)
-    assert tags
+    chosen, expected = decoded(original, "たべます"), []
+    for place, row in enumerate(chosen):
+        scores = logits(original, rows("たべます"), [SOS, *chosen[:place]])[-1]
+        if len(CHARACTERS) <= row < SOS:
+            expected.append(np.exp(scores[row] - scores.max()) / np.exp(scores - scores.max()).sum())
+    assert expected
+    assert translated.probabilities == pytest.approx(expected, rel=1e-4)
 
 
 def test_a_long_sentence_does_not_disturb_the_others(tmp_path: Path) -> None:
     import_burn(Original(seed=3).write(tmp_path / "o"), tmp_path / "m")
     translator = Translator.load(tmp_path / "m", backend="ndarray")
-    long = "わたしはきのうがっこうへいきました"
+    long = "わたしはきのうがっこうへいくのですか"
     alone = [translator.translate(text) for text in (*SENTENCES, long)]
     together = translator.translate_batch([long, *SENTENCES])
     assert [one.tags for one in together] == [alone[-1].tags, *(one.tags for one in alone[:-1])]
-    assert "モデルの上限より長い" in together[0].warnings[0]
+    assert "初めの 10 文字だけ" in together[0].warnings[0]
 
 
 def test_attention_can_be_looked_at(tmp_path: Path) -> None:
@@ -176,7 +234,9 @@ def test_an_imported_model_can_learn_and_still_go_back(tmp_path: Path) -> None:
 
 def test_a_model_of_ours_does_not_go_back(tmp_path: Path) -> None:
     save_model(trained_small(), tmp_path / "m")
-    with refused(UserError, "import-burn", "LayerNorm"):
+    with refused(
+        UserError, "取り込んだモデルではない", "LayerNorm", code="not-imported", path=tmp_path / "m"
+    ):
         export_burn(tmp_path / "m", tmp_path / "back")
     assert not (tmp_path / "back").exists()
 
@@ -198,13 +258,9 @@ def test_nothing_is_overwritten(tmp_path: Path) -> None:
 
 def test_old_configurations_keep_their_meaning() -> None:
     written = trained_small().config.to_json()
-    for name in ("final_norm", "attention_masks", "source_length", "embedding_scale"):
+    for name in (
+        *("final_norm", "attention_masks", "source_length", "embedding_scale"),
+        *("source_cut", "specials_masked"),
+    ):
         del written[name]
     assert ModelConfig.from_json(written) == trained_small().config
-
-
-def test_a_source_length_beyond_the_model_is_refused(tmp_path: Path) -> None:
-    there = Original(n_layers=1).write(tmp_path / "o")
-    with refused(Failure, "source_length"):
-        import_burn(there, tmp_path / "m", source_length=-1)
-    assert choose_backend("ndarray").name == "ndarray"

@@ -53,6 +53,10 @@ def test_understood(tmp_path: Path, settings: Any) -> None:
         ({"d_model": 16, "model": {"d_model": 8}}, ("d_model は 8", "d_model は 16")),
         ({"d_model": "16"}, ("整数",)),
         ({"d_model": True}, ("整数",)),
+        ({"d_model": None}, ("d_model は整数",)),
+        ({"model": {"n_heads": 2.0}}, ("model.n_heads は整数", "2.0")),
+        ({"max_seq_len": 0}, ("max_seq_len は 1 以上",)),
+        ({"vocab_size": {"source": "x"}}, ("vocab_size.source は整数",)),
         ([1, 2], ("設定",)),
         ({"vocab": ENTRIES[:-1]}, ("PAD",)),
         ({"vocab": ENTRIES[1:]}, ("167 項目", "168 項目")),
@@ -86,8 +90,8 @@ def test_no_config_at_all(tmp_path: Path) -> None:
 def test_another_sequence_length_is_said(tmp_path: Path) -> None:
     directory = Original(n_layers=1).write(tmp_path / "o", {"max_seq_len": 64})
     found = import_burn(directory, tmp_path / "m")
-    assert (found.model.config.source_length, found.model.config.max_seq_len) == (10, 64)
-    assert any("--source-length" in note for note in found.notes)
+    assert (found.model.config.source_length, found.model.config.max_seq_len) == (10, 10)
+    assert any("64" in note and "長さ 10" in note for note in found.notes)
 
 
 @pytest.mark.parametrize("form", ["list", "mapping", "reverse", "bare tags"])

@@ -1,12 +1,13 @@
 """bincode 2, standard configuration, as far as Burn uses it: little endian, integers of variable length.
 
 An unsigned integer below 251 is one byte; 251, 252 and 253 announce 2, 4 and 8 bytes. A string is its length
-and its UTF-8; an optional value is 0, or 1 and the value. Nothing is allocated on a length field's word: a
-length is compared with the bytes that are left before it is used.
+and its UTF-8; an optional value is 0, or 1 and the value. A length is compared with the bytes that are left
+before anything of that length is allocated.
 """
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import NoReturn
 
 from ...errors import Failure
@@ -15,7 +16,7 @@ _WIDTHS = {251: 2, 252: 4, 253: 8}
 
 
 class Reader:
-    """Reads one value after another and knows where it stands.
+    """Reads one value after another from a position that moves on.
 
     Every method raises Failure, naming file, place and ``what`` was to be read, if the bytes do not hold it.
 
@@ -73,11 +74,16 @@ class Reader:
             self.fail("ファイルの終わり", f"読み終えたあとに {left} バイト余っています")
 
     def fail(self, what: str, why: str, position: int | None = None) -> NoReturn:
-        """Give up, saying where: at ``position``, or where the reader stands."""
+        """Raise Failure with ``position`` in it, or the byte that would be read next."""
         at = self._position if position is None else position
         raise Failure(
             f"{self._name} の {at} バイト目で、{what} を読めません: {why}。",
             "Burn 0.18 の BinFileRecorder（FullPrecisionSettings）で保存したファイルを、もう一度コピーしてください。",
+            code="burn-record-invalid",
+            path=Path(self._name),
+            position=at,
+            name=what,
+            reason=why,
         )
 
 

@@ -8,6 +8,7 @@ the columns of the output projection change places. Nothing else changes: the nu
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
 
 import numpy as np
 
@@ -30,7 +31,11 @@ def dimensions(record: Record, name: str) -> dict[str, int]:
     if record.decoder.embedding.values.shape != (vocab_size, d_model):
         raise Failure(
             f"{name} のエンコーダーとデコーダーの埋め込みの形が違います: "
-            f"{record.encoder.embedding.values.shape} と {record.decoder.embedding.values.shape}"
+            f"{record.encoder.embedding.values.shape} と {record.decoder.embedding.values.shape}",
+            code="burn-embeddings-differ",
+            path=Path(name),
+            encoder=record.encoder.embedding.values.shape,
+            decoder=record.decoder.embedding.values.shape,
         )
     layers = len(record.encoder.blocks)
     if not layers or layers != len(record.decoder.blocks):
@@ -38,6 +43,10 @@ def dimensions(record: Record, name: str) -> dict[str, int]:
             f"{name} の層の数が読み込めるものではありません"
             f"（エンコーダー {layers}、デコーダー {len(record.decoder.blocks)}）。",
             "読み込めるのは、1 層以上で、両方が同じ数のモデルです。",
+            code="burn-layers-differ",
+            path=Path(name),
+            encoder=layers,
+            decoder=len(record.decoder.blocks),
         )
     first = record.encoder.blocks[0]
     n_heads = len(first.attentions[0].w_q)
@@ -45,7 +54,13 @@ def dimensions(record: Record, name: str) -> dict[str, int]:
         for attention in block.attentions:
             heads = [len(projection) for projection in (attention.w_q, attention.w_k, attention.w_v)]
             if set(heads) != {n_heads} or not n_heads:
-                raise Failure(f"{name} のヘッドの数がそろっていません（{n_heads} と {heads}）。")
+                raise Failure(
+                    f"{name} のヘッドの数がそろっていません（{n_heads} と {heads}）。",
+                    code="burn-heads-differ",
+                    path=Path(name),
+                    expected=n_heads,
+                    found=heads,
+                )
     return {
         "vocab_size": vocab_size,
         "d_model": d_model,
@@ -57,7 +72,7 @@ def dimensions(record: Record, name: str) -> dict[str, int]:
 
 
 def to_parameters(record: Record, order: Sequence[int]) -> Arrays:
-    """Our parameters, in no particular order; the caller knows which shapes they must have.
+    """Our parameters, in no particular order and of whatever shapes the record has.
 
     Args:
         order: the original's vocabulary row behind each of our ids.
@@ -146,7 +161,7 @@ def _columns(pieces: Sequence[np.ndarray]) -> np.ndarray:
 
 
 class _Builder:
-    """Gives every parameter its id, in file order."""
+    """Builds the modules of a record; each parameter takes the next id, in file order."""
 
     def __init__(self, ids: Sequence[str | None], config: ModelConfig) -> None:
         self._ids, self._used, self._heads = ids, 0, config.n_heads
@@ -167,6 +182,8 @@ class _Builder:
             raise Failure(
                 f"{name}.bias は元のモデルにありませんが、学習で 0 でなくなったので書き出せません。",
                 "取り込んだ直後のモデルを書き出してください。",
+                code="burn-bias-trained",
+                name=f"{name}.bias",
             )
         return Linear(first, None if identifier is None else Parameter(identifier, bias))
 
@@ -205,7 +222,8 @@ class _Builder:
 def _wrong_ids() -> Failure:
     return Failure(
         "burn.json の id の数が、モデルのパラメーターの数と合いません。",
-        "import-burn からやり直してください。",
+        "元のファイルから取り込み直してください。",
+        code="burn-ids-mismatch",
     )
 
 

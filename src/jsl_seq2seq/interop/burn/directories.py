@@ -14,6 +14,7 @@ from ...settings import ModelConfig, TrainingConfig, VocabSize
 from ...store.directory import BURN, CONFIG, WEIGHTS, load_model, save_model
 from ...store.files import locked, replace_files
 from ...store.saved_model import SavedModel
+from ...store.schemas import BurnFile, validated
 from ...version import __version__
 from .convert import dimensions, parameter_ids, to_parameters, to_record
 from .record import Record, read_record, write_record
@@ -22,7 +23,8 @@ from .vocabulary import known_vocabulary
 
 BURN_WEIGHTS = "model.bin"
 SOURCE_LENGTH = 10
-"""To which the original fills every sentence up with PAD."""
+"""To which the original pads or cuts every sentence, whatever its ``max_seq_len`` says; and the most tags it
+decodes."""
 _MAX_BYTES = 500_000_000
 
 
@@ -32,7 +34,7 @@ class Imported:
 
     Attributes:
         tensors: how many the original's file holds.
-        notes: what was assumed and should be known, in Japanese.
+        notes: where its ``config.json`` says less or something else than what was done, in Japanese.
     """
 
     model: SavedModel
@@ -40,14 +42,8 @@ class Imported:
     notes: tuple[str, ...]
 
 
-def import_burn(
-    directory: Path, destination: Path, source_length: int = SOURCE_LENGTH, embedding_scale: bool = True
-) -> Imported:
+def import_burn(directory: Path, destination: Path) -> Imported:
     """Read the original's ``model.bin`` and ``config.json`` and save them as a model directory of ours.
-
-    Args:
-        source_length: how long the original padded its sentences.
-        embedding_scale: whether it multiplied embeddings by √D.
 
     Raises:
         UserError: there is no such model, or the destination is no place for one.
@@ -58,6 +54,8 @@ def import_burn(
         raise UserError(
             f"取り込み先に元のプロジェクトのモデルがあります: {destination}",
             "その config.json を上書きしないように、別のフォルダーを指定してください。",
+            code="would-overwrite-original",
+            path=destination,
         )
     weights = _find_weights(directory)
     try:
@@ -65,16 +63,24 @@ def import_burn(
             raise Failure(
                 f"{weights} が大きすぎます（{weights.stat().st_size:,} バイト）。",
                 f"{_MAX_BYTES:,} バイトまでのモデルを読めます。",
+                code="burn-too-large",
+                path=weights,
+                bytes=weights.stat().st_size,
+                limit=_MAX_BYTES,
             )
         content = weights.read_bytes()
         found = read_settings(directory / CONFIG)
     except OSError as error:
+        path = error.filename or directory
         raise Failure(
-            f"元のモデルを読めません: {error.filename or directory}（{error.strerror}）",
+            f"元のモデルを読めません: {path}（{error.strerror}）",
             "名前と、フォルダーの権限を確かめてください。",
+            code="burn-unreadable",
+            path=Path(path),
+            reason=error.strerror,
         ) from None
     record = read_record(content, str(weights))
-    model, notes = _converted(record, found, weights, source_length, embedding_scale)
+    model, notes = _converted(record, found, weights)
     save_model(model, destination)
     return Imported(model, len([one for one in parameter_ids(record) if one is not None]), tuple(notes))
 
@@ -96,13 +102,17 @@ def export_burn(directory: Path, destination: Path) -> int:
     model = load_model(directory)
     if model.burn is None:
         raise UserError(
-            f"{directory} は import-burn で取り込んだモデルではないので、元の形式では書き出せません。",
+            f"{directory} は元のプロジェクトから取り込んだモデルではないので、元の形式では書き出せません。",
             "元のプロジェクトには最後の LayerNorm・マスク・別々の語彙がなく、同じ計算になりません。",
+            code="not-imported",
+            path=directory,
         )
     if (destination / WEIGHTS).exists():
         raise UserError(
             f"書き出し先に jsl-seq2seq のモデルがあります: {destination}",
             "その config.json を上書きしないように、別のフォルダーを指定してください。",
+            code="would-overwrite-model",
+            path=destination,
         )
     content, text = original_bytes(model, directory)
     files = {} if text is None else {CONFIG: text.encode("utf-8")}
@@ -121,13 +131,11 @@ def original_bytes(model: SavedModel, directory: Path) -> tuple[bytes, str | Non
         return b"", None
     order, header, ids, text = _origin(model.burn, model.config.vocab_size.target, directory)
     content = write_record(to_record(model.parameters, model.config, order, header, ids))
-    read_record(content, str(directory / BURN))  # a header that nobody could read would be found here
+    read_record(content, str(directory / BURN))  # refuses a header that import could not read again
     return content, text
 
 
-def _converted(
-    record: Record, found: OriginalSettings, weights: Path, source_length: int, embedding_scale: bool
-) -> tuple[SavedModel, list[str]]:
+def _converted(record: Record, found: OriginalSettings, weights: Path) -> tuple[SavedModel, list[str]]:
     actual = dimensions(record, str(weights))
     check_settings(found, actual, weights)
     vocabulary = found.vocabulary or known_vocabulary()
@@ -136,8 +144,11 @@ def _converted(
         raise Failure(
             f"{known}は {len(vocabulary.tags)} 項目ですが、{weights} の重みは {actual['vocab_size']} 項目です。",
             "語彙を変えて学習したモデルなら、config.json に vocab（項目の並び）を書き加えてください。",
+            code="burn-vocabulary-size",
+            path=weights,
+            found=len(vocabulary.tags),
+            expected=actual["vocab_size"],
         )
-    longest = max(found.numbers.get("max_seq_len", source_length), source_length)
     try:
         config = ModelConfig(
             VocabSize(actual["vocab_size"], actual["vocab_size"]),
@@ -145,15 +156,19 @@ def _converted(
             actual["n_heads"],
             actual["n_layers"],
             actual["d_ff"],
-            longest,
+            SOURCE_LENGTH,
             final_norm=False,
             attention_masks=False,
-            source_length=source_length,
-            embedding_scale=embedding_scale,
+            source_length=SOURCE_LENGTH,
+            source_cut=True,
+            embedding_scale=False,
+            specials_masked=False,
         )
         vocabularies = vocabulary.vocabularies()
     except UserError as error:
-        raise Failure(f"{weights}: {error.what}", error.hint) from None
+        raise Failure(
+            f"{weights}: {error.what}", error.hint, code="burn-shape-invalid", path=weights, cause=error.code
+        ) from None
     named = to_parameters(record, vocabulary.order)
     parameters = {}
     for name, spec in parameter_specs(config).items():
@@ -162,6 +177,11 @@ def _converted(
                 f"{weights} の重みの形がそろっていません: {name} は {spec.shape} のはずですが、"
                 f"{named[name].shape} でした。",
                 "元のファイルをもう一度コピーしてください。",
+                code="burn-shapes-differ",
+                path=weights,
+                name=name,
+                found=named[name].shape,
+                expected=spec.shape,
             )
         parameters[name] = named[name]
     model = SavedModel(
@@ -178,20 +198,20 @@ def _converted(
             "config": found.text,
         },
     )
-    return model, _notes(found, source_length)
+    return model, _notes(found)
 
 
-def _notes(found: OriginalSettings, source_length: int) -> list[str]:
+def _notes(found: OriginalSettings) -> list[str]:
     notes = []
     if found.text is None:
         notes.append(f"{CONFIG} がないので、大きさはすべて重みの形から決めました。")
     if found.vocabulary is None:
         notes.append("語彙は、元のプロジェクトの 168 項目の並び（docs/burn.md）を使いました。")
-    stated = found.numbers.get("max_seq_len", source_length)
-    if stated != source_length:
+    stated = found.numbers.get("max_seq_len", SOURCE_LENGTH)
+    if stated != SOURCE_LENGTH:
         notes.append(
-            f"文は長さ {source_length} まで PAD で埋めます（{found.places['max_seq_len']} は {stated}）。"
-            "元の学習が違ったなら --source-length で変えてください。"
+            f"{found.places['max_seq_len']} は {stated} ですが、元のプログラムと同じく、"
+            f"文はいつも長さ {SOURCE_LENGTH} に揃えます（短ければ PAD で埋め、長ければ切ります）。"
         )
     return notes
 
@@ -204,41 +224,38 @@ def _find_weights(directory: Path) -> Path:
         raise UserError(
             f"元のモデルのフォルダーがありません: {directory}",
             f"{BURN_WEIGHTS} のあるフォルダーを指定してください。",
+            code="burn-not-found",
+            path=directory,
         )
     raise UserError(
         f"元のモデルがありません: {weights}",
         f"Burn の BinFileRecorder が書いた {BURN_WEIGHTS} と {CONFIG} のあるフォルダーを指定してください。",
+        code="burn-not-found",
+        path=weights,
     )
 
 
 def _refuse_same(directory: Path, destination: Path) -> None:
     if os.path.realpath(directory) == os.path.realpath(destination):
         raise UserError(
-            f"読むフォルダーと書くフォルダーが同じです: {destination}", "別のフォルダーを指定してください。"
+            f"読むフォルダーと書くフォルダーが同じです: {destination}",
+            "別のフォルダーを指定してください。",
+            code="same-directory",
+            path=destination,
         )
 
 
 def _origin(
     burn: Mapping[str, Any], size: int, directory: Path
 ) -> tuple[list[int], list[str], list[str | None], str | None]:
-    order, header, ids, text = (burn.get(key) for key in ("order", "header", "ids", "config"))
-    if (
-        not isinstance(order, list)
-        or not all(type(row) is int for row in order)
-        or sorted(order) != list(range(size))
-        or not isinstance(header, list)
-        or not all(isinstance(one, str) for one in header)
-        or not isinstance(ids, list)
-        or not all(one is None or isinstance(one, str) for one in ids)
-        or not isinstance(text, str | None)
-        or not all(_is_text(one) for one in (*header, *ids, text) if one is not None)
-    ):
+    path, hint = directory / BURN, "元のファイルから取り込み直してください。"
+    found = validated(BurnFile, burn, path, "burn-invalid", hint)
+    if sorted(found.order) != list(range(size)):
         raise Failure(
-            f"{directory / BURN} の中身が正しくありません。", "import-burn からやり直してください。"
+            f"{path} の order が、0 から {size - 1} までの並べ替えになっていません。",
+            hint,
+            code="burn-invalid",
+            path=path,
+            field="order",
         )
-    return order, header, ids, text
-
-
-def _is_text(value: str) -> bool:
-    """Whether it can be written as UTF-8: JSON can spell half a surrogate pair."""
-    return not any("\ud800" <= character <= "\udfff" for character in value)
+    return found.order, found.header, found.ids, found.config

@@ -10,9 +10,12 @@ import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
+
+from pydantic import Field, RootModel
 
 from ...errors import Failure
+from ...store.schemas import validated
 from .vocabulary import OriginalVocabulary, read_vocabulary
 
 _NAMES = {
@@ -26,6 +29,7 @@ _NAMES = {
 }
 _VOCABULARY_NAMES = ("vocab", "vocabulary", "tokens", "id_to_token", "token_to_id")
 _MAX_BYTES = 1_000_000
+_COPY_AGAIN = "元のプロジェクトからもう一度コピーしてください。"
 
 
 @dataclass(frozen=True)
@@ -45,6 +49,10 @@ class OriginalSettings:
     vocabulary: OriginalVocabulary | None
 
 
+class Sizes(RootModel[dict[str, Annotated[int, Field(strict=True, ge=1, le=10**9)]]]):
+    """The numbers that mean something, by the place where they stand."""
+
+
 def read_settings(path: Path) -> OriginalSettings:
     """Read the original's ``config.json``; no file is no settings.
 
@@ -53,30 +61,61 @@ def read_settings(path: Path) -> OriginalSettings:
     """
     if not path.is_file():
         return OriginalSettings(None, {}, {}, None)
-    if path.stat().st_size > _MAX_BYTES:
-        raise Failure(f"{path} が大きすぎます。", "元のプロジェクトの config.json ではありません。")
+    size = path.stat().st_size
+    if size > _MAX_BYTES:
+        raise Failure(
+            f"{path} が大きすぎます。",
+            "元のプロジェクトの config.json ではありません。",
+            code="burn-config-too-large",
+            path=path,
+            bytes=size,
+            limit=_MAX_BYTES,
+        )
     try:
         text = path.read_bytes().decode("utf-8")
         values = json.loads(text.removeprefix("\ufeff"))
     except (ValueError, RecursionError) as error:
         raise Failure(
             f"{path} を JSON として読めません（{error}）。",
-            "元のプロジェクトからもう一度コピーしてください。",
+            _COPY_AGAIN,
+            code="burn-config-not-json",
+            path=path,
+            reason=str(error),
         ) from None
     if not isinstance(values, dict):
         raise Failure(
-            f"{path} が設定（{{…}}）になっていません。", "元のプロジェクトからもう一度コピーしてください。"
+            f"{path} が設定（{{…}}）になっていません。", _COPY_AGAIN, code="burn-config-invalid", path=path
         )
-    numbers: dict[str, int] = {}
-    places: dict[str, str] = {}
+    found: dict[str, Any] = {}
+    names: dict[str, str] = {}
     vocabulary = None
     for place, key, value in _entries(values):
         name = next((name for name, keys in _NAMES.items() if key in keys), None)
         if name is not None:
-            for number in value.values() if isinstance(value, dict) else [value]:
-                _add(numbers, places, name, number, f"{path} の {place}")
+            sides = (
+                {f"{place}.{side}": number for side, number in value.items()}
+                if isinstance(value, dict)
+                else {place: value}
+            )
+            found |= sides
+            names |= dict.fromkeys(sides, name)
         if key in _VOCABULARY_NAMES and isinstance(value, list | dict) and vocabulary is None:
             vocabulary = read_vocabulary(value, f"{path} の {place}")
+    sizes = validated(Sizes, found, path, "burn-config-invalid", "元の config.json に戻してください。").root
+    numbers: dict[str, int] = {}
+    places: dict[str, str] = {}
+    for place, value in sizes.items():
+        name = names[place]
+        if numbers.setdefault(name, value) != value:
+            raise Failure(
+                f"{path} の {place} は {value} ですが、{places[name]} は {numbers[name]} です。",
+                "元の config.json に戻してください。",
+                code="burn-config-contradiction",
+                path=path,
+                name=name,
+                found=[numbers[name], value],
+            )
+        places.setdefault(name, f"{path} の {place}")
     return OriginalSettings(text, numbers, places, vocabulary)
 
 
@@ -88,6 +127,11 @@ def check_settings(found: OriginalSettings, actual: Mapping[str, int], weights: 
             raise Failure(
                 f"{found.places[name]} は {stated} ですが、{weights} の重みでは {value} です。",
                 "別のモデルの config.json が混ざっていないか確かめてください。",
+                code="burn-config-mismatch",
+                path=weights,
+                name=name,
+                found=stated,
+                expected=value,
             )
 
 
@@ -98,16 +142,3 @@ def _entries(values: Mapping[str, Any]) -> Iterator[tuple[str, str, Any]]:
         if isinstance(value, dict) and key not in _VOCABULARY_NAMES and key not in _NAMES["vocab_size"]:
             for inner, inner_value in value.items():
                 yield f"{key}.{inner}", inner, inner_value
-
-
-def _add(numbers: dict[str, int], places: dict[str, str], name: str, value: Any, place: str) -> None:
-    if type(value) is not int:
-        raise Failure(
-            f"{place} は整数のはずですが、{str(value)[:80]} でした。", "元の config.json に戻してください。"
-        )
-    if numbers.setdefault(name, value) != value:
-        raise Failure(
-            f"{place} は {value} ですが、{places[name]} は {numbers[name]} です。",
-            "元の config.json に戻してください。",
-        )
-    places.setdefault(name, place)

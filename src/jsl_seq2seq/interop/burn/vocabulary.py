@@ -1,7 +1,7 @@
 """The original project's one vocabulary for both sides, and ours made from it.
 
-168 entries: 86 characters, 79 tags, then SOS, EOS and PAD. Its files do not carry it, so it is written down
-here; where one does, in ``config.json``, that one counts.
+168 entries: 86 characters, 79 tags, then SOS, EOS and PAD, in the order of its source. Its files do not carry
+it; where one does, in ``config.json``, that one counts.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ CHARACTERS = (
     "あいうえおかきくけこさしすせそたちつてとなにぬねのはひふへほまみむめもやゆよらりるれろわをん"
     "がぎぐげござじずぜぞだぢづでどばびぶべぼ"
     "ぱぴぷぺぽ"
-    "ぁぃぅぇぉっゃゅょ"
+    "ぁぃぅぇぉゃゅょっ"
     "。、！？ ー"
 )
 _TAG_GROUPS = """
@@ -79,7 +79,7 @@ class OriginalVocabulary:
 
 
 def known_vocabulary() -> OriginalVocabulary:
-    """The original's, written down above."""
+    """The original's: :data:`CHARACTERS`, :data:`TAGS` and the specials."""
     return _parsed([*CHARACTERS, *(f"<{tag}>" for tag in TAGS), "<SOS>", "<EOS>", "<PAD>"], "")
 
 
@@ -98,17 +98,19 @@ def read_vocabulary(values: Any, where: str) -> OriginalVocabulary:
         else:
             values = {int(number) if number.isdecimal() else -1: entry for number, entry in values.items()}
         if sorted(values) != list(range(len(values))):
-            raise Failure(f"{where} の番号が 0 からの通し番号になっていません。", _HINT)
+            raise _wrong(f"{where} の番号が 0 からの通し番号になっていません。", where)
         values = [values[number] for number in range(len(values))]
     if not isinstance(values, list) or not all(isinstance(entry, str) and entry for entry in values):
-        raise Failure(f"{where} が、語彙（文字列の並び）になっていません。", _HINT)
+        raise _wrong(f"{where} が、語彙（文字列の並び）になっていません。", where)
     if len(set(values)) != len(values):
         twice = next(entry for entry in values if values.count(entry) > 1)
-        raise Failure(f"{where} に同じ項目が 2 回あります: {twice}", _HINT)
+        raise _wrong(f"{where} に同じ項目が 2 回あります: {twice}", where, entry=twice)
     return _parsed(values, where)
 
 
-_HINT = "元のプロジェクトで書き出したままの config.json を使ってください。"
+def _wrong(what: str, where: str, **facts: Any) -> Failure:
+    hint = "元のプロジェクトで書き出したままの config.json を使ってください。"
+    return Failure(what, hint, code="burn-vocabulary-invalid", field=where, **facts)
 
 
 def _parsed(entries: list[str], where: str) -> OriginalVocabulary:
@@ -119,7 +121,7 @@ def _parsed(entries: list[str], where: str) -> OriginalVocabulary:
                 specials.setdefault(name, row)
     missing = [name for name in SPECIALS if name not in specials]
     if missing:
-        raise Failure(f"{where} に {'・'.join(missing)} がありません。", _HINT)
+        raise _wrong(f"{where} に {'・'.join(missing)} がありません。", where, missing=missing)
     others = [(row, entry) for row, entry in enumerate(entries) if row not in specials.values()]
     bracketed = any(_is_bracketed(entry) and not _is_blank(entry) for _, entry in others)
     characters: list[str | None] = [None] * len(entries)
