@@ -23,7 +23,7 @@ import typer
 from typer.core import TyperGroup
 from typer.main import get_command
 
-from jsl_seq2seq.cli.app import app
+from jsl_seq2seq.cli.app import application
 from jsl_seq2seq.cli.legacy_flags import with_verb
 from jsl_seq2seq.cli.usage import usage_error
 from jsl_seq2seq.store import save_model
@@ -128,7 +128,7 @@ def test_quotation_is_the_code(block: Block) -> None:
 
 @pytest.mark.parametrize(("page", "words"), COMMANDS, ids=lambda value: getattr(value, "name", None))
 def test_command_exists(page: Path, words: list[str]) -> None:
-    group = get_command(app)
+    group = get_command(application())
     assert isinstance(group, TyperGroup)
     verb, *rest = with_verb(words) or [""]
     command, arguments = (group.commands[verb], rest) if verb in group.commands else (group, words)

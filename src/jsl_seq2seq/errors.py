@@ -7,6 +7,9 @@ adds what its own options can do about them; the library raises them as ordinary
 
 from __future__ import annotations
 
+import math
+from collections.abc import Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from typing import Any
 
 
@@ -40,6 +43,13 @@ class JslError(Exception):
     def __str__(self) -> str:
         return f"{self.what}\n{self.hint}" if self.hint else self.what
 
+    def to_dict(self) -> dict[str, Any]:
+        """The error as JSON values: ``error`` (what), ``hint``, ``code`` and ``facts``.
+
+        In the facts paths become strings, sequences lists, and numbers that JSON does not have strings.
+        """
+        return {"error": self.what, "hint": self.hint, "code": self.code, "facts": _json_value(self.facts)}
+
 
 class UserError(JslError):
     """The request cannot be carried out as it was made: a typo, a missing file, a broken line (exit code 2)."""
@@ -51,3 +61,17 @@ class Failure(JslError):
     """The request was fine and something else failed: disk full, no GPU, a damaged model (exit code 1)."""
 
     exit_code = 1
+
+
+def _json_value(value: Any) -> Any:
+    if value is None or isinstance(value, str | bool | int):
+        return value
+    if isinstance(value, float):
+        return value if math.isfinite(value) else str(value)
+    if isinstance(value, Mapping):
+        return {str(name): _json_value(one) for name, one in value.items()}
+    if isinstance(value, AbstractSet):
+        return sorted(map(str, value))
+    if isinstance(value, Sequence) and not isinstance(value, bytes | bytearray):
+        return [_json_value(one) for one in value]
+    return str(value)

@@ -8,8 +8,9 @@ from typing import Any
 
 import pytest
 
+from jsl_seq2seq.backends import registry
 from jsl_seq2seq.backends.registry import INT8, Backend, choose_backend
-from jsl_seq2seq.cli import backends, translating
+from jsl_seq2seq.cli import backends, options
 from jsl_seq2seq.errors import UserError
 
 from ..backend_cases import require
@@ -60,7 +61,7 @@ def test_who_waits_for_the_compiler_is_told(
         time.sleep(0.3)
         return choose_backend("ndarray")
 
-    monkeypatch.setattr(translating, "_PATIENCE", 0.01)
-    monkeypatch.setattr(translating, "choose_backend", slow)
-    translating.opened(trained_small(), "auto", None, "int8", quiet)
+    monkeypatch.setattr(options, "_LONG_PREPARATION", 0.01)
+    monkeypatch.setattr(registry, "choose_backend", slow)
+    options.opened(trained_small(), "auto", None, "int8", quiet)
     assert ("準備をしています" in capsys.readouterr().err) == told

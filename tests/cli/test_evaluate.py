@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from jsl_seq2seq.cli.columns import columns, width
+from jsl_seq2seq.cli.console import columns
 
 from ..backend_cases import require
 from .conftest import Program
@@ -73,5 +73,5 @@ def test_impossible_searches(program: Program, model: Path, data: Path, options:
 
 
 def test_columns_are_as_wide_as_they_look() -> None:
-    assert width("あa゙ｱ") == 4
+    assert columns([["あa゙ｱ", "1"], ["abcd", "2"]]) == ["あa゙ｱ  1", "abcd  2"]
     assert columns([["あ", "1"], ["bc", "22"], ["", "3"]], numbers=[1]) == ["あ   1", "bc  22", "     3"]

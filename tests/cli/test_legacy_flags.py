@@ -10,7 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from jsl_seq2seq.cli.legacy_flags import VERBS, with_verb
+from jsl_seq2seq.cli.app import COMMANDS
+from jsl_seq2seq.cli.legacy_flags import with_verb
 
 from .conftest import Program
 from .options import training
@@ -34,7 +35,7 @@ def test_a_verb_is_put_in_front(flat: list[str], verbs: list[str]) -> None:
     assert with_verb(flat) == verbs
 
 
-@given(st.lists(st.text()), st.sampled_from(VERBS))
+@given(st.lists(st.text()), st.sampled_from(list(COMMANDS)))
 def test_a_verb_stays(rest: list[str], verb: str) -> None:
     assert with_verb([verb, *rest]) == [verb, *rest]
 

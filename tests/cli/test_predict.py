@@ -41,6 +41,53 @@ def test_json(program: Program, model: Path) -> None:
     assert (done.code, done.err) == (0, "")
 
 
+ORDERS = [
+    ["--predict", "ありがとう", "--predict", "おはようございます"],
+    ["--predict", "ありがとう", "おはようございます"],
+    ["ありがとう", "--predict", "おはようございます"],
+    ["ありがとう", "--beam", "1", "おはようございます"],
+    ["--predict=ありがとう", "--", "おはようございます"],
+    ["ありがとう", "--predict", "-"],
+    ["-", "--predict", "おはようございます"],
+]
+
+
+@pytest.mark.parametrize("arguments", ORDERS, ids=" ".join)
+def test_sentences_come_in_the_order_in_which_they_were_typed(
+    program: Program, model: Path, arguments: list[str]
+) -> None:
+    stdin = ("ありがとう" if arguments[0] == "-" else "おはようございます").encode()
+    done = program("predict", "--load", model, "--quiet", *arguments, stdin=stdin)
+    assert (done.code, done.out) == (0, "<ありがとう>\n<朝> <挨拶>\n")
+
+
+def test_a_sentence_may_look_like_an_option(program: Program, model: Path) -> None:
+    done = program("predict", "--load", model, "--quiet", "ありがとう", "--", "--ありがとう")
+    assert (done.code, done.out) == (0, "<ありがとう>\n<ありがとう>\n")
+    assert "「-」" in done.err
+
+
+def test_an_error_as_json_has_a_code_and_facts(program: Program, model: Path) -> None:
+    done = program("--load", model, "--json", "--quiet", "--predict", "ありがとう", "--predict", "龍")
+    first, error = map(json.loads, done.out.splitlines())
+    assert done.code == 2 and first["text"] == "ありがとう"
+    assert error["code"] == "nothing-to-translate" and error["facts"]["text"] == "龍"
+    assert error["error"] in done.err and error["hint"] in done.err
+    [line] = map(
+        json.loads,
+        program("--load", model, "--json", "--predict", "-", stdin="龍\n".encode()).out.splitlines(),
+    )
+    assert line == {"text": "龍", **error}
+    for arguments, code in (
+        (["--beem", "2"], "unknown-option"),
+        (["--beam", "0", "あ"], "setting-out-of-range"),
+    ):
+        done = program("predict", "--load", model, "--json", *arguments)
+        assert (done.code, json.loads(done.out)["code"]) == (2, code)
+    assert json.loads(done.out)["facts"] == {"setting": "beam", "value": 0, "low": 1, "high": 1000}
+    assert json.loads(done.out)["error"].startswith("--beam は")
+
+
 def test_warnings_name_unknown_characters(program: Program, model: Path) -> None:
     done = program("--load", model, "--predict", "龍ありがとう", "--quiet")
     assert (done.code, done.out) == (0, "<ありがとう>\n")
@@ -151,11 +198,22 @@ def test_an_empty_pipe(program: Program, model: Path) -> None:
     assert program("--load", model, "--predict", "-", "--quiet") == (0, "", "")
 
 
-def test_attention_files(program: Program, model: Path, tmp_path: Path) -> None:
+def test_attention_files_lie_in_the_model(program: Program, model: Path, tmp_path: Path) -> None:
     done = program("--load", model, "--predict", "ありがとう", "--export-attn")
-    assert done.code == 0 and "attention.html" in done.err
-    names = {path.name for path in (tmp_path / "exports").iterdir()}
+    assert done.code == 0 and "attention.html" in done.err and str(model / "exports") in done.err
+    names = {path.name for path in (model / "exports").iterdir()}
     assert {"attn_layer0_head0.csv", "attn_cross_layer0_head1.svg", "attention.html"} <= names
+    assert not (tmp_path / "exports").exists()
+    checked = program("verify", model)
+    assert checked.code == 0 and "exports" not in checked.err
+    assert program("--load", model, "--predict", "ありがとう").code == 0
+
+
+def test_exports_of_the_shipped_model_lie_in_the_working_directory(program: Program, tmp_path: Path) -> None:
+    done = program("--predict", "ありがとう", "--export-attn", "--export-weights", "encoder.final_norm")
+    assert done.code == 0
+    names = {path.name for path in (tmp_path / "exports").iterdir()}
+    assert {"attention.html", "weights_encoder.final_norm.bias.csv"} <= names
 
 
 def test_attention_of_several_sentences_lies_in_several_folders(
@@ -166,14 +224,12 @@ def test_attention_of_several_sentences_lies_in_several_folders(
     assert sorted(path.name for path in (tmp_path / "絵 1").iterdir()) == ["01", "02", "attention.html"]
 
 
-def test_long_sentences_are_translated_without_pictures(
-    program: Program, model: Path, tmp_path: Path
-) -> None:
+def test_long_sentences_are_translated_without_pictures(program: Program, model: Path) -> None:
     done = program("--load", model, "--predict", "わ" * 21, "--export-attn", "--quiet")
     assert done.code == 0 and done.out and "--force-export" in done.err
-    assert not (tmp_path / "exports").exists()
+    assert not (model / "exports").exists()
     assert program("--load", model, "--predict", "わ" * 21, "--export-attn", "--force-export").code == 0
-    assert (tmp_path / "exports" / "attention.html").is_file()
+    assert (model / "exports" / "attention.html").is_file()
 
 
 @pytest.mark.parametrize("verb", ["--predict", "diagnose"])
@@ -193,12 +249,12 @@ def test_weights_of_one_byte_where_they_cannot_be(program: Program, model: Path)
     assert "--precision int8" in result.err
 
 
-def test_weights_beside_translations(program: Program, model: Path, tmp_path: Path) -> None:
+def test_weights_beside_translations(program: Program, model: Path) -> None:
     done = program(
         "--load", model, "--predict", "ありがとう", "--export-weights", "decoder.output_projection"
     )
     assert done.code == 0 and "<ありがとう>" in done.out
-    assert (tmp_path / "exports" / "weights_decoder.output_projection.weight.csv").is_file()
+    assert (model / "exports" / "weights_decoder.output_projection.weight.csv").is_file()
 
 
 def test_a_wrong_weight_lists_the_nearest(program: Program, model: Path) -> None:

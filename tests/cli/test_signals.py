@@ -113,7 +113,7 @@ main(["--predict", "ありがとう"])
 """
 
 
-@pytest.mark.parametrize("importing", ["app", "japanese", "store", "backends.registry"])
+@pytest.mark.parametrize("importing", ["app", "export", "store", "backends.registry"])
 def test_ctrl_c_ends_any_command_without_a_word(tmp_path: Path, importing: str) -> None:
     """From the beginning, while the commands themselves are being imported."""
     done = subprocess.run(

@@ -138,7 +138,7 @@ def test_translating_and_exporting_after_training(program: Program, data: Path, 
         "--export-weights", "decoder.output_projection",
     )  # fmt: skip
     assert done.code == 0 and "ありがとう → " in done.out
-    assert (tmp_path / "exports" / "weights_decoder.output_projection.bias.csv").is_file()
+    assert (tmp_path / "m" / "exports" / "weights_decoder.output_projection.bias.csv").is_file()
 
 
 def test_validation(program: Program, data: Path, tmp_path: Path) -> None:

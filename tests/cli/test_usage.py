@@ -9,9 +9,8 @@ from typing import get_args, get_type_hints
 
 import pytest
 
-from jsl_seq2seq.cli.app import app
+from jsl_seq2seq.cli.app import COMMANDS, function
 from jsl_seq2seq.cli.hints import flag
-from jsl_seq2seq.cli.legacy_flags import VERBS
 from jsl_seq2seq.version import __version__
 
 from ..processes import run_program
@@ -41,7 +40,7 @@ def test_help(program: Program, arguments: list[str]) -> None:
     assert is_japanese(out) and "Usage" not in out and "Options" not in out
 
 
-@pytest.mark.parametrize("verb", VERBS)
+@pytest.mark.parametrize("verb", COMMANDS)
 def test_help_fits_a_terminal_and_is_in_japanese(
     program: Program, monkeypatch: pytest.MonkeyPatch, verb: str
 ) -> None:
@@ -121,12 +120,8 @@ def test_mistakes(program: Program, tmp_path: Path, arguments: list[str], named:
 
 def numeric(*verbs: str) -> Iterator[tuple[str, str, str]]:
     """Every numeric option of these commands, with values that nobody means."""
-    commands = {
-        command.name or getattr(command.callback, "__name__", ""): command.callback
-        for command in app.registered_commands
-    }
     for verb in verbs:
-        for name, hint in get_type_hints(commands[verb]).items():
+        for name, hint in get_type_hints(function(verb)).items():
             if {int, float} & {hint, *get_args(hint)}:
                 values = (
                     ["-1", "9" * 25, "9" * 400] if int in (hint, *get_args(hint)) else ["-1", "nan", "inf"]

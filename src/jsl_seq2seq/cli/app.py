@@ -1,31 +1,39 @@
-"""The commands: what each takes and what it calls. No command decides anything itself."""
+"""The program as a Typer application: its table of commands, its start page, and Typer's help in Japanese.
+
+A command is a function in a file of its own, which parses, calls and prints. Adding one takes that file and a line
+of :data:`COMMANDS`.
+"""
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Callable, Sequence
+from importlib import import_module
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
+import typer.core
 
 from ..errors import UserError
-from ..settings import DATA_SETTINGS, SETTINGS
-from ..settings.presets import preset_options
 from ..version import __version__
-from . import options as opt
-from .console import note, say
-from .japanese import JapaneseCommand, JapaneseGroup
-from .models import COMMANDS
-from .quality import COMMANDS as QUALITY
+from .console import say
+from .legacy_flags import in_typed_order
 
-app = typer.Typer(
-    cls=JapaneseGroup,
-    name="jsl-seq2seq",
-    help="日本語の文を、日本手話のタグの列に訳します（わたしはたべます → <私> <食べる>）。",
-    epilog="動詞の代わりにフラグでも書けます: jsl-seq2seq --train …、jsl-seq2seq --load DIR --predict …",
-    add_completion=False,
-    pretty_exceptions_enable=False,
-    context_settings={"help_option_names": ["--help", "-h"]},
-)
+COMMANDS = {
+    "train": ("train", "学習して保存します。--load を付けると、そのモデルの続きを学習します。"),
+    "predict": ("predict", "文を訳します。"),
+    "evaluate": ("evaluate", "テストデータを訳して採点し、表・HTML・JSON にまとめます。"),
+    "diagnose": ("diagnose", "文の確率・ほかの候補・どこを見たか・一部を消したときの変化を示します。"),
+    "export": ("export", "重みを CSV と画像に書き出します。"),
+    "corpus": ("corpus", "規則から例文とタグの組を作り、学習・検証・テストに分けて書き出します。"),
+    "backends": ("backends", "この機械で使えるバックエンドと装置を試し、速さを測ります。"),
+    "verify": ("verify", "モデルが壊れていないか調べ、何が入っているかを示します。"),
+    "compare": ("compare", "2 つのモデルの設定・語彙・重み・訳の違いを示します。"),
+    "import-burn": ("convert", "元の Rust/Burn プロジェクトのモデルを取り込みます。"),
+    "export-burn": ("convert", "取り込んだモデルを、元の Rust/Burn の形式で書き出します。"),
+}
+"""Each command: the module of this folder that has a function of its name (``_`` for ``-``), and its help text."""
 
 _WELCOME = f"""jsl-seq2seq {__version__}　日本語 → 手話タグ
 
@@ -46,14 +54,43 @@ _WELCOME = f"""jsl-seq2seq {__version__}　日本語 → 手話タグ
 出力はタグであって、日本手話そのものではありません（表情・空間・同時性は含まれません）。"""
 
 
+def application(wanted: Sequence[str] = tuple(COMMANDS)) -> typer.Typer:
+    """The program with the commands that are ``wanted``; of the others only the names and help texts.
+
+    Building a command imports its module and inspects its parameters, so a run builds the one that it calls.
+    """
+    app = typer.Typer(
+        cls=JapaneseGroup,
+        name="jsl-seq2seq",
+        help="日本語の文を、日本手話のタグの列に訳します（わたしはたべます → <私> <食べる>）。",
+        epilog="動詞の代わりにフラグでも書けます: jsl-seq2seq --train …、jsl-seq2seq --load DIR --predict …",
+        add_completion=False,
+        pretty_exceptions_enable=False,
+        context_settings={"help_option_names": ["--help", "-h"]},
+    )
+    app.callback(invoke_without_command=True)(_start)
+    for verb, (_, text) in COMMANDS.items():
+        app.command(verb, cls=JapaneseCommand, help=text)(function(verb) if verb in wanted else _listed)
+    return app
+
+
+def function(verb: str) -> Callable[..., None]:
+    """The function that is the command."""
+    module, _ = COMMANDS[verb]
+    return getattr(import_module(f".{module}", __package__), verb.replace("-", "_"))
+
+
+def _listed() -> None:
+    """Stands for a command that is not called in this run."""
+
+
 def _version(wanted: bool) -> None:
     if wanted:
         say(f"jsl-seq2seq {__version__}")
         raise typer.Exit
 
 
-@app.callback(invoke_without_command=True)
-def start(
+def _start(
     context: typer.Context,
     version: Annotated[
         bool, typer.Option("--version", callback=_version, is_eager=True, help="版を出す")
@@ -64,176 +101,66 @@ def start(
         raise UserError(
             "モデルで何をするかが指定されていません。",
             f'--predict "ありがとう"、--train、--export-weights NAME のどれかを足してください（--load {load} …）。',
+            code="no-command",
+            load=load,
         )
     if context.invoked_subcommand is None:
         say(_WELCOME)
 
 
-@app.command(
-    cls=JapaneseCommand, help="学習して保存します。--load を付けると、そのモデルの続きを学習します。"
-)
-def train(
-    context: typer.Context,
-    load: opt.Load = None,
-    save: opt.Save = None,
-    data: opt.Data = None,
-    valid: opt.Valid = None,
-    source_units: opt.SourceUnits = None,
-    target_units: opt.TargetUnits = None,
-    subword_vocab: opt.SubwordVocab = None,
-    backend: opt.Backend = "auto",
-    device: opt.Device = None,
-    precision: opt.Precision = "fp32",
-    preset: opt.Preset = None,
-    epochs: opt.Epochs = None,
-    batch_size: opt.BatchSize = None,
-    batch_tokens: opt.BatchTokens = None,
-    accumulate: opt.Accumulate = None,
-    learning_rate: opt.LearningRate = None,
-    warmup_steps: opt.WarmupSteps = None,
-    schedule: opt.Schedule = None,
-    clip_norm: opt.ClipNorm = None,
-    dropout: opt.Dropout = None,
-    label_smoothing: opt.LabelSmoothing = None,
-    position_shift: opt.PositionShift = None,
-    keep: opt.Keep = None,
-    average: opt.Average = None,
-    patience: opt.Patience = None,
-    seed: opt.Seed = None,
-    d_model: opt.DModel = None,
-    n_heads: opt.NHeads = None,
-    n_layers: opt.NLayers = None,
-    d_ff: opt.DFf = None,
-    max_seq_len: opt.MaxSeqLen = None,
-    tied_embeddings: opt.TiedEmbeddings = None,
-    checkpoint_every: opt.CheckpointEvery = None,
-    resume: opt.Resume = False,
-    no_training_state: opt.NoTrainingState = False,
-    predict: opt.Predict = None,
-    export_weights: opt.ExportWeights = None,
-    export_attn: opt.ExportAttn = False,
-    force_export: opt.ForceExport = False,
-    export_dir: opt.ExportDir = Path("exports"),
-    quiet: opt.Quiet = False,
-    as_json: opt.Json = False,
-) -> None:
-    from ..backends.registry import choose_backend  # noqa: PLC0415
-    from ..training import TrainingRequest  # noqa: PLC0415
-    from ..translate.translator import Translator  # noqa: PLC0415
-    from .predict import run_prediction  # noqa: PLC0415
-    from .train import INTERRUPTED, resuming, run_training  # noqa: PLC0415
+class _JapaneseHelp:
+    """What commands and groups have in common: ``Usage``, ``[OPTIONS]`` and the text of ``--help``."""
 
-    chosen = preset_options(preset) | {
-        name: value
-        for name, value in context.params.items()
-        if name in SETTINGS | DATA_SETTINGS and value is not None
-    }
-    request = TrainingRequest(chosen, backend, device, data, valid, load, precision=precision)
-    if resume:
-        request = resuming(request, save)
-    result, _ = run_training(request, save, not no_training_state, quiet, as_json, checkpoint_every)
-    if export_weights:
-        _export_weights(result.model, export_weights, export_dir, quiet)
-    if predict:
-        translator = Translator(result.model, choose_backend(backend, device, result.model.n_parameters))
-        run_prediction(translator, predict, export_dir if export_attn else None, force_export, quiet, as_json)
-    if result.interrupted:
-        raise typer.Exit(INTERRUPTED)
+    def get_usage(self, ctx: Any) -> str:
+        usage = super().get_usage(ctx)  # type: ignore[misc]
+        for english, japanese in _USAGE.items():
+            usage = usage.replace(english, japanese)
+        return usage
+
+    def get_help_option(self, ctx: Any) -> Any:
+        option = super().get_help_option(ctx)  # type: ignore[misc]
+        if option is not None:
+            option.help, option.metavar = "この説明を出す", ""
+        return option
 
 
-@app.command(cls=JapaneseCommand, help="文を訳します。")
-def predict(
-    texts: Annotated[
-        list[str] | None,
-        typer.Argument(help="訳す文。- なら標準入力を 1 行ずつ", metavar="文 …", show_default=False),
-    ] = None,
-    load: opt.Load = None,
-    predict: opt.Predict = None,
-    backend: opt.Backend = "auto",
-    device: opt.Device = None,
-    precision: opt.Translating = "fp32",
-    export_attn: opt.ExportAttn = False,
-    force_export: opt.ForceExport = False,
-    export_weights: opt.ExportWeights = None,
-    export_dir: opt.ExportDir = Path("exports"),
-    beam: opt.Beam = None,
-    n_best: opt.NBest = 1,
-    length_penalty: opt.LengthPenalty = None,
-    quiet: opt.Quiet = False,
-    as_json: opt.Json = False,
-) -> None:
-    from ..store import load_model, shipped_model  # noqa: PLC0415
-    from .predict import run_prediction, search_options  # noqa: PLC0415
-    from .translating import opened  # noqa: PLC0415
-
-    wanted = [*(texts or []), *(predict or [])]
-    if not wanted:
-        raise UserError("訳す文がありません。", 'たとえば: jsl-seq2seq predict "ありがとう"')
-    model = load_model(load or shipped_model(), record=False)
-    run_prediction(
-        opened(model, backend, device, precision, quiet),
-        wanted,
-        export_dir if export_attn else None,
-        force_export,
-        quiet,
-        as_json,
-        search_options(beam, n_best, length_penalty),
-    )
-    if export_weights:
-        _export_weights(model, export_weights, export_dir, quiet)
+_USAGE = {
+    "Usage:": "使い方:",
+    "[OPTIONS]": "［オプション］",
+    "COMMAND [ARGS]...": "コマンド …",
+}
 
 
-@app.command(cls=JapaneseCommand, help="この機械で使えるバックエンドと装置を試し、速さを測ります。")
-def backends(as_json: opt.Json = False) -> None:
-    from .backends import show_backends  # noqa: PLC0415
+class JapaneseCommand(_JapaneseHelp, typer.core.TyperCommand):
+    """A command with a Japanese help page, which refuses several values where it takes one."""
 
-    if not show_backends(as_json):
-        raise typer.Exit(1)
-
-
-@app.command(
-    cls=JapaneseCommand, help="規則から例文とタグの組を作り、学習・検証・テストに分けて書き出します。"
-)
-def corpus(
-    directory: Annotated[
-        Path, typer.Argument(metavar="DIR", help="書き出し先のフォルダー", show_default=False)
-    ],
-    count: opt.Count = 40_000,
-    seed: opt.Seed = None,
-    max_length: opt.MaxLength = 50,
-    train_length: opt.TrainLength = 32,
-    lexicon: opt.LexiconDir = None,
-    as_json: opt.Json = False,
-) -> None:
-    from .corpus import run_corpus  # noqa: PLC0415
-
-    run_corpus(directory, count, seed or 0, max_length, train_length, lexicon, as_json)
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        if not ctx.resilient_parsing:
+            args = in_typed_order(self.name or "", self.params, args)
+            _, _, order = self.make_parser(ctx).parse_args(args=list(args))
+            for param, times in Counter(order).items():
+                single = not param.multiple and param.nargs == 1 and not getattr(param, "is_flag", False)
+                if times > 1 and single:
+                    raise UserError(
+                        f"{param.opts[0]} は 1 つだけ指定できます（{times} 個あります）。",
+                        code="option-repeated",
+                        option=param.opts[0],
+                        times=times,
+                    )
+        return super().parse_args(ctx, args)
 
 
-@app.command(cls=JapaneseCommand, help="重みを CSV と画像に書き出します。")
-def export(
-    load: opt.Load = None,
-    export_weights: opt.ExportWeights = None,
-    export_dir: opt.ExportDir = Path("exports"),
-    quiet: opt.Quiet = False,
-) -> None:
-    from ..store import load_model, shipped_model  # noqa: PLC0415
-
-    if not export_weights:
-        raise UserError(
-            "どの重みを書き出すかが指定されていません。",
-            "--export-weights encoder のように、層の名前かその前半を指定してください（くり返せます）。",
-        )
-    _export_weights(load_model(load or shipped_model(), record=False), export_weights, export_dir, quiet)
+class JapaneseGroup(_JapaneseHelp, typer.core.TyperGroup):
+    """The program itself with a Japanese help page."""
 
 
-for _name, (_command, _help) in {**COMMANDS, **QUALITY}.items():
-    app.command(_name, cls=JapaneseCommand, help=_help)(_command)
+def title_panels() -> None:
+    """Give the help pages' panels Japanese titles. Imports rich, so call it only when help is wanted."""
+    from typer import rich_utils  # noqa: PLC0415
 
-
-def _export_weights(model: Any, names: list[str], directory: Path, quiet: bool) -> None:
-    from ..render.export import export_weights  # noqa: PLC0415
-
-    written = export_weights(model.parameters, model.vocabularies, names, directory)
-    if not quiet:
-        note(f"重み {'、'.join(names)} を書き出しました: {directory}（{len(written)} ファイル）")
+    rich_utils.ARGUMENTS_PANEL_TITLE = "引数"
+    rich_utils.OPTIONS_PANEL_TITLE = "その他"
+    rich_utils.COMMANDS_PANEL_TITLE = "コマンド"
+    rich_utils.REQUIRED_LONG_STRING = "［必ず要る］"
+    # <path> and <str> behind arguments that are called DIR and 文
+    typer.core.TyperArgument.display_type_rich = lambda *_, **__: None  # type: ignore[method-assign]

@@ -2,27 +2,35 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
+
+import typer
 
 from ..backends.registry import INT8, all_backends, choose_backend
 from ..errors import JslError
 from ..evaluation.self_test import self_test, translating_self_test
-from .console import say, say_json
+from . import options as opt
+from .console import error_to_dict, say, say_json
 
 
-def show_backends(as_json: bool) -> bool:
-    """Try every backend and device and print one line each; whether all that are there work."""
+def backends(as_json: opt.Json = False) -> None:
     rows = [_row(label, backend) for label, backend in all_backends()]
-    chosen = choose_backend()
     if as_json:
         for row in rows:
             say_json(row)
-        return all(row["works"] is not False for row in rows)
+    else:
+        _show(rows)
+    if any(row["works"] is False for row in rows):
+        raise typer.Exit(1)
+
+
+def _show(rows: Sequence[dict[str, Any]]) -> None:
     for row in rows:
         say(f"{row['name']:<26} {_verdict(row)}")
         say(f"{'':<26} {row['detail']}")
+    chosen = choose_backend()
     say(f"\n--backend auto で学習すると {chosen.name} を使います（{chosen.reason}）。")
-    return all(row["works"] is not False for row in rows)
 
 
 def _row(label: str, backend: Any) -> dict[str, Any]:
@@ -33,14 +41,15 @@ def _row(label: str, backend: Any) -> dict[str, Any]:
         "detail": "",
         "difference": None,
         "milliseconds": None,
+        "code": None,
     }
     if isinstance(backend, JslError):
-        return row | {"detail": str(backend).replace("\n", " ")}
+        return row | {"detail": _words(backend), "code": backend.code}
     try:
         test = translating_self_test if backend.only_translates else self_test
         result = test(backend)
     except JslError as error:
-        return row | {"works": False, "detail": error.what}
+        return row | {"works": False, "detail": error_to_dict(error)["error"], "code": error.code}
     return row | {
         "works": result.passed,
         "detail": backend.open(None).device,
@@ -57,3 +66,8 @@ def _verdict(row: dict[str, Any]) -> str:
     answer = "正しく動きます" if row["works"] else "答えが NumPy と合いません"
     what = "学習 1 ステップ" if row["does"] == "train" else "翻訳だけ。8 文の 1 回の計算"
     return f"{answer}（{what} {row['milliseconds']:.1f} ミリ秒、NumPy との差 {row['difference']:.0e}）"
+
+
+def _words(error: JslError) -> str:
+    said = error_to_dict(error)
+    return f"{said['error']} {said['hint']}".rstrip()

@@ -4,25 +4,33 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Annotated
 
 from ..backends.registry import Backend, choose_backend
 from ..data import read_corpus, read_starter_corpus
 from ..errors import UserError
-from ..evaluation.comparison import Comparison, compare
+from ..evaluation.comparison import Comparison
+from ..evaluation.comparison import compare as compare_models
 from ..store import SavedModel, load_model
 from ..translate.translator import Translator
+from . import options as opt
 from .console import say, say_json
 
 _SHOWN = 10
-_AT_ONCE = 512
+_SENTENCES = 512
 
 
-def run_comparison(first: Path, second: Path, data: Path | None, quiet: bool, as_json: bool) -> None:
-    """Compare two model directories and tell."""
+def compare(
+    first: Annotated[Path, opt.argument("1 つ目のモデル", "DIR1")],
+    second: Annotated[Path, opt.argument("2 つ目のモデル", "DIR2")],
+    data: opt.Compared = None,
+    quiet: opt.Quiet = False,
+    as_json: opt.Json = False,
+) -> None:
     models = load_model(first), load_model(second)
     corpus = read_corpus(data, models[0].vocabularies.kinds) if data else read_starter_corpus()
     backend = choose_backend("ndarray")
-    found = compare(
+    found = compare_models(
         *models,
         [pair.source for pair in corpus.pairs],
         lambda model, texts: _translations(model, texts, backend),
@@ -42,8 +50,8 @@ def run_comparison(first: Path, second: Path, data: Path | None, quiet: bool, as
 def _translations(model: SavedModel, texts: Sequence[str], backend: Backend) -> list[tuple[str, ...] | None]:
     translator = Translator(model, backend)
     found: list[tuple[str, ...] | None] = []
-    for start in range(0, len(texts), _AT_ONCE):
-        group = texts[start : start + _AT_ONCE]
+    for start in range(0, len(texts), _SENTENCES):
+        group = texts[start : start + _SENTENCES]
         found += [
             None if isinstance(translation, UserError) else translation.tags
             for translation in translator.translate_each(group)

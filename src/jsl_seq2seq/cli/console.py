@@ -1,14 +1,17 @@
-"""Printing that works on every console, and errors said in words."""
+"""Printing that works on every console, errors in words and as JSON, and columns that line up."""
 
 from __future__ import annotations
 
 import io
 import json
 import sys
+from collections.abc import Collection, Sequence
 from typing import Any, TextIO
 
 from ..errors import JslError
-from .hints import in_options
+
+NO_TAGS = "（タグなし）"
+"""Printed in place of a translation that has none."""
 
 _CONTROL = {code: f"\\x{code:02x}" for code in [*range(0x20), *range(0x7F, 0xA0)] if code not in (0x09, 0x0A)}
 
@@ -25,10 +28,6 @@ def say(text: str = "") -> None:
     _print(text, sys.stdout)
 
 
-NO_TAGS = "（タグなし）"
-"""What is said of a translation that has none."""
-
-
 def note(text: str) -> None:
     """Something beside the result, to standard error."""
     _print(text, sys.stderr)
@@ -40,12 +39,47 @@ def say_json(values: Any) -> None:
     print(json.dumps(values, ensure_ascii=not unicode), flush=True)
 
 
-def report(error: JslError) -> None:
-    """An error, to standard error: what is wrong, then what to do."""
+def report(error: JslError, as_json: bool = False) -> int:
+    """An error, to standard error: what is wrong, then what to do; as JSON to standard output, too.
+
+    Returns:
+        The exit code.
+    """
+    values = error_to_dict(error)
+    note(f"エラー: {values['error']}")
+    if values["hint"]:
+        note(f"  → {values['hint']}")
+    if as_json:
+        say_json(values)
+    return error.exit_code
+
+
+def error_to_dict(error: JslError) -> dict[str, Any]:
+    """:meth:`JslError.to_dict` with the words of the command line."""
+    from .hints import in_options  # noqa: PLC0415  only for errors
+
     what, hint = in_options(error)
-    note(f"エラー: {what}")
-    if hint:
-        note(f"  → {hint}")
+    return error.to_dict() | {"error": what, "hint": hint}
+
+
+def columns(rows: Sequence[Sequence[str]], numbers: Collection[int] = ()) -> list[str]:
+    """Cells side by side, one line for each row, on a console where kana are two places wide.
+
+    Args:
+        numbers: columns that are flush right.
+    """
+    from rich.cells import cell_len  # noqa: PLC0415  only for tables
+
+    widths = [max(map(cell_len, column)) for column in zip(*rows, strict=True)]
+    lines = []
+    for row in rows:
+        blanks = [" " * (width - cell_len(cell)) for cell, width in zip(row, widths, strict=True)]
+        cells = [
+            blank + cell if index in numbers else cell + blank
+            for index, (cell, blank) in enumerate(zip(row, blanks, strict=True))
+        ]
+        lines.append("  ".join(cells).rstrip())
+    return lines
 
 
 def _print(text: str, stream: TextIO) -> None:

@@ -3,21 +3,26 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Annotated
 
 from ..backends.registry import choose_backend
 from ..errors import UserError
-from ..interop.burn import export_burn, import_burn
+from ..interop import burn
 from ..store.card import quoted
 from ..tokenize import format_tags
 from ..translate.translator import Translator
+from . import options as opt
 from .console import note, say
 
 _TRIAL = ("わたしはたべます", "ありがとう", "おはようございます")
 
 
-def run_import(directory: Path, destination: Path, quiet: bool) -> None:
-    """Bring a model over, and show what it translates."""
-    imported = import_burn(directory, destination)
+def import_burn(
+    directory: Annotated[Path, opt.argument("元のプロジェクトのモデル（model.bin と config.json）")],
+    destination: Annotated[Path, opt.argument("保存先のフォルダー", "DIR2")],
+    quiet: opt.Quiet = False,
+) -> None:
+    imported = burn.import_burn(directory, destination)
     if quiet:
         say(str(destination))
         return
@@ -40,7 +45,10 @@ def run_import(directory: Path, destination: Path, quiet: bool) -> None:
     say(f'試す: jsl-seq2seq predict --load {quoted(destination)} "ありがとう"')
 
 
-def run_export(directory: Path, destination: Path, quiet: bool) -> None:
-    """Write an imported model back in the original's format."""
-    size = export_burn(directory, destination)
+def export_burn(
+    directory: Annotated[Path, opt.argument("import-burn で取り込んだモデル")],
+    destination: Annotated[Path, opt.argument("書き出し先のフォルダー", "DIR2")],
+    quiet: opt.Quiet = False,
+) -> None:
+    size = burn.export_burn(directory, destination)
     say(str(destination) if quiet else f"書き出しました: {destination}（model.bin {size:,} バイト）")

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Annotated
 
 from ..corpus import write_splits
 from ..settings import require_range
 from ..store.card import quoted
+from . import options as opt
 from .console import note, say, say_json
 
 _MEANINGS = {
@@ -23,16 +25,16 @@ _SHORTEST = 8
 """The rules make too few shorter sentences for every split."""
 
 
-def run_corpus(
-    directory: Path,
-    count: int,
-    seed: int,
-    max_length: int,
-    train_length: int,
-    lexicon: Path | None,
-    as_json: bool,
+def corpus(
+    directory: Annotated[Path, opt.argument("書き出し先のフォルダー")],
+    count: opt.Count = 40_000,
+    seed: opt.Seed = None,
+    max_length: opt.MaxLength = 50,
+    train_length: opt.TrainLength = 32,
+    lexicon: opt.LexiconDir = None,
+    as_json: opt.Json = False,
 ) -> None:
-    """Generate, split, write, and say what came out."""
+    seed = seed or 0
     require_range("count", count, 100, 100_000_000)  # fewer could not be split into train, valid and tests
     require_range("seed", seed, 0, 2**63 - 1)
     require_range("max_length", max_length, _SHORTEST + 1, 100_000)

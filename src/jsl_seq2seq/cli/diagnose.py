@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import math
-from pathlib import Path
+from typing import Annotated
 
-from ..evaluation import Diagnosis, diagnose
+from ..evaluation import Diagnosis
+from ..evaluation import diagnose as diagnose_sentence
 from ..evaluation.diagnosis import Place
 from ..store import load_model, shipped_model
-from .columns import columns
-from .console import note, say, say_json
-from .translating import opened
+from . import options as opt
+from .console import columns, note, say, say_json
 
 _BAR = 20
 """Places of a bar that stands for 1."""
@@ -18,23 +18,18 @@ _LOOKED = 4
 """Units named for each tag."""
 
 
-def run_diagnosis(
-    load: Path | None,
-    text: str,
-    html: Path | None,
-    backend: str,
-    device: str | None,
-    precision: str,
-    quiet: bool,
-    as_json: bool,
+def diagnose(
+    text: Annotated[str, opt.argument("調べる文", "文")],
+    load: opt.Load = None,
+    html: opt.Html = None,
+    backend: opt.Backend = "auto",
+    device: opt.Device = None,
+    precision: opt.Translating = "fp32",
+    quiet: opt.Quiet = False,
+    as_json: opt.Json = False,
 ) -> None:
-    """Diagnose one sentence and tell.
-
-    Args:
-        html: where a page with heat maps goes; ``None`` for none.
-    """
     model = load_model(load or shipped_model(), record=False)
-    diagnosis = diagnose(opened(model, backend, device, precision, quiet), text)
+    diagnosis = diagnose_sentence(opt.opened(model, backend, device, precision, quiet), text)
     if as_json:
         say_json(diagnosis.to_json())
     else:

@@ -2,56 +2,59 @@
 
 from __future__ import annotations
 
-import sys
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
 from ..data import Corpus, read_corpus
 from ..errors import UserError
-from ..evaluation import Evaluation, FileReport, Search, evaluate
+from ..evaluation import Evaluation, FileReport, Search
+from ..evaluation import evaluate as evaluate_corpus
 from ..evaluation.metrics import HOW_TO_INSTALL, has_sacrebleu
 from ..render.report import write_report
 from ..store import SavedModel, load_model, shipped_model
 from ..training.data import digest
 from ..translate.translator import DEFAULT_PENALTY, Translator
 from ..version import __version__
-from .columns import columns
-from .console import note, say, say_json
-from .translating import opened
+from . import options as opt
+from .console import columns, note, say, say_json
+from .progress import counted
 
 
-def run_evaluation(
-    load: Path | None,
-    data: Sequence[Path],
-    report: Path | None,
-    beam: int,
-    length_penalty: float | None,
-    backend: str,
-    device: str | None,
-    precision: str,
-    quiet: bool,
-    as_json: bool,
+def evaluate(
+    load: opt.Load = None,
+    data: opt.Tests = None,
+    report: opt.Report = None,
+    beam: opt.Beam = None,
+    length_penalty: opt.LengthPenalty = None,
+    backend: opt.Backend = "auto",
+    device: opt.Device = None,
+    precision: opt.Translating = "fp32",
+    quiet: opt.Quiet = False,
+    as_json: opt.Json = False,
 ) -> None:
-    """Evaluate a model on each file apart, and tell.
-
-    Args:
-        report: folder for ``report.html`` and ``report.json``; ``None`` for none.
-    """
     if not data:
         raise UserError(
             "採点するデータがありません。",
             "たとえば: jsl-seq2seq evaluate --load models/first --data test.tsv",
+            code="no-data",
         )
     if report is not None and report.exists() and not report.is_dir():
-        raise UserError(f"--report はフォルダーで指定します: {report}", "別の名前を指定してください。")
+        raise UserError(
+            f"--report はフォルダーで指定します: {report}",
+            "別の名前を指定してください。",
+            code="report-not-a-directory",
+            path=report,
+        )
     model = load_model(load or shipped_model(), record=False)
     corpora = [_read(path, model) for path in data]
-    translator = opened(model, backend, device, precision, quiet)
-    search = Search(beam, DEFAULT_PENALTY if length_penalty is None else length_penalty)
-    with _progress(sum(len(corpus.pairs) for corpus in corpora), quiet) as progress:
-        files = tuple(evaluate(translator, corpus, search, progress) for corpus in corpora)
+    translator = opt.opened(model, backend, device, precision, quiet)
+    search = Search(
+        1 if beam is None else beam, DEFAULT_PENALTY if length_penalty is None else length_penalty
+    )
+    sentences = sum(len(corpus.pairs) for corpus in corpora)
+    with counted("訳しています", "文", sentences, quiet) as progress:
+        files = tuple(evaluate_corpus(translator, corpus, search, progress) for corpus in corpora)
     found = Evaluation(
         str(load) if load else "付属のモデル", __version__, _computed(translator), search, files
     )
@@ -110,24 +113,3 @@ def _show(files: Sequence[FileReport], search: Search, quiet: bool) -> None:
         note(HOW_TO_INSTALL)
     note(f"訳し方: {search}。由来の違うデータは合計しません。")
     note("（手話タグの列の採点です。日本手話としての良し悪しではありません）")
-
-
-@contextmanager
-def _progress(sentences: int, quiet: bool) -> Iterator[Callable[[int], object]]:
-    """A bar on a terminal; nothing in a pipe."""
-    if quiet or not sys.stderr.isatty():
-        yield lambda count: None
-        return
-    from rich.console import Console  # noqa: PLC0415  slow to import
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn  # noqa: PLC0415
-
-    shown = (
-        TextColumn("訳しています"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TextColumn("文、残り"),
-        TimeRemainingColumn(),
-    )
-    with Progress(*shown, console=Console(file=sys.stderr)) as bar:
-        task = bar.add_task("", total=sentences)
-        yield lambda count: bar.advance(task, count)

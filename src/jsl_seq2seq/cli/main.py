@@ -6,8 +6,8 @@ import os
 import sys
 from collections.abc import Sequence
 
-from ..errors import JslError
-from .console import note, prepare_streams, report
+from ..errors import Failure, JslError
+from .console import prepare_streams, report
 from .legacy_flags import with_verb
 
 
@@ -29,27 +29,26 @@ def run(arguments: Sequence[str]) -> int:
     Typer itself ends a command at Ctrl-C (130), and at a pipe whose reader has seen enough (1), without a word.
     """
     # ruff: noqa: PLC0415  importing takes a while, in which somebody may press Ctrl-C
+    as_json = "--json" in arguments
     try:
-        from .app import app
-        from .japanese import title_panels
+        from .app import application, title_panels
 
         if {"--help", "-h"} & set(arguments):
             title_panels()
-        result = app(with_verb(arguments), standalone_mode=False)
+        arguments = with_verb(arguments)
+        result = application(arguments[:1])(arguments, standalone_mode=False)
     except JslError as error:
-        report(error)
-        return error.exit_code
+        return report(error, as_json)
     except KeyboardInterrupt:  # while the commands are still being imported
         return 130
     except MemoryError:
-        note("エラー: メモリーが足りません。\n  → モデルやバッチを小さくするか、文を短くしてください。")
-        return 1
+        hint = "モデルやバッチを小さくするか、文を短くしてください。"
+        return report(Failure("メモリーが足りません。", hint, code="out-of-memory"), as_json)
     except Exception as error:
         from .usage import usage_error
 
         mistake = usage_error(error)
         if mistake is None:
             raise
-        report(mistake)
-        return mistake.exit_code
+        return report(mistake, as_json)
     return result if isinstance(result, int) else 0

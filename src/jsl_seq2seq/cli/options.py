@@ -1,14 +1,20 @@
-"""Every option of the command line, once. Both forms of each command use these."""
+"""Every option of the command line, once, and what those mean that several commands share."""
 
 from __future__ import annotations
 
+import threading
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
-from typer import Option
+from typer import Argument, Option
 
 from ..settings import ModelConfig, TrainingConfig
+from .console import note
 from .hints import flag
+
+if TYPE_CHECKING:
+    from ..store import SavedModel
+    from ..translate import Translator
 
 _RUN, _MODEL, _TRAINING, _LOOK = "実行", "モデルの形", "学習のしかた", "中を見る"
 
@@ -108,9 +114,49 @@ ExportWeights = Annotated[
 ]
 ExportAttn = Annotated[bool, _option("--export-attn", "注意の重みを CSV と画像に", _LOOK)]
 ForceExport = Annotated[bool, _option("--force-export", "20 を超える長い文でも書き出す", _LOOK)]
-ExportDir = Annotated[Path, _option("--export-dir", "書き出し先［exports］", _LOOK, "DIR")]
+ExportDir = Annotated[
+    Path | None, _option("--export-dir", "書き出し先［モデルの中の exports］", _LOOK, "DIR")
+]
 
 Count = Annotated[int, _option("--count", "作る文の数［40000］", _RUN, "N")]
 MaxLength = Annotated[int, _option("--max-length", "最も長い文の文字数［50］", _RUN, "N")]
 TrainLength = Annotated[int, _option("--train-length", "学習用で最も長い文の文字数［32］", _RUN, "N")]
 LexiconDir = Annotated[Path | None, _option("--lexicon", "自分の語彙のフォルダー［付属の語彙］", _RUN, "DIR")]
+
+_LONG_PREPARATION = 1.5
+"""Seconds of preparation after which a line says what takes so long."""
+
+
+def argument(text: str, name: str = "DIR") -> Any:
+    """A positional argument that is called ``name`` in the help."""
+    return Argument(metavar=name, help=text, show_default=False)
+
+
+def opened(model: SavedModel, backend: str, device: str | None, precision: str, quiet: bool) -> Translator:
+    """A translator on the backend that --backend, --device and --precision ask for, and a line that says which.
+
+    Raises what :func:`jsl_seq2seq.backends.registry.choose_backend` raises.
+    """
+    from ..backends.registry import choose_backend  # noqa: PLC0415  NumPy is not needed for help pages
+    from ..translate import Translator  # noqa: PLC0415
+
+    text = "計算の準備をしています（ふつうは、はじめてのときだけ、数秒かかります）。"
+    preparing = threading.Timer(_LONG_PREPARATION, note, [text])
+    if precision == "int8" and not quiet:
+        preparing.start()  # Numba compiles, and keeps the result on disk
+    try:
+        chosen = choose_backend(backend, device, model.n_parameters, precision)
+    finally:
+        preparing.cancel()
+    if not quiet:
+        note(f"バックエンド: {chosen.name}（{chosen.reason}）")
+    return Translator(model, chosen)
+
+
+def exports(model: Path | None, chosen: Path | None) -> Path:
+    """The folder of exports: --export-dir, else ``exports`` in the model directory.
+
+    Args:
+        model: ``None`` for the shipped model, which may not be written to; its exports go to ``./exports``.
+    """
+    return chosen or (model or Path()) / "exports"

@@ -6,15 +6,18 @@ import math
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 from ..errors import UserError
-from ..translate.translator import Candidate, Translation, Translator
-from .console import NO_TAGS, note, say, say_json
+from ..store import load_model, shipped_model
+from ..translate import Translation, Translator
+from . import options as opt
+from .console import NO_TAGS, error_to_dict, note, say, say_json
+from .export import run_weight_export
 from .hints import in_options
 
 STANDARD_INPUT = "-"
-_AT_ONCE = 512
+_LINES = 512
 """Lines that are translated before the first of them is printed: those of like length go side by side."""
 _BLOCK = 1 << 20
 """Bytes that are read at once, if as many are there."""
@@ -24,8 +27,43 @@ Line = str | UserError
 """A line of standard input, or why it cannot be read."""
 
 
+def predict(
+    texts: Annotated[list[str] | None, opt.argument("訳す文。- なら標準入力を 1 行ずつ", "文 …")] = None,
+    load: opt.Load = None,
+    predict: opt.Predict = None,
+    backend: opt.Backend = "auto",
+    device: opt.Device = None,
+    precision: opt.Translating = "fp32",
+    export_attn: opt.ExportAttn = False,
+    force_export: opt.ForceExport = False,
+    export_weights: opt.ExportWeights = None,
+    export_dir: opt.ExportDir = None,
+    beam: opt.Beam = None,
+    n_best: opt.NBest = 1,
+    length_penalty: opt.LengthPenalty = None,
+    quiet: opt.Quiet = False,
+    as_json: opt.Json = False,
+) -> None:
+    wanted = [*(texts or []), *(predict or [])]
+    if not wanted:
+        raise UserError("訳す文がありません。", 'たとえば: jsl-seq2seq predict "ありがとう"', code="no-text")
+    model = load_model(load or shipped_model(), record=False)
+    directory = opt.exports(load, export_dir)
+    run_prediction(
+        opt.opened(model, backend, device, precision, quiet),
+        wanted,
+        directory if export_attn else None,
+        force_export,
+        quiet,
+        as_json,
+        search_options(beam, n_best, length_penalty),
+    )
+    if export_weights:
+        run_weight_export(model, export_weights, directory, quiet)
+
+
 def search_options(beam: int | None, n_best: int, length_penalty: float | None) -> Search:
-    """What the user said about the search; as many beams as translations, unless they said otherwise."""
+    """Arguments of :meth:`Translator.translate`; without ``beam`` it is ``n_best``."""
     search: dict[str, Any] = {"beam": n_best if beam is None else beam, "n_best": n_best}
     return search if length_penalty is None else {**search, "length_penalty": length_penalty}
 
@@ -45,7 +83,7 @@ def run_prediction(
     aligned; a text given on the command line gives an error.
 
     Args:
-        export_to: where attention goes, or ``None`` if nobody wants it.
+        export_to: where attention goes, or ``None`` for nowhere.
         search: ``beam``, ``n_best`` and ``length_penalty`` of :meth:`Translator.translate`.
     """
     search = search or {}
@@ -96,8 +134,8 @@ def _translate_lines(
 ) -> None:
     number = 0
     for arrived in lines:
-        for start in range(0, len(arrived), _AT_ONCE):
-            together = arrived[start : start + _AT_ONCE]
+        for start in range(0, len(arrived), _LINES):
+            together = arrived[start : start + _LINES]
             for line, translation in zip(
                 together, translator.translate_each(together, **search), strict=True
             ):
@@ -112,10 +150,10 @@ def _translate_lines(
 
 
 def _show_mistake(line: Line, mistake: UserError, number: int, as_json: bool) -> None:
-    if line != "":  # an empty line is a paragraph's end, and nobody's mistake
+    if line != "":  # an empty line ends a paragraph and is no mistake
         note(f"{number} 行目: {mistake.what}")
     if as_json:
-        say_json({"text": line if isinstance(line, str) else None, "error": mistake.what})
+        say_json({"text": line if isinstance(line, str) else None, **error_to_dict(mistake)})
     else:
         say()
 
@@ -150,12 +188,17 @@ def _decode_console(line: bytes, number: int) -> Line:
     try:
         return line.decode(sys.stdin.encoding if sys.stdin.encoding.lower() != "utf-8" else "cp932")
     except (UnicodeDecodeError, LookupError):
-        return UserError(f"標準入力の {number} 行目の文字コードがわかりません。", "UTF-8 で渡してください。")
+        return UserError(
+            f"標準入力の {number} 行目の文字コードがわかりません。",
+            "UTF-8 で渡してください。",
+            code="line-not-decodable",
+            line=number,
+        )
 
 
 def _show(translation: Translation, quiet: bool, as_json: bool, where: str = "") -> None:
     if as_json:
-        say_json(_plain(translation))
+        say_json(translation.to_dict())
         return
     for warning in translation.warnings:
         note(f"注意: {where}{warning}")
@@ -167,25 +210,3 @@ def _show(translation: Translation, quiet: bool, as_json: bool, where: str = "")
     )
     for number, other in enumerate(translation.alternatives, start=2):
         say(f"  {number}. {str(other) or NO_TAGS}（確からしさ {math.exp(other.log_prob):.0%}）")
-
-
-def _plain(translation: Translation) -> dict[str, Any]:
-    plain = {
-        "text": translation.text,
-        **_plain_candidate(translation),
-        "warnings": list(translation.warnings),
-    }
-    if translation.alternatives:
-        plain["alternatives"] = [_plain_candidate(other) for other in translation.alternatives]
-    return plain
-
-
-def _plain_candidate(one: Translation | Candidate) -> dict[str, Any]:
-    return {
-        "tags": [
-            {"tag": tag, "probability": probability}
-            for tag, probability in zip(one.tags, one.probabilities, strict=True)
-        ],
-        "probability": math.exp(one.log_prob),
-        "finished": one.finished,
-    }

@@ -1,38 +1,57 @@
-"""The progress bar of training; plain lines where there is no terminal."""
+"""The progress display of training and evaluation: a bar on a terminal, lines or nothing elsewhere."""
 
 from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Callable
-
-from rich.console import Console
-from rich.progress import BarColumn, Progress, ProgressColumn, TaskProgressColumn, TextColumn
-from rich.progress import Task as BarTask
-from rich.text import Text
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
 
 from ..store import EpochMetrics
 from .console import note
+
+# ruff: noqa: PLC0415  rich is slow to import
 
 _SECONDS_BETWEEN_LOSSES = 0.2  # asking for a loss makes a GPU wait
 _LINES = 10
 
 
+def _bar(label: str, *columns: Any) -> Any:
+    """A rich progress bar on standard error: label, bar, the columns, remaining time."""
+    from rich.console import Console
+    from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+
+    shown = (TextColumn(label), BarColumn(), *columns, TextColumn("残り"), TimeRemainingColumn())
+    return Progress(*shown, console=Console(file=sys.stderr), refresh_per_second=5)
+
+
+@contextmanager
+def counted(label: str, unit: str, total: int, quiet: bool) -> Iterator[Callable[[int], object]]:
+    """A bar that counts to ``total``; a function that advances it. Without a terminal nothing is shown."""
+    if quiet or not sys.stderr.isatty():
+        yield lambda count: None
+        return
+    from rich.progress import MofNCompleteColumn, TextColumn
+
+    with _bar(label, MofNCompleteColumn(), TextColumn(unit)) as progress:
+        task = progress.add_task("", total=total)
+        yield lambda count: progress.advance(task, count)
+
+
 class BarReporter:
-    """A bar with loss, tokens per second and remaining time, on standard error. Use as a context manager."""
+    """A training's bar with loss and target tokens per second. Use as a context manager."""
 
     def __init__(self) -> None:
-        self._progress = Progress(
-            TextColumn("学習中"),
-            BarColumn(),
+        from rich.progress import TaskProgressColumn, TextColumn
+
+        self._progress = _bar(
+            "学習中",
             TaskProgressColumn(),
             TextColumn("損失 {task.fields[loss]}"),
             TextColumn("{task.fields[speed]} トークン/秒"),
-            _Remaining(),
-            console=Console(file=sys.stderr),
-            refresh_per_second=5,
         )
-        self._task = self._progress.add_task("学習", total=None, loss="-", speed="-")
+        self._task = self._progress.add_task("", total=None, loss="-", speed="-")
         self._tokens, self._asked, self._started = 0, 0.0, time.monotonic()
 
     def __enter__(self) -> BarReporter:
@@ -86,12 +105,3 @@ class LineReporter:
             f"  {metrics.epoch} エポック（{self._done / max(self._total, 1):.0%}）: 損失 {metrics.loss:.4f}{valid}、"
             f"{metrics.tokens_per_second:,.0f} トークン/秒"
         )
-
-
-class _Remaining(ProgressColumn):
-    def render(self, task: BarTask) -> Text:
-        seconds = task.time_remaining
-        if seconds is None:
-            return Text("残り -")
-        minutes, seconds = divmod(int(seconds), 60)
-        return Text(f"残り {minutes} 分 {seconds} 秒" if minutes else f"残り {seconds} 秒")

@@ -17,15 +17,22 @@ from typing import Any, NoReturn
 
 import typer
 
+from ..backends.registry import choose_backend
 from ..data import is_large
 from ..errors import Failure, JslError, UserError
-from ..settings import require_range
+from ..settings import DATA_SETTINGS, SETTINGS, require_range
+from ..settings.presets import preset_options
 from ..store import SavedModel, holds_model, save_model
 from ..store.card import in_quotes, quoted
 from ..store.directory import CONFIG
 from ..store.files import locked
 from ..training import Checkpoints, Quiet, TrainingJob, TrainingRequest, TrainingResult
+from ..translate import Translator
+from . import options as opt
 from .console import NO_TAGS, note, report, say, say_json
+from .export import run_weight_export
+from .predict import run_prediction
+from .progress import BarReporter, LineReporter
 
 _SHOWN_TAGS = 12
 """Tags of an example that are printed: a model that has learnt little repeats itself to the limit."""
@@ -37,16 +44,85 @@ INTERRUPTED = 130
 """Exit code of a training that was stopped with Ctrl-C and saved: 128 + SIGINT, as shells expect."""
 
 
+def train(
+    context: typer.Context,
+    load: opt.Load = None,
+    save: opt.Save = None,
+    data: opt.Data = None,
+    valid: opt.Valid = None,
+    source_units: opt.SourceUnits = None,
+    target_units: opt.TargetUnits = None,
+    subword_vocab: opt.SubwordVocab = None,
+    backend: opt.Backend = "auto",
+    device: opt.Device = None,
+    precision: opt.Precision = "fp32",
+    preset: opt.Preset = None,
+    epochs: opt.Epochs = None,
+    batch_size: opt.BatchSize = None,
+    batch_tokens: opt.BatchTokens = None,
+    accumulate: opt.Accumulate = None,
+    learning_rate: opt.LearningRate = None,
+    warmup_steps: opt.WarmupSteps = None,
+    schedule: opt.Schedule = None,
+    clip_norm: opt.ClipNorm = None,
+    dropout: opt.Dropout = None,
+    label_smoothing: opt.LabelSmoothing = None,
+    position_shift: opt.PositionShift = None,
+    keep: opt.Keep = None,
+    average: opt.Average = None,
+    patience: opt.Patience = None,
+    seed: opt.Seed = None,
+    d_model: opt.DModel = None,
+    n_heads: opt.NHeads = None,
+    n_layers: opt.NLayers = None,
+    d_ff: opt.DFf = None,
+    max_seq_len: opt.MaxSeqLen = None,
+    tied_embeddings: opt.TiedEmbeddings = None,
+    checkpoint_every: opt.CheckpointEvery = None,
+    resume: opt.Resume = False,
+    no_training_state: opt.NoTrainingState = False,
+    predict: opt.Predict = None,
+    export_weights: opt.ExportWeights = None,
+    export_attn: opt.ExportAttn = False,
+    force_export: opt.ForceExport = False,
+    export_dir: opt.ExportDir = None,
+    quiet: opt.Quiet = False,
+    as_json: opt.Json = False,
+) -> None:
+    given = {
+        name: value
+        for name, value in context.params.items()
+        if name in SETTINGS | DATA_SETTINGS and value is not None
+    }
+    settings = preset_options(preset) | given
+    request = TrainingRequest(settings, backend, device, data, valid, load, precision=precision)
+    if resume:
+        request = resuming(request, save)
+    result, directory = run_training(request, save, not no_training_state, quiet, as_json, checkpoint_every)
+    exports = opt.exports(directory, export_dir)
+    if export_weights:
+        run_weight_export(result.model, export_weights, exports, quiet)
+    if predict:
+        translator = Translator(result.model, choose_backend(backend, device, result.model.n_parameters))
+        run_prediction(translator, predict, exports if export_attn else None, force_export, quiet, as_json)
+    if result.interrupted:
+        raise typer.Exit(INTERRUPTED)
+
+
 def resuming(request: TrainingRequest, save: Path | None) -> TrainingRequest:
     """The same training, going on from what ``save`` holds of it; from the beginning if that is nothing yet."""
     if save is None:
         raise UserError(
-            "--resume には --save が要ります。", "続きを学習するフォルダーを --save DIR で指定してください。"
+            "--resume には --save が要ります。",
+            "続きを学習するフォルダーを --save DIR で指定してください。",
+            code="resume-without-save",
         )
     if request.load is not None:
         raise UserError(
             "--resume と --load は一緒に使えません。",
             "中断した学習の続きなら --load を、別の学習を足すなら --resume を外してください。",
+            code="resume-with-load",
+            load=request.load,
         )
     return replace(request, load=save, resume=True) if (save / CONFIG).exists() else request
 
@@ -59,7 +135,7 @@ def run_training(
     as_json: bool,
     checkpoint_every: int | None = None,
 ) -> tuple[TrainingResult, Path]:
-    """Train, save, and tell. Returns what came out and where it lies.
+    """Train, save and print. Returns the result and the directory it was saved to.
 
     Args:
         checkpoint_every: after how many epochs to save while training goes on; ``None`` for only at the end.
@@ -73,7 +149,7 @@ def run_training(
     replaces = holds_model(directory) and request.load != directory
     job = TrainingJob(request)
     if job.backend.processes.rank:
-        _help_along(job)
+        _compute_share(job)
     together = job.backend.processes.world_size > 1
     with locked(directory):  # from the start: hours of training must not end in "someone else saves there"
         inform(f"バックエンド: {job.backend.name}（{job.backend.reason}）")
@@ -97,7 +173,7 @@ def run_training(
     return result, directory
 
 
-def _help_along(job: TrainingJob) -> NoReturn:
+def _compute_share(job: TrainingJob) -> NoReturn:
     """Train in a process that is not the first: it computes its share, and neither writes nor prints."""
     with _stoppable(lambda _: None, together=True) as should_stop:
         job.run(should_stop=should_stop)
@@ -196,7 +272,13 @@ def _save(model: SavedModel, directory: Path) -> None:
         except JslError:  # it is the model that cannot be saved, or there is no room anywhere
             shutil.rmtree(refuge, ignore_errors=True)
             raise error from None
-        raise Failure(error.what, f"学習した結果は代わりにここに保存しました: {refuge}") from error
+        raise Failure(
+            error.what,
+            f"学習した結果は代わりにここに保存しました: {refuge}",
+            code="saved-elsewhere",
+            cause=error.code,
+            path=refuge,
+        ) from error
 
 
 def _timestamped() -> Path:
@@ -211,8 +293,6 @@ def _timestamped() -> Path:
 def _reporter(quiet: bool) -> Any:
     if quiet:
         return contextlib.nullcontext(Quiet())
-    from .progress import BarReporter, LineReporter  # noqa: PLC0415  rich is slow to import
-
     return BarReporter() if sys.stderr.isatty() else LineReporter()
 
 

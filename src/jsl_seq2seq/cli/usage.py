@@ -11,7 +11,7 @@ import re
 from typing import Any
 
 from ..errors import UserError
-from .legacy_flags import VERBS
+from .app import COMMANDS
 
 _FIRST = ("--train", "--predict", "--load", "--export-weights", "--help", "--version")
 """Flags that a command line without a verb may have."""
@@ -27,7 +27,10 @@ def usage_error(error: Exception) -> UserError | None:
     if "NoSuchOption" in names:
         return _no_such_option(error)
     if "BadOptionUsage" in names:
-        return UserError(f"{getattr(error, 'option_name', 'オプション')} には値が 1 つ必要です。", _HELP)
+        option = getattr(error, "option_name", "オプション")
+        return UserError(
+            f"{option} には値が 1 つ必要です。", _HELP, code="option-without-value", option=option
+        )
     if "BadParameter" in names:
         return _bad_value(error)
     return _other(str(getattr(error, "message", error)))
@@ -42,15 +45,24 @@ def _no_such_option(error: Any) -> UserError:
             return UserError(
                 f"コマンドなしでは使えないオプションです: {error.option_name}",
                 "train や predict を先に書いてください。" + _HELP,
+                code="option-needs-command",
+                option=error.option_name,
             )
     hint = f"もしかして: {'、'.join(possible)}" if possible else _HELP
-    return UserError(f"そのようなオプションはありません: {error.option_name}", hint)
+    return UserError(
+        f"そのようなオプションはありません: {error.option_name}",
+        hint,
+        code="unknown-option",
+        option=error.option_name,
+        near=possible,
+    )
 
 
 def _bad_value(error: Any) -> UserError:
     name = error.param.opts[0] if error.param is not None else "引数"
     if type(error).__name__ == "MissingParameter":
-        return UserError(f"必要な引数がありません: {getattr(error.param, 'metavar', None) or name}", _HELP)
+        name = getattr(error.param, "metavar", None) or name
+        return UserError(f"必要な引数がありません: {name}", _HELP, code="missing-argument", argument=name)
     message = str(error.message)
     if re.search(r"\bint", message):
         hint = "整数で指定してください。"
@@ -58,19 +70,32 @@ def _bad_value(error: Any) -> UserError:
         hint = "数で指定してください（例: 0.001）。"
     else:
         hint = _HELP
-    return UserError(f"{name} の値を読めません。", hint)
+    return UserError(f"{name} の値を読めません。", hint, code="value-not-readable", option=name)
 
 
 def _other(message: str) -> UserError:
     command = re.search(r"No such command '(.*?)'", message)
     if command:
-        near = difflib.get_close_matches(command.group(1), VERBS, n=1)
-        hint = f"もしかして: jsl-seq2seq {near[0]}" if near else f"使えるのは {'、'.join(VERBS)} です。"
-        return UserError(f"そのようなコマンドはありません: {command.group(1)}", hint)
+        near = difflib.get_close_matches(command.group(1), COMMANDS, n=1)
+        hint = f"もしかして: jsl-seq2seq {near[0]}" if near else f"使えるのは {'、'.join(COMMANDS)} です。"
+        return UserError(
+            f"そのようなコマンドはありません: {command.group(1)}",
+            hint,
+            code="unknown-command",
+            command=command.group(1),
+            near=near,
+        )
     extra = re.search(r"unexpected extra argument(?:s|\(s\))? \((.*)\)", message)
     if extra:
         return UserError(
             f"余分な引数があります: {extra.group(1)}",
             '空白を含む文や名前は " で囲んでください。' + _HELP,
+            code="extra-argument",
+            argument=extra.group(1),
         )
-    return UserError(f"コマンドの書き方が正しくありません（{message}）", _HELP)
+    return UserError(
+        f"コマンドの書き方が正しくありません（{message}）",
+        _HELP,
+        code="command-line-malformed",
+        message=message,
+    )

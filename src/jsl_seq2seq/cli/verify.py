@@ -3,19 +3,33 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Annotated
+
+import typer
 
 from ..interop.burn import original_bytes
 from ..store import STARTER, SavedModel
-from ..store.verification import Verification, verify
+from ..store.verification import Verification
+from ..store.verification import verify as verify_directory
+from . import options as opt
 from .console import note, say, say_json
 
 
-def run_verification(directory: Path, quiet: bool, as_json: bool) -> bool:
-    """Check a model directory and tell; whether it is sound."""
-    found = verify(directory, [original_bytes])
+def verify(
+    directory: Annotated[Path, opt.argument("調べるモデルのフォルダー")],
+    quiet: opt.Quiet = False,
+    as_json: opt.Json = False,
+) -> None:
+    found = verify_directory(directory, [original_bytes])
     if as_json:
         say_json(found.to_json())
-        return found.sound
+    else:
+        _show(found, quiet)
+    if not found.sound:
+        raise typer.Exit(1)
+
+
+def _show(found: Verification, quiet: bool) -> None:
     if not quiet:
         for file in found.files:
             say(f"  {'壊れています' if file.problem else '正常'}　{file.name}（{file.bytes:,} バイト）")
@@ -25,12 +39,11 @@ def run_verification(directory: Path, quiet: bool, as_json: bool) -> bool:
         for line in found.notes:
             note(f"参考: {line}")
         if found.model is not None:
-            _show(found.model, found)
-    say(f"{directory}: {'正常です' if found.sound else '壊れています'}")
-    return found.sound
+            _show_model(found.model, found)
+    say(f"{found.directory}: {'正常です' if found.sound else '壊れています'}")
 
 
-def _show(model: SavedModel, found: Verification) -> None:
+def _show_model(model: SavedModel, found: Verification) -> None:
     config, progress, versions = model.config, model.progress, found.versions or {}
     origin = versions["imported_from"]
     rows = {

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 
@@ -47,6 +49,10 @@ class Candidate:
     def __str__(self) -> str:
         return format_tags(self.tags, self.kinds.target)
 
+    def to_dict(self) -> dict[str, Any]:
+        """The candidate as JSON values: ``tags`` with each one's probability, ``probability``, ``finished``."""
+        return _candidate_to_dict(self)
+
 
 @dataclass(frozen=True)
 class Translation:
@@ -77,6 +83,16 @@ class Translation:
     def __str__(self) -> str:
         return format_tags(self.tags, self.kinds.target)
 
+    def to_dict(self) -> dict[str, Any]:
+        """The translation as JSON values, without its attention; docs/library.md has the schema.
+
+        ``alternatives`` is there if more than one translation was asked for.
+        """
+        values = {"text": self.text, **_candidate_to_dict(self), "warnings": list(self.warnings)}
+        if self.alternatives:
+            values["alternatives"] = [other.to_dict() for other in self.alternatives]
+        return values
+
 
 @dataclass(frozen=True)
 class Score:
@@ -95,3 +111,14 @@ class Score:
     def log_prob(self) -> float:
         """Natural logarithm of the whole sequence's probability, its end included."""
         return sum(self.log_probs)
+
+
+def _candidate_to_dict(one: Candidate | Translation) -> dict[str, Any]:
+    return {
+        "tags": [
+            {"tag": tag, "probability": probability}
+            for tag, probability in zip(one.tags, one.probabilities, strict=True)
+        ],
+        "probability": math.exp(one.log_prob),
+        "finished": one.finished,
+    }

@@ -197,6 +197,9 @@ class Translator:
             raise UserError(
                 f"文が長すぎます（{len(text):,} 文字）: {shown}",
                 f"1 文は {MAX_CHARACTERS:,} 文字までです。句点（。）で区切って 1 文ずつ渡してください。",
+                code="text-too-long",
+                found=len(text),
+                limit=MAX_CHARACTERS,
             )
         source = self.vocabularies.encode_source(text)
         if not source.ids:
@@ -205,6 +208,9 @@ class Translator:
             raise UserError(
                 f"訳せる{kinds.left_out}がありません: 「{shown}」",
                 f"空の文か、モデルが学習していない{kinds.left_out}だけの文です。{hiragana}",
+                code="nothing-to-translate",
+                text=text,
+                unknown=source.unknown,
             )
         return source
 
@@ -222,6 +228,9 @@ class Translator:
             raise UserError(
                 f"このモデルにない{name}です: {written(unknown[:1])}",
                 f"近い{name}: {written(near)}" if near else brackets,
+                code="unknown-tag",
+                tag=unknown[0],
+                near=near,
             )
         return self.vocabularies.encode_target(tags)
 
