@@ -15,7 +15,7 @@ def test_a_sentence_from_all_sides(program: Program, model: Path, tmp_path: Path
     done = program("diagnose", "--load", model, "えきはどこですか", "--html", "図/診断.html")
     assert done.code == 0
     assert done.out.startswith("えきはどこですか → <駅> <場所> <何>（確からしさ ")
-    for word in ("  1. <駅> ", "（終わり）", "1 文字目 え", "文字を 1 つ消すと"):
+    for word in ("  1. <駅> ", "<EOS> ", "1 文字目 え", "文字を 1 つ消すと"):
         assert word in done.out
     assert "日本手話そのものではありません" in done.err
     assert "<svg" in (tmp_path / "図" / "診断.html").read_text(encoding="utf-8")

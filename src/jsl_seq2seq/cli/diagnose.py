@@ -46,18 +46,20 @@ def diagnose(
 def _show(diagnosis: Diagnosis, quiet: bool) -> None:
     translation = diagnosis.translation
     for warning in translation.warnings:
-        note(f"注意: {warning}")
+        note(f"警告: {warning}")
     say(f"{translation.text} → {translation}（確からしさ {math.exp(translation.log_prob):.1%}）")
     say()
     unit, target = diagnosis.kinds.source_name, diagnosis.kinds.target_name
-    say(f"{target}と確率、ほかの候補、見た{unit}（最後の層の交差注意、ヘッドの平均）")
+    say(
+        f"{target}と確率、ほかの候補、見た{unit}（最後の層の交差アテンション、ヘッドの平均。<EOS> は文の終わり）"
+    )
     for number, place in enumerate(diagnosis.places, start=1):
         _show_place(number, place, diagnosis)
     say()
     _show_deletions(diagnosis)
     if not quiet:
         note(
-            "注意は「どこから情報を取ったか」で、「決め手だった」とは限りません。"
+            "アテンションは「どこから情報を取ったか」で、「決め手だった」とは限りません。"
             f"{unit}を消した結果と見比べてください。"
         )
         note("（手話タグの列です。日本手話そのものではありません）")
@@ -66,8 +68,8 @@ def _show(diagnosis: Diagnosis, quiet: bool) -> None:
 def _show_place(number: int, place: Place, diagnosis: Diagnosis) -> None:
     units, unit = diagnosis.units, diagnosis.kinds.source_name
     others = [(tag, share) for tag, share in place.alternatives if tag != place.tag and share >= 0.0005]
-    listed = "、".join(f"{_name(diagnosis, tag)} {share:.1%}" for tag, share in others) or "ほぼなし"
-    say(f"{number:>3}. {_name(diagnosis, place.tag)} {place.probability:.1%}　ほかの候補: {listed}")
+    listed = "、".join(f"{diagnosis.label(tag)} {share:.1%}" for tag, share in others) or "ほぼなし"
+    say(f"{number:>3}. {diagnosis.label(place.tag)} {place.probability:.1%}　ほかの候補: {listed}")
     most = sorted(range(len(units)), key=lambda index: -place.attention[index])[:_LOOKED]
     rows = [
         (f"     {index + 1} {unit}目 {units[index]}", f"{share:.2f}", "■" * round(share * _BAR))
@@ -90,7 +92,3 @@ def _show_deletions(diagnosis: Diagnosis) -> None:
         rows.append((f"  {index} {unit}目 {one.unit}", f"{one.change:+.2f}", tags))
     for line in columns(rows, numbers=[1]):
         say(line)
-
-
-def _name(diagnosis: Diagnosis, tag: str | None) -> str:
-    return "（終わり）" if tag is None else diagnosis.written([tag])

@@ -1,4 +1,4 @@
-"""How two models differ: configuration, vocabulary, weights, and what they make of the same sentences."""
+"""The differences of two models: configuration, vocabulary, weights, and translations of the same sentences."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from ..store.saved_model import SavedModel
 from ..tokenize import Vocabulary
 
 Translate = Callable[[SavedModel, Sequence[str]], list[tuple[str, ...] | None]]
-"""The tags that a model gives each sentence; ``None`` where it cannot read one."""
+"""A model's tags for each sentence; ``None`` for a sentence without a known unit."""
 
 
 @dataclass(frozen=True)
 class Distance:
-    """How far a parameter of the second model is from the first's.
+    """The distance of a parameter between two models.
 
     Attributes:
         relative: ‖a - b‖ / ‖a‖; ‖a - b‖ where a is all zeros.
@@ -31,18 +31,17 @@ class Distance:
 
 @dataclass(frozen=True)
 class Comparison:
-    """The differences; everything that is not mentioned is equal.
+    """The differences of two models; whatever is not listed is equal.
 
     Attributes:
         settings: section and key, and the value in each model; ``None`` for none.
-        only: units that one side of one model has and the other has not, by ``source`` and ``target``,
-            first those of the first model.
-        moved: whether units that both have carry other numbers.
+        only: vocabulary units of the first model alone and of the second alone, by ``source`` and ``target``.
+        moved: whether units of both vocabularies have different ids, by ``source`` and ``target``.
         distances: of the parameters that both have in the same shape, the largest relative one first.
-        unlike: parameters that only one has or that differ in shape.
-        sentences: how many were translated.
-        changed: sentences that come out differently, with both translations as one writes them; ``None`` where
-            a model cannot read the sentence.
+        unlike: parameters that only one model has or whose shapes differ.
+        sentences: sentences translated.
+        changed: sentences with different translations, and both translations as text; ``None`` where a model
+            knows no unit of the sentence.
     """
 
     settings: Mapping[str, tuple[Any, Any]]
@@ -55,7 +54,7 @@ class Comparison:
 
     @property
     def same(self) -> bool:
-        """Whether the two compute the same: same model settings, vocabularies and weights."""
+        """Whether model settings, vocabularies and weights are equal."""
         model_settings = any(name.startswith("model.") for name in self.settings)
         vocabulary = any(a or b for a, b in self.only.values()) or any(self.moved.values())
         weights = bool(self.unlike) or any(distance.largest for distance in self.distances)
@@ -80,7 +79,7 @@ class Comparison:
 
 
 def compare(one: SavedModel, other: SavedModel, texts: Sequence[str], translate: Translate) -> Comparison:
-    """Compare two models, and what both make of ``texts``."""
+    """Compare two models and their translations of ``texts``."""
     settings = {
         name: (first, second)
         for name, first, second in _paired(_settings(one), _settings(other))
@@ -118,7 +117,7 @@ def compare(one: SavedModel, other: SavedModel, texts: Sequence[str], translate:
 
 
 def _settings(model: SavedModel) -> dict[str, Any]:
-    """All that somebody chose, and how far training came, under dotted names."""
+    """Settings, progress and data of a model under dotted names."""
     sections = {
         "model": model.config.to_json(),
         "training": model.training.to_json(),

@@ -1,8 +1,9 @@
-"""Why a model translates one sentence as it does.
+"""One translation in detail: alternatives at each position, cross-attention, and the effect of deletions.
 
-Three views of the same translation: what else it considered at each place, where it looked (cross-attention of
-the last layer, averaged over its heads), and what changes when a unit is missing. Attention shows where
-information was taken from, not that it mattered (Jain & Wallace 2019); leaving a unit out shows that.
+For each position of the target: the probabilities of the tag produced and of its alternatives, and the last
+layer's cross-attention averaged over its heads. For each source unit: the translation without it, and the change of
+the original tags' log-probabilities. Attention shows where information was taken from, not that it mattered (Jain &
+Wallace 2019); leaving a unit out shows that.
 """
 
 from __future__ import annotations
@@ -19,18 +20,19 @@ from ..tokenize import EncodedSource, Units, format_tags
 from ..translate.translation import Translation
 from ..translate.translator import Translator
 
-END = "文の終わり"
+EOS_LABEL = "<EOS>"
+"""The end of a sentence as a label, as in :class:`~jsl_seq2seq.translate.translation.Attention`."""
 
 
 @dataclass(frozen=True)
 class Place:
-    """One place of the translation.
+    """One position of the translation.
 
     Attributes:
-        tag: what was written, ``None`` for the end.
-        probability: of that, given what stood before it.
-        alternatives: the most probable tags here and their probabilities, what was written among them.
-        attention: how much of each source unit was looked at, [S]; sums to 1.
+        tag: the tag produced here, ``None`` for the end of the sentence.
+        probability: of that tag given the tags before it.
+        alternatives: the most probable tags here and their probabilities, in descending order.
+        attention: cross-attention weights over the source units, [S]; sums to 1.
     """
 
     tag: str | None
@@ -41,12 +43,13 @@ class Place:
 
 @dataclass(frozen=True)
 class Deletion:
-    """What leaving one source unit out changes.
+    """The effect of leaving one source unit out.
 
     Attributes:
         unit: the character, word or piece of a word.
-        tags: the translation without it.
-        changes: of the original tags' and the end's log-probabilities; negative where the unit was needed.
+        tags: the translation of the sentence without it.
+        changes: differences of the log-probabilities of the original tags and the end, [places]; negative where
+            a tag is less probable without the unit.
     """
 
     unit: str
@@ -55,18 +58,18 @@ class Deletion:
 
     @property
     def change(self) -> float:
-        """Of the whole original translation's log-probability."""
+        """The difference of the whole original translation's log-probability."""
         return sum(self.changes)
 
 
 @dataclass(frozen=True)
 class Diagnosis:
-    """Everything about one sentence.
+    """The diagnosis of one sentence.
 
     Attributes:
-        units: the source as the model reads it.
-        places: one for each tag, and one for the end.
-        deletions: one for each unit; none if there is only one.
+        units: the source units, as encoded.
+        places: one for each tag, and one for the end if the model ended the sentence.
+        deletions: one for each unit; none if there is only one unit.
     """
 
     translation: Translation
@@ -76,12 +79,16 @@ class Diagnosis:
 
     @property
     def kinds(self) -> Units:
-        """What the model counts in."""
+        """The units of the model."""
         return self.translation.kinds
 
     def written(self, tags: Iterable[str]) -> str:
-        """Tags (or words) as one writes them; in words if there are none."""
+        """Tags in their brackets (or words), separated by blanks; a phrase if there are none."""
         return format_tags(tags, self.kinds.target) or f"（{self.kinds.target_name}なし）"
+
+    def label(self, tag: str | None) -> str:
+        """The label of a position that produced ``tag``; ``None`` is the end of the sentence."""
+        return EOS_LABEL if tag is None else self.written([tag])
 
     def to_json(self) -> dict[str, Any]:
         """Plain values."""
@@ -115,10 +122,10 @@ class Diagnosis:
 
 
 def diagnose(translator: Translator, text: str, alternatives: int = 5) -> Diagnosis:
-    """Translate a sentence (greedily) and look at it from all sides.
+    """Translate a sentence greedily and compute its :class:`Diagnosis`.
 
     Args:
-        alternatives: how many tags to name at each place.
+        alternatives: tags listed at each position, at most.
 
     Raises:
         UserError: the sentence cannot be translated.
@@ -126,16 +133,18 @@ def diagnose(translator: Translator, text: str, alternatives: int = 5) -> Diagno
     source = translator.encode(text)
     translation = translator.translate(text, attention=True)
     log_probs = translator.log_probs(source, translation.tags)
-    looked = _attention(translation, len(source.units))
+    attention = _attention(translation, len(source.units))
     written: list[str | None] = [*translation.tags, *([None] if translation.finished else [])]
     places = tuple(
-        _place(translator, tag, log_probs[index], looked[index], alternatives)
+        _place(translator, tag, log_probs[index], attention[index], alternatives)
         for index, tag in enumerate(written)
     )
     return Diagnosis(translation, source.units, places, _deletions(translator, source, translation))
 
 
-def _place(translator: Translator, tag: str | None, row: np.ndarray, looked: np.ndarray, count: int) -> Place:
+def _place(
+    translator: Translator, tag: str | None, row: np.ndarray, attention: np.ndarray, count: int
+) -> Place:
     row = row.copy()
     row[[PAD, SOS]] = -np.inf  # never a tag
     target = translator.vocabularies.target
@@ -146,12 +155,12 @@ def _place(translator: Translator, tag: str | None, row: np.ndarray, looked: np.
         tag,
         math.exp(row[own]),
         tuple((name, math.exp(row[index])) for name, index in zip(names, best, strict=True)),
-        tuple(looked.tolist()),
+        tuple(attention.tolist()),
     )
 
 
 def _attention(translation: Translation, length: int) -> np.ndarray:
-    """[T + 1, S]: the last layer's cross-attention, averaged over heads, padding left out."""
+    """[places, S]: the last layer's cross-attention, averaged over heads, without padding."""
     assert translation.attention is not None
     layers = [name for name in translation.attention if name.endswith(".cross")]
     return translation.attention[layers[-1]].weights.mean(axis=0)[:, :length]

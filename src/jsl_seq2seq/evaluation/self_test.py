@@ -1,4 +1,4 @@
-"""Does a backend compute what it should here, and how fast? Answered by trying it on a small model."""
+"""Run a backend on a small model, compare its results with NumPy's, and time it."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ _CONFIG = ModelConfig(VocabSize(source=90, target=82))
 """The reference setting: d_model 16, 2 heads, 4+4 layers, d_ff 32."""
 _STEPS = 5
 _ROUNDED = 0.05
-"""What weights of 8 bits may change of a logit, in parts of the largest; it is about a hundredth."""
+"""Largest difference of a logit allowed for 8-bit weights, relative to the largest logit; about 0.01 is typical."""
 
 
 @dataclass(frozen=True)
 class SelfTest:
-    """What a backend did.
+    """The result for one backend.
 
     Attributes:
         difference: largest relative difference from NumPy, of a loss over the first steps or of a logit.
@@ -37,7 +37,7 @@ class SelfTest:
 
     @property
     def passed(self) -> bool:
-        """Whether the backend computes what NumPy computes."""
+        """Whether the difference from NumPy is within what is allowed."""
         return self.difference <= self.allowed
 
 
@@ -47,21 +47,21 @@ def self_test(backend: Backend) -> SelfTest:
     Raises:
         JslError: the backend failed.
     """
-    ours, _ = _train(backend, _STEPS)
-    wanted, _ = _train(choose_backend("ndarray"), _STEPS)
+    losses, _ = _train(backend, _STEPS)
+    reference, _ = _train(choose_backend("ndarray"), _STEPS)
     _, seconds = _train(backend, 3 * _STEPS)
-    return SelfTest(float(np.max(np.abs(ours / wanted - 1))), float(np.median(seconds[_STEPS:])))
+    return SelfTest(float(np.max(np.abs(losses / reference - 1))), float(np.median(seconds[_STEPS:])))
 
 
 def translating_self_test(backend: Backend) -> SelfTest:
-    """Read and write a batch of 8 with the reference model on ``backend`` and on NumPy, without training.
+    """Run the forward pass of a batch of 8 with the reference model on ``backend`` and on NumPy, without training.
 
     Raises:
         JslError: the backend failed.
     """
-    ours, seconds = _translate(backend)
-    wanted, _ = _translate(choose_backend("ndarray"))
-    return SelfTest(float(np.abs(ours - wanted).max() / np.abs(wanted).max()), seconds, _ROUNDED)
+    logits, seconds = _translate(backend)
+    reference, _ = _translate(choose_backend("ndarray"))
+    return SelfTest(float(np.abs(logits - reference).max() / np.abs(reference).max()), seconds, _ROUNDED)
 
 
 def _translate(backend: Backend) -> tuple[np.ndarray, float]:

@@ -13,12 +13,8 @@ from .pages import render
 
 def diagnosis_page(diagnosis: Diagnosis) -> str:
     """The page, in Japanese, with heat maps."""
-
-    def label(tag: str | None) -> str:
-        return "<EOS>" if tag is None else diagnosis.written([tag])
-
     unit, target = diagnosis.kinds.source_name, diagnosis.kinds.target_name
-    produced = [label(place.tag) for place in diagnosis.places]
+    produced = [diagnosis.label(place.tag) for place in diagnosis.places]
     attention = heatmap_svg(
         [place.attention for place in diagnosis.places],
         produced,
@@ -33,8 +29,9 @@ def diagnosis_page(diagnosis: Diagnosis) -> str:
         "diagnosis.html",
         title="1 文の診断",
         diagnosis=diagnosis,
+        unit=unit,
+        target=target,
         probability=math.exp(diagnosis.translation.log_prob),
-        label=label,
         attention=attention,
         changes=heatmap_svg(
             changes,

@@ -1,0 +1,68 @@
+"""Evaluating files."""
+
+from __future__ import annotations
+
+import pytest
+
+from jsl_seq2seq.data import parse_corpus
+from jsl_seq2seq.errors import UserError
+from jsl_seq2seq.evaluation import Search, evaluate
+from jsl_seq2seq.evaluation.evaluation import SYNTHETIC, UNKNOWN, WRITTEN, FileReport, origin_of
+from jsl_seq2seq.translate.translator import Translator
+
+from ..refusals import refused
+from ..small_models import EIGHT_LINES, trained_small, translator_of
+
+EXTRA = "わたしはのみます\t<私> <食べる>\t取り違え\n龍\t<龍>\t読めない\n<b>わたし\t<私>\t記号 & 印\n"
+
+
+@pytest.fixture
+def translator() -> Translator:
+    return translator_of(trained_small())
+
+
+@pytest.fixture
+def found(translator: Translator) -> FileReport:
+    return evaluate(translator, parse_corpus(EIGHT_LINES + EXTRA, "どこか/test-random.tsv"))
+
+
+def test_what_a_file_says(found: FileReport) -> None:
+    assert (found.scores.sentences, found.scores.exact, found.origin) == (11, 8, SYNTHETIC)
+    assert found.unknown_tags == ("龍",)
+    unreadable = next(one for one in found.results if one.source == "龍")
+    assert unreadable.hypothesis == () and unreadable.warnings
+    assert {group.name for group in found.phenomena} >= {"取り違え", "読めない", "記号 & 印"}
+    assert any("違うタグ" in note for note in found.notes)
+    first = found.confusions[0]
+    assert {first.reference, first.hypothesis} <= {"食べる", "飲む", "龍", None}
+
+
+def test_beam_and_progress(translator: Translator, found: FileReport) -> None:
+    told: list[int] = []
+    beam = evaluate(translator, parse_corpus(EIGHT_LINES + EXTRA, "x"), Search(beam=3), told.append)
+    assert sum(told) == 11
+    assert beam.scores.exact == found.scores.exact
+    with refused(UserError, "--beam", "1 から"):
+        evaluate(translator, parse_corpus(EIGHT_LINES, "x"), Search(beam=0))
+
+
+@pytest.mark.parametrize(
+    ("name", "origin"),
+    [
+        ("corpus/test-length.tsv", SYNTHETIC),
+        ("C:\\corpus\\train.tsv", SYNTHETIC),
+        ("data/handwritten.tsv", WRITTEN),
+        ("付属の例文（starter.tsv）", UNKNOWN),
+        ("my.tsv", UNKNOWN),
+    ],
+)
+def test_origin(name: str, origin: str) -> None:
+    assert origin_of(name) == origin
+
+
+def test_notes_say_why_there_is_no_bleu(translator: Translator) -> None:
+    pytest.importorskip("sacrebleu")
+    [note] = [one for one in evaluate(translator, parse_corpus(EIGHT_LINES, "x.tsv")).notes if "BLEU" in one]
+    assert note.startswith("x.tsv: BLEU は計算できません")
+    long = EIGHT_LINES + "わたしはたべますわたしはたべます\t<私> <食べる> <私> <食べる>\n"
+    assert not any("BLEU" in one for one in evaluate(translator, parse_corpus(long, "x.tsv")).notes)

@@ -1,0 +1,26 @@
+"""A diagnosis as a page."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+
+from jsl_seq2seq.evaluation import diagnose
+from jsl_seq2seq.render.diagnosis_page import diagnosis_page
+
+from ..small_models import trained_small, translator_of
+from .checking import check_page
+
+
+@pytest.mark.parametrize(
+    ("text", "pictures"), [("えきはどこですか", 2), ("わ", 1), ("龍わたしはたべます", 2), ("わ" * 30, 2)]
+)
+def test_the_page(text: str, pictures: int) -> None:
+    found = diagnose(translator_of(trained_small()), text)
+    page = diagnosis_page(found)
+    check_page(page)
+    assert len(re.findall(r"<svg xmlns", page)) == pictures
+    assert all(f"<b>警告</b>: {warning}" in page for warning in found.translation.warnings)
+    assert ("&lt;EOS&gt; 100.0 %" in page or "&lt;EOS&gt;</td>" in page) == found.translation.finished
+    assert "どこから情報を取ったか" in page and ("消して比べることはできません" in page) == (pictures == 1)
