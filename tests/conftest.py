@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import os
 import shutil
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, settings
@@ -51,6 +53,24 @@ def _saved_once(tmp_path_factory: pytest.TempPathFactory) -> Path:
     directory = tmp_path_factory.mktemp("saved") / "モデル 1"
     save_model(trained_small(), directory)
     return directory
+
+
+@pytest.fixture
+def unread(monkeypatch: pytest.MonkeyPatch) -> Callable[[str], None]:
+    """Call it with a file's name: reading a file of that name is an error from then on."""
+
+    def forbid(name: str) -> None:
+        for method in ("read_bytes", "read_text", "open"):
+            honest = getattr(Path, method)
+
+            def guarded(self: Path, *args: Any, _honest: Any = honest, **kwargs: Any) -> Any:
+                if self.name == name:
+                    pytest.fail(f"{self} was read")
+                return _honest(self, *args, **kwargs)
+
+            monkeypatch.setattr(Path, method, guarded)
+
+    return forbid
 
 
 @pytest.fixture

@@ -61,6 +61,32 @@ def test_validation_is_told() -> None:
     assert "検証データの損失: 0.7500" in text and "完全一致: 50.0%" in text
 
 
+def test_where_it_came_from() -> None:
+    model = trained_small()
+    (stage,) = model.stages
+    text = render_readme(
+        replace(
+            model,
+            stages=(replace(stage, valid_name="data/valid 1.tsv"),),
+            metadata=model.metadata | {"git_commit": "c0ffee", "precision": "bf16"},
+        ),
+        Path("m"),
+    )
+    assert ["検証データ", "data/valid 1.tsv"] in rows(text)
+    assert ["git のコミット", "c0ffee"] in rows(text) and ["計算の精度", "bf16"] in rows(text)
+    assert commands(text)[-1][-4:-2] == ["--valid", "data/valid 1.tsv"]
+    assert ["検証データ", "なし"] in rows(render_readme(model, Path("m")))
+
+
+def test_several_processes_are_started_by_torchrun() -> None:
+    model = trained_small()
+    stages = (replace(model.stages[0], processes=4, backend="torch", device="0", checkpoint_every=2),)
+    again = commands(render_readme(replace(model, stages=stages), Path("m")))[-1]
+    assert again[:5] == ["torchrun", "--nproc-per-node", "4", "-m", "jsl_seq2seq"]
+    for option, value in (("--backend", "torch"), ("--device", "0"), ("--checkpoint-every", "2")):
+        assert again[again.index(option) + 1] == value
+
+
 def test_no_history_no_examples() -> None:
     text = render_readme(replace(trained_small(), history=(), examples=(), metadata={}), Path("m"))
     assert "学習していません" in text and "ありません。" in text

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import pickle
-import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -45,11 +44,9 @@ CONTENTS = {
 
 
 def refuse(directory: Path, *fragments: str) -> None:
-    """Loading is refused, quickly, and the message has every fragment."""
-    started = time.perf_counter()
+    """Loading is refused, and the message has every fragment."""
     with refused(Failure, *fragments):
         load_model(directory, training_state=True)
-    assert time.perf_counter() - started < 2
 
 
 @pytest.mark.parametrize("name", CHECKED)
@@ -75,9 +72,10 @@ def test_a_damaged_config(saved: Path, damage: Callable[[bytes], bytes]) -> None
     refuse(saved, str(path))
 
 
-def test_a_huge_config_is_not_even_read(saved: Path) -> None:
+def test_a_huge_config_is_not_even_read(saved: Path, unread: Callable[[str], None]) -> None:
     with (saved / "config.json").open("r+b") as file:
         file.truncate(10**10)  # sparse: takes no space
+    unread("config.json")
     refuse(saved, "大きすぎます")
 
 

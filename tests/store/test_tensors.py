@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import pickle
 import struct
-import time
 from pathlib import Path
 
 import numpy as np
@@ -103,10 +102,8 @@ FILES = {
 
 @pytest.mark.parametrize("content", FILES.values(), ids=FILES.keys())
 def test_what_is_no_safetensors_file(content: bytes) -> None:
-    started = time.perf_counter()
     with refused(Failure, str(PATH)):
         unpack(content, SHAPES, PATH)
-    assert time.perf_counter() - started < 1
 
 
 class _Bomb:

@@ -95,7 +95,7 @@ def _result(model: SavedModel) -> str:
 
 
 def _evaluation(model: SavedModel) -> list[str]:
-    """What was measured on sentences that were kept apart from training, if that is on record."""
+    """What was measured on sentences that were kept apart from training, if the metadata has it."""
     figures = model.metadata.get("evaluation")
     if not figures:
         return []

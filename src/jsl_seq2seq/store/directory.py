@@ -305,7 +305,7 @@ def settings(config: Mapping[str, Any], directory: Path) -> tuple[ModelConfig, T
     try:
         progress = from_mapping(Progress, config["progress"], "progress")
         if min(asdict(progress).values()) < 0:
-            raise UserError("設定 progress に負の数があります。", code="setting-negative", name="progress")
+            raise UserError("設定 progress に負の数があります。", code="progress-negative", name="progress")
         return ModelConfig.from_json(config["model"]), TrainingConfig.from_json(config["training"]), progress
     except OverflowError as error:
         raise Failure(f"{path}: {error}", code="config-invalid", path=path) from None

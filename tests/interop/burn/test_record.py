@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import struct
-import time
 import tracemalloc
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -27,13 +27,11 @@ TENSOR = 14
 
 
 def refuse(content: bytes, *fragments: str) -> None:
-    """Refused within a second and with little memory; the message names file, byte and reason."""
+    """Refused with little memory, whatever a length field says; the message names file, byte and reason."""
     tracemalloc.start()
-    started = time.process_time()
     try:
         with refused(Failure, "models/x.bin の ", " バイト目で", *fragments):
             read_record(content, "models/x.bin")
-        assert time.process_time() - started < 1
         assert tracemalloc.get_traced_memory()[1] < 20_000_000
     finally:
         tracemalloc.stop()
@@ -129,14 +127,13 @@ def test_something_else_entirely(content: bytes) -> None:
     refuse(content)
 
 
-def test_a_huge_file_is_not_read(tmp_path: Path) -> None:
+def test_a_huge_file_is_not_read(tmp_path: Path, unread: Callable[[str], None]) -> None:
     directory = Original(n_layers=1).write(tmp_path / "o")
     with (directory / "model.bin").open("r+b") as file:
         file.truncate(2**40)  # sparse: takes no room on the disk
-    started = time.perf_counter()
+    unread("model.bin")
     with refused(Failure, "大きすぎます"):
         import_burn(directory, tmp_path / "m")
-    assert time.perf_counter() - started < 1
     assert not (tmp_path / "m").exists()
 
 
