@@ -191,7 +191,7 @@ def test_who_writes_a_line_and_waits_gets_its_translation(model: Path, tmp_path:
 
 def test_notes_of_a_pipe_name_the_line(program: Program, model: Path) -> None:
     done = program("--load", model, "--predict", "-", stdin="ありがとう\nあ龍\n".encode())
-    assert "注意: 2 行目: " in done.err
+    assert "警告: 2 行目: " in done.err
 
 
 def test_an_empty_pipe(program: Program, model: Path) -> None:

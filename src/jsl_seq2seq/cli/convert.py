@@ -29,7 +29,7 @@ def import_burn(
     model = imported.model
     config = model.config
     for line in imported.notes:
-        note(f"注意: {line}")
+        note(f"警告: {line}")
     say(
         f"取り込みました: {imported.tensors} 個のテンソル、{model.n_parameters:,} 個のパラメーター"
         f"（d_model {config.d_model}、{config.n_heads} ヘッド、{config.n_layers}+{config.n_layers} 層、"

@@ -48,7 +48,7 @@ def corpus(
     for name, size in report.counts.items():
         say(f"  {name + '.tsv':<22}{size:>8,} 文  {_MEANINGS.get(name, '')}")
     if empty := [name for name, size in report.counts.items() if not size]:
-        note(f"注意: {'、'.join(empty)} は、文が少なすぎて 0 文です。--count を増やしてください。")
+        note(f"警告: {'、'.join(empty)} は、文が少なすぎて 0 文です。--count を増やしてください。")
     say(f"書き出しました: {directory}（タグ {report.tags:,} 種類、seed {seed}）")
     say("規則から作った文です。ろう者による確認はまだ受けていません。")
     say(

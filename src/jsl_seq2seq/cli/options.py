@@ -98,7 +98,7 @@ LabelSmoothing = Annotated[float | None, _training("label_smoothing", "正解以
 Seed = Annotated[int | None, _training("seed", "乱数の種。同じなら同じ結果")]
 
 DModel = Annotated[int | None, _model("d_model", "ベクトルの幅")]
-NHeads = Annotated[int | None, _model("n_heads", "注意のヘッド数")]
+NHeads = Annotated[int | None, _model("n_heads", "アテンションのヘッド数")]
 NLayers = Annotated[int | None, _model("n_layers", "エンコーダーとデコーダーの層の数")]
 DFf = Annotated[int | None, _model("d_ff", "フィードフォワード層の幅")]
 TiedEmbeddings = Annotated[
@@ -112,7 +112,7 @@ MaxSeqLen = Annotated[int | None, _model("max_seq_len", "最も長い文")]
 ExportWeights = Annotated[
     list[str] | None, _option("--export-weights", "重みを CSV と画像に（層の名前か前半）", _LOOK, "NAME")
 ]
-ExportAttn = Annotated[bool, _option("--export-attn", "注意の重みを CSV と画像に", _LOOK)]
+ExportAttn = Annotated[bool, _option("--export-attn", "アテンションを CSV と画像に", _LOOK)]
 ForceExport = Annotated[bool, _option("--force-export", "20 を超える長い文でも書き出す", _LOOK)]
 ExportDir = Annotated[
     Path | None, _option("--export-dir", "書き出し先［モデルの中の exports］", _LOOK, "DIR")

@@ -201,7 +201,7 @@ def _show(translation: Translation, quiet: bool, as_json: bool, where: str = "")
         say_json(translation.to_dict())
         return
     for warning in translation.warnings:
-        note(f"注意: {where}{warning}")
+        note(f"警告: {where}{warning}")
     if quiet:
         say("\t".join(map(str, (translation, *translation.alternatives))))
         return

@@ -155,10 +155,10 @@ def run_training(
         inform(f"バックエンド: {job.backend.name}（{job.backend.reason}）")
         inform(f"データ: {job.corpus.name}、{len(job.corpus.pairs)} 文")
         for line in job.notes:
-            inform(f"注意: {line}")
+            inform(f"警告: {line}")
         if replaces:
             inform(
-                f"注意: {directory} にあるモデルを、新しいモデルで上書きします（続きを学習するなら --resume）。"
+                f"警告: {directory} にあるモデルを、新しいモデルで上書きします（続きを学習するなら --resume）。"
             )
         if save is None:
             inform(f"保存先: {directory}（--save で変えられます）")
@@ -197,7 +197,7 @@ def _show(result: TrainingResult, directory: Path, quiet: bool, as_json: bool) -
     guessing = math.log(model.config.vocab_size.target)
     if loss is not None and loss > _WORSE * guessing:
         note(
-            f"注意: 何も学習していません。でたらめに選んでも、損失は {guessing:.1f} ほどです。\n"
+            f"警告: 何も学習していません。でたらめに選んでも、損失は {guessing:.1f} ほどです。\n"
             f"  → --learning-rate（いまは {model.training.learning_rate:g}）を小さくしてください。"
         )
     written = model.vocabularies.format_target
@@ -255,7 +255,7 @@ def _saver(directory: Path) -> Callable[[SavedModel], None]:
         try:
             save_model(model, directory)
         except JslError as error:
-            note(f"注意: 途中の保存ができませんでした（{model.progress.epoch} エポック）。学習は続けます。")
+            note(f"警告: 途中の保存ができませんでした（{model.progress.epoch} エポック）。学習は続けます。")
             report(error)
 
     return save

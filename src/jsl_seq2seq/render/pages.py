@@ -63,7 +63,7 @@ def basename(path: str) -> str:
 @cache
 def environment() -> Environment:
     """The templates of this package, with autoescape."""
-    import jinja2  # noqa: PLC0415  only whoever writes a page waits for it
+    import jinja2  # noqa: PLC0415  slow to import, and only pages need it
 
     environment = jinja2.Environment(
         loader=jinja2.PackageLoader("jsl_seq2seq.render"),
