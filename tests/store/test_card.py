@@ -122,6 +122,7 @@ def test_commands_load_continue_and_reproduce(name: str, tmp_path: Path) -> None
         "--seed": "0",
         "--schedule": "constant",
         "--keep": "last",
+        "--average": "5",
         "--backend": "ndarray",
         "--precision": "fp32",
         "--data": data.as_posix(),

@@ -113,6 +113,17 @@ def test_two_stages_are_two_commands(desk: Path) -> None:
     assert same_training_state(typed_again(Path("models/first")), model)
 
 
+def test_a_later_stage_switches_off_what_the_first_had(desk: Path) -> None:
+    """Whatever a command that goes on from a model leaves out stays as it was in that model."""
+    trained(
+        accumulate=2, position_shift=2, patience=9, batch_tokens=60, keep="average", average=2, dropout=0.1
+    )
+    off = {"accumulate": 1, "position_shift": 0, "patience": 0, "batch_tokens": 0, "keep": "last"}
+    model = trained(load="models/first", epochs=2, dropout=0.0, **off)
+    assert len(model.stages) == 2
+    assert same_training_state(typed_again(Path("models/first")), model)
+
+
 def test_going_on_with_the_same_options_is_the_same_stage(desk: Path) -> None:
     trained()
     model = trained(load="models/first", epochs=3)
@@ -135,7 +146,10 @@ def test_an_interrupted_training_says_so(desk: Path) -> None:
     model = job.run(should_stop=lambda: next(asked) >= 4).model
     assert model.stages[0].interrupted and (model.stages[0].end, model.stages[0].until) == (1, 5)
     save_model(model, Path("m"))
-    assert "途中で止めた" in Path("m/README.md").read_text(encoding="utf-8")
+    assert "切れ目で止めたのでなければ" in Path("m/README.md").read_text(encoding="utf-8")
+    slope = replace(model.stages[0], settings=model.stages[0].settings | {"schedule": "cosine"})
+    save_model(replace(model, stages=(slope,)), Path("cosine"))
+    assert "学習率の下がり方" in Path("cosine/README.md").read_text(encoding="utf-8")
     save_model(small_job(desk, load=Path("m"), epochs=4).run().model, Path("m"))
     assert "途中で止めた" not in Path("m/README.md").read_text(encoding="utf-8")
 

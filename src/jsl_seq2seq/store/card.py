@@ -21,8 +21,9 @@ _NO_OPTION = frozenset({
 _OFF: Mapping[str, Any] = {
     "batch_tokens": 0, "accumulate": 1, "position_shift": 0, "patience": 0, "tied_embeddings": False,
 }  # fmt: skip
-"""Settings that are left out of a command where this value switches them off. All others stand in it, also
-where they have their default: a later release may have another one."""
+"""Settings that are left out of a new model's command where this value switches them off. All others stand in it,
+also where they have their default: a later release may have another one. A command that goes on from a model has
+them all, since what it leaves out stays as it was in that model."""
 
 
 def render_readme(model: SavedModel, directory: Path) -> str:
@@ -145,16 +146,18 @@ def _reproduction(model: SavedModel, there: Path) -> Iterator[str]:
     if imported and stages:
         before = there.with_name(f"{there.name}-stage0")
         yield _block(
-            "はじめから再現する: 元のモデルを取り込む",
+            "はじめから再現する（元のモデルを取り込む）",
             f"jsl-seq2seq import-burn 元のフォルダー {quoted(before)}",
         )
     for number, stage in enumerate(stages, start=1):
         last = number == len(stages)
         after = there if last else there.with_name(f"{there.name}-stage{number}")
         alone = last and number == 1 and not imported
-        title = "はじめから再現する" if alone else f"はじめから再現する: {number} 段階目"
+        title = "はじめから再現する" if alone else f"はじめから再現する（{number} 段階目）"
         notes = []
-        if stage.interrupted:
+        if stage.interrupted and stage.settings.get("schedule") == "cosine":
+            notes.append("途中で止めた学習です。学習率の下がり方が変わるので、同じ重みにはなりません。")
+        elif stage.interrupted:
             notes.append(
                 "途中で止めた学習です。エポックの切れ目で止めたのでなければ、同じ重みにはなりません。"
             )
@@ -180,15 +183,15 @@ def stage_command(model: SavedModel, stage: Stage, load: Path | None, save: Path
         given |= {name: value for name, value in shape.items() if name not in _NO_OPTION}
         given |= _units(model) | dict(stage.units)
     given |= {name: value for name, value in stage.settings.items() if name not in _NO_OPTION}
-    if given.get("keep") != "average":
-        given.pop("average", None)
+    if load is None:
+        given = {name: value for name, value in given.items() if name not in _OFF or value != _OFF[name]}
     given |= {"backend": stage.backend or None, "device": stage.device, "precision": stage.precision}
     given["checkpoint_every"] = stage.checkpoint_every or None
     given["no_training_state"] = None if stage.training_state else True
     options = "".join(
         f" --{name.replace('_', '-')}" + ("" if value is True else f" {_word(value)}")
         for name, value in given.items()
-        if value is not None and (name not in _OFF or value != _OFF[name])
+        if value is not None
     )
     start = f" --load {quoted(load)}" if load else ""
     data = _path_flag("--data", stage.data_name) + _path_flag("--valid", stage.valid_name)
