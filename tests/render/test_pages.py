@@ -18,7 +18,7 @@ from jsl_seq2seq.render.diagnosis_page import diagnosis_page
 from jsl_seq2seq.render.export import export_attention
 from jsl_seq2seq.render.pages import basename, environment, percent, render, write
 from jsl_seq2seq.render.report import report_page
-from jsl_seq2seq.translate.translation import Attention
+from jsl_seq2seq.translate.translator import Attention
 
 from ..refusals import refused
 from ..small_models import EIGHT_LINES, trained_small, trained_words, translator_of

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import json
 import math
-import time
+import re
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from jsonschema import Draft202012Validator, ValidationError
 
 import jsl_seq2seq
 from jsl_seq2seq.backends.numpy import NumpyOps
@@ -25,6 +28,7 @@ from jsl_seq2seq.translate.translator import Translation, Translator
 from ..refusals import refused
 from ..small_models import eight_sentences, trained_small, trained_starter, trained_words, translator_of
 
+ROOT = Path(__file__).parents[2]
 STARTER = [pair.source for pair in read_starter_corpus().pairs]
 
 
@@ -182,11 +186,17 @@ def test_what_looks_like_a_tag_is_text(small: Translator, text: str) -> None:
 
 
 @pytest.mark.parametrize("text", ["あ" * 1_000_000, "あ" * 2_001, "\x00" * 1_000_000, "龍" * 1_000_000])
-def test_far_too_long_is_said_at_once(small: Translator, text: str) -> None:
-    started = time.perf_counter()
-    with refused(UserError, "長すぎます", f"{len(text):,}") as _:
+def test_far_too_long_is_refused_unread(
+    small: Translator, monkeypatch: pytest.MonkeyPatch, text: str
+) -> None:
+    def unread(*_: Any) -> None:
+        raise AssertionError("the text was read")
+
+    monkeypatch.setattr(type(small.vocabularies), "encode_source", unread)
+    with refused(
+        UserError, "長すぎます", f"{len(text):,}", code="text-too-long", found=len(text), limit=2_000
+    ):
         small.translate(text)
-    assert time.perf_counter() - started < 0.5
 
 
 def test_the_message_shows_only_a_beginning(small: Translator) -> None:
@@ -299,6 +309,93 @@ def test_from_a_directory(tmp_path: Path, as_given: type) -> None:
     assert jsl_seq2seq.Translation is Translation
 
 
+def test_a_translator_names_its_model_backend_and_tags(tmp_path: Path) -> None:
+    save_model(trained_small(), tmp_path / "m")
+    loaded = Translator.load(tmp_path / "m", backend="ndarray")
+    assert (loaded.directory, loaded.backend, loaded.precision) == (tmp_path / "m", "ndarray", "fp32")
+    assert loaded.tags == trained_small().vocabularies.target.units
+    count = len(loaded.tags)
+    assert (
+        repr(loaded)
+        == f"Translator({str(tmp_path / 'm')!r}, backend='ndarray', precision='fp32', tags={count})"
+    )
+    fresh = translator_of(trained_small())
+    assert fresh.directory is None
+    assert repr(fresh) == f"Translator(backend='ndarray', precision='fp32', tags={count})"
+
+
+@pytest.mark.parametrize("sentence", [None, 3, b"abc", ["ありがとう"]])
+def test_what_is_no_sentence_is_a_type_error(small: Translator, sentence: Any) -> None:
+    for call in (
+        lambda: small.translate(sentence),
+        lambda: small.translate_batch(["ありがとう", sentence]),
+        lambda: small.translate_each([sentence]),
+        lambda: small.score(sentence, ["ありがとう"]),
+    ):
+        with pytest.raises(TypeError, match=type(sentence).__name__):
+            call()
+
+
+def test_one_string_is_not_several_sentences(small: Translator) -> None:
+    with pytest.raises(TypeError, match=r"translate\(\)"):
+        small.translate_batch("ありがとう")
+    with pytest.raises(TypeError, match=r"translate\(\)"):
+        small.translate_each("ありがとう")
+    with pytest.raises(TypeError, match="sequence"):
+        small.score("ありがとう", "ありがとう")
+
+
+def test_everything_public_is_importable_from_the_package() -> None:
+    assert set(jsl_seq2seq.__all__) == {
+        "Attention",
+        "Candidate",
+        "Failure",
+        "JslError",
+        "Score",
+        "Translation",
+        "Translator",
+        "UserError",
+        "__version__",
+    }
+    for name in jsl_seq2seq.__all__:
+        assert getattr(jsl_seq2seq, name) is not None
+    assert issubclass(jsl_seq2seq.UserError, jsl_seq2seq.JslError)
+    assert jsl_seq2seq.UserError is UserError
+    with pytest.raises(AttributeError, match="Translater"):
+        jsl_seq2seq.Translater  # noqa: B018  # pyright: ignore
+
+
+SCHEMAS = re.findall(
+    r"```json schema\n(.*?)```", (ROOT / "docs" / "library.md").read_text(encoding="utf-8"), re.S
+)
+
+
+def validated(values: Any) -> dict[str, Any]:
+    """The values, which are JSON and fit the schema that docs/library.md gives."""
+    [schema] = map(json.loads, SCHEMAS)
+    Draft202012Validator.check_schema(schema)
+    Draft202012Validator(schema).validate(json.loads(json.dumps(values, allow_nan=False)))
+    return values
+
+
+def test_the_one_json_form(small: Translator, endless: Translator) -> None:
+    values = validated(small.translate("龍ありがとう").to_dict())
+    assert values["text"] == "龍ありがとう" and values["finished"] is True
+    assert [one["tag"] for one in values["tags"]] == ["ありがとう"]
+    assert "龍" in values["warnings"][0] and "alternatives" not in values
+    assert validated(endless.translate("ありがとう").to_dict())["finished"] is False
+    several = small.translate("ありがとう", beam=3, n_best=3, attention=True)
+    values = validated(several.to_dict())
+    assert values["alternatives"] == [other.to_dict() for other in several.alternatives]
+    assert values["probability"] == math.exp(several.log_prob)
+    with pytest.raises(UserError) as caught:
+        small.translate("龍")
+    assert validated({"text": "龍", **caught.value.to_dict()})["code"] == "nothing-to-translate"
+    for wrong in ({}, {**values, "probability": 2}, {**values, "more": 1}, {"error": "x"}):
+        with pytest.raises(ValidationError):
+            validated(wrong)
+
+
 def test_a_missing_directory(tmp_path: Path) -> None:
     with refused(UserError, "ありません"):
         Translator.load(tmp_path / "nothing", backend="ndarray")
@@ -307,7 +404,7 @@ def test_a_missing_directory(tmp_path: Path) -> None:
 def test_an_unknown_backend(tmp_path: Path) -> None:
     save_model(trained_small(), tmp_path / "m")
     with refused(UserError, "cuda", "ndarray"):
-        Translator.load(tmp_path / "m", backend="cuda")
+        Translator.load(tmp_path / "m", backend="cuda")  # pyright: ignore[reportArgumentType]
 
 
 @pytest.mark.parametrize("text", STARTER[:12])

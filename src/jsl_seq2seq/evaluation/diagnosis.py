@@ -17,8 +17,7 @@ import numpy as np
 
 from ..settings import EOS, PAD, SOS
 from ..tokenize import EncodedSource, Units, format_tags
-from ..translate.translation import Translation
-from ..translate.translator import Translator
+from ..translate.translator import Translation, Translator
 
 EOS_LABEL = "<EOS>"
 """The end of a sentence as a label, as in :class:`~jsl_seq2seq.translate.translation.Attention`."""

@@ -22,7 +22,7 @@ import numpy as np
 from ..errors import Failure, UserError
 from ..tokenize import Vocabularies, Vocabulary
 from ..tokenize.units import TAGS
-from ..translate.translation import Translation
+from ..translate.translator import Translation
 from .glyphs import visible
 from .heatmap import heatmap_svg
 from .pages import render

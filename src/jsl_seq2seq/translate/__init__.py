@@ -1,12 +1,5 @@
 """The library's entry point: load a model, translate sentences, look at attention."""
 
-from .translation import Attention, Candidate, Score, Translation
-from .translator import Translator
+from .translator import Attention, BackendName, Candidate, Precision, Score, Translation, Translator
 
-__all__ = [
-    "Attention",
-    "Candidate",
-    "Score",
-    "Translation",
-    "Translator",
-]
+__all__ = ["Attention", "BackendName", "Candidate", "Precision", "Score", "Translation", "Translator"]

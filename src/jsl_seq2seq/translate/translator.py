@@ -1,15 +1,17 @@
-"""The library's front door: load a model, translate sentences, look at what it attended to."""
+"""Translation by a trained model: sentences in, tags with probabilities and attention out."""
 
 from __future__ import annotations
 
 import difflib
 import math
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any, Literal
 
 import numpy as np
 
-from ..backends.registry import AUTO, Backend, choose_backend
+from ..backends.registry import Backend, choose_backend
 from ..data.padding import pad_rows
 from ..errors import UserError
 from ..model import Capture, Transformer, parameter_specs
@@ -18,48 +20,173 @@ from ..search.groups import groups
 from ..settings import SOS, require_range
 from ..store import SavedModel, load_model, shipped_model
 from ..store.tensors import flatten
-from ..tokenize import EncodedSource, Vocabularies
-from ..tokenize.units import CHAR, TAGS
-from .translation import Attention, Candidate, Score, Translation
+from ..tokenize import EncodedSource, Vocabularies, format_tags
+from ..tokenize.units import CHAR, CHARACTERS_AND_TAGS, TAGS, Units
 
-__all__ = ["Attention", "Candidate", "Score", "Translation", "Translator"]
+BackendName = Literal["auto", "ndarray", "wgpu", "torch"]
+"""What :meth:`Translator.load` can compute with; ``auto`` takes the fastest that this machine has."""
+
+Precision = Literal["fp32", "int8"]
+"""Number type of the weights while translating."""
 
 MAX_CHARACTERS = 2_000
 """Longest sentence that is tried at all: attention's memory grows with the square of the length."""
 
-_SIDE_BY_SIDE, _REPLAYED_SIDE_BY_SIDE = 64, 256
+_ROWS, _ROWS_OF_GRAPHS = 64, 256
 """Sentences translated side by side, at most: with more a CPU's caches overflow, and a GPU gains nothing more."""
 
 Sentence = str | EncodedSource
 """A sentence as text, or as the units it was cut into."""
 
 DEFAULT_PENALTY = 0.6
-"""Length penalty α of beam search, unless somebody says otherwise (Wu et al. 2016, §7: 0.6 to 0.7)."""
+"""Length penalty α of beam search, unless another is given (Wu et al. 2016, §7: 0.6 to 0.7)."""
 
 MAX_BEAM, MAX_PENALTY = 1_000, 10
 """Far beyond what is of use: more beams find nothing better, and α is the exponent of a length."""
 
 
+@dataclass(frozen=True)
+class Attention:
+    """The attention weights of one layer for one sentence.
+
+    Attributes:
+        weights: [H, query, key], rows sum to 1.
+        query_labels, key_labels: the token at each position. A row of the decoder is called by the tag that
+            is produced there (the last ``<EOS>``), a key of its self-attention by the tag that is read there
+            (the first ``<SOS>``).
+    """
+
+    weights: np.ndarray
+    query_labels: tuple[str, ...]
+    key_labels: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """One way to translate a sentence.
+
+    Attributes:
+        tags: without brackets; ``str(candidate)`` writes them as the command line does.
+        probabilities: of each tag, given those before it, 0 to 1.
+        log_prob: natural logarithm of the whole sequence's probability, its end included.
+        finished: whether the model ended the sentence itself.
+        kinds: what the model counts in; says whether the tags are written as tags or as plain words.
+    """
+
+    tags: tuple[str, ...]
+    probabilities: tuple[float, ...]
+    log_prob: float
+    finished: bool
+    kinds: Units = CHARACTERS_AND_TAGS
+
+    def __str__(self) -> str:
+        return format_tags(self.tags, self.kinds.target)
+
+    def to_dict(self) -> dict[str, Any]:
+        """The candidate as JSON values: ``tags`` with each one's probability, ``probability``, ``finished``."""
+        return _candidate_to_dict(self)
+
+
+@dataclass(frozen=True)
+class Translation:
+    """A translated sentence.
+
+    Attributes:
+        text: the sentence as it was given.
+        tags: without brackets; ``str(translation)`` writes them as the command line does.
+        probabilities: of each tag, given those before it, 0 to 1.
+        log_prob: natural logarithm of the whole sequence's probability, its end included.
+        finished: whether the model ended the sentence itself.
+        warnings: what a reader should know about this translation, in Japanese.
+        attention: by name (``encoder.0.self``, ``decoder.0.cross``, ...), if it was asked for.
+        alternatives: the next best translations, best first, if more than one was asked for.
+        kinds: what the model counts in; says whether the tags are written as tags or as plain words.
+    """
+
+    text: str
+    tags: tuple[str, ...]
+    probabilities: tuple[float, ...]
+    log_prob: float
+    finished: bool
+    warnings: tuple[str, ...] = ()
+    attention: dict[str, Attention] | None = field(default=None, compare=False)
+    alternatives: tuple[Candidate, ...] = ()
+    kinds: Units = CHARACTERS_AND_TAGS
+
+    def __str__(self) -> str:
+        return format_tags(self.tags, self.kinds.target)
+
+    def to_dict(self) -> dict[str, Any]:
+        """The translation as JSON values, without its attention; docs/library.md has the schema.
+
+        ``alternatives`` is there if more than one translation was asked for.
+        """
+        values = {"text": self.text, **_candidate_to_dict(self), "warnings": list(self.warnings)}
+        if self.alternatives:
+            values["alternatives"] = [other.to_dict() for other in self.alternatives]
+        return values
+
+
+@dataclass(frozen=True)
+class Score:
+    """How probable a given translation is.
+
+    Attributes:
+        tags: without brackets.
+        log_probs: natural logarithm of each tag's probability given those before it, and of the end's.
+    """
+
+    text: str
+    tags: tuple[str, ...]
+    log_probs: tuple[float, ...]
+
+    @property
+    def log_prob(self) -> float:
+        """Natural logarithm of the whole sequence's probability, its end included."""
+        return sum(self.log_probs)
+
+
 class Translator:
-    """A trained model on one backend, ready to translate.
+    """A trained model on one backend.
+
+    Attributes:
+        directory: the model directory; ``None`` for a model that was not read from one.
+        backend: name of the backend: ``ndarray``, ``wgpu`` or ``torch``.
+        precision: ``fp32`` or ``int8``.
+        tags: every tag that the model can produce, in the order of its vocabulary.
+        config: the shape of the model.
 
     Args:
         model: from :func:`jsl_seq2seq.store.load_model`, or fresh from training.
     """
 
-    def __init__(self, model: SavedModel, backend: Backend) -> None:
+    def __init__(self, model: SavedModel, backend: Backend, directory: Path | None = None) -> None:
+        self.directory = directory
         self.config = model.config
         self.vocabularies: Vocabularies = model.vocabularies
         self.ops = backend.open(None)
         shapes = {name: spec.shape for name, spec in parameter_specs(model.config).items()}
         flat = flatten(model.parameters, shapes)
-        self._model = Transformer(self.ops, self.ops.named_views(self.ops.array(flat), shapes), model.config)
-        self._replayed = GraphGreedy(self.ops, self._model)
+        self._network = Transformer(
+            self.ops, self.ops.named_views(self.ops.array(flat), shapes), model.config
+        )
+        self._graphs = GraphGreedy(self.ops, self._network) if self.ops.captures_graphs else None
         self._dropped = frozenset() if model.config.specials_masked else _no_tags(model.vocabularies)
+        self.backend: str = self.ops.name
+        self.precision: str = self.ops.precision
+        target = self.vocabularies.target
+        self.tags = tuple(tag for tag in target.units if target.id_of(tag) not in self._dropped)
+
+    def __repr__(self) -> str:
+        source = "" if self.directory is None else f"{str(self.directory)!r}, "
+        return f"Translator({source}backend={self.backend!r}, precision={self.precision!r}, tags={len(self.tags)})"
 
     @classmethod
     def load(
-        cls, directory: str | Path | None = None, backend: str = AUTO, precision: str = "fp32"
+        cls,
+        directory: str | Path | None = None,
+        backend: BackendName = "auto",
+        precision: Precision = "fp32",
     ) -> Translator:
         """Read a model directory.
 
@@ -72,8 +199,9 @@ class Translator:
             UserError: there is no model there, or no such backend.
             Failure: the model is damaged.
         """
-        model = load_model(shipped_model() if directory is None else Path(directory), record=False)
-        return cls(model, choose_backend(backend, None, model.n_parameters, precision))
+        path = shipped_model() if directory is None else Path(directory)
+        model = load_model(path, record=False)
+        return cls(model, choose_backend(backend, None, model.n_parameters, precision), path)
 
     def translate(
         self,
@@ -86,13 +214,14 @@ class Translator:
         """Translate one sentence.
 
         Args:
-            attention: whether to tell what was looked at.
+            attention: whether to compute the attention weights of every layer, in a pass of its own.
             beam: how many beginnings beam search keeps; 1 is greedy decoding.
             n_best: how many translations to find, at most ``beam``; the others are the first one's alternatives.
             length_penalty: how much beam search favours longer translations, 0 for not at all.
 
         Raises:
             UserError: nothing in it can be translated, or it is far too long, or the search is impossible.
+            TypeError: it is not a string.
         """
         return self.translate_batch([text], attention, beam, n_best, length_penalty)[0]
 
@@ -106,6 +235,7 @@ class Translator:
     ) -> list[Translation]:
         """Translate sentences side by side; each comes out as it would alone. Arguments and errors as above."""
         _check_search(beam, n_best, length_penalty)
+        _require_several(texts, "translate_batch")
         encoded = [(_written(text), self.encode(text)) for text in texts]
         return self._translated(encoded, attention, beam, n_best, length_penalty)
 
@@ -125,6 +255,7 @@ class Translator:
             UserError: the search is impossible.
         """
         _check_search(beam, n_best, length_penalty)
+        _require_several(texts, "translate_each")
         found = [text if isinstance(text, UserError) else self._readable(text) for text in texts]
         readable = [one for one in found if not isinstance(one, UserError)]
         translations = iter(self._translated(readable, False, beam, n_best, length_penalty))
@@ -151,10 +282,12 @@ class Translator:
             group = [sources[index] for index in indices]
             longest = self.config.max_seq_len
             if beam == 1:
-                best = greedy(self.ops, self._model, group, longest, self._replayed)
+                best = greedy(self.ops, self._network, group, longest, self._graphs)
                 hypotheses = [[hypothesis] for hypothesis in best]
             else:
-                hypotheses = beam_search(self.ops, self._model, group, longest, beam, n_best, length_penalty)
+                hypotheses = beam_search(
+                    self.ops, self._network, group, longest, beam, n_best, length_penalty
+                )
             found.update(zip(indices, hypotheses, strict=True))
         return [
             self._translation(text, source, found[index], attention)
@@ -162,7 +295,7 @@ class Translator:
         ]
 
     def score(self, text: Sentence, tags: Sequence[str]) -> Score:
-        """How probable the model finds a translation that somebody else wrote.
+        """The probability that the model gives to a translation.
 
         Raises:
             UserError: the sentence cannot be translated, or the model does not know a tag; names the nearest.
@@ -170,13 +303,18 @@ class Translator:
         return self.score_batch([(text, tags)])[0]
 
     def score_batch(self, pairs: Sequence[tuple[Sentence, Sequence[str]]]) -> list[Score]:
-        """Several at once. Errors as above."""
+        """Several at once. Errors as above; TypeError if the tags are one string instead of a sequence."""
+        for _, tags in pairs:
+            if isinstance(tags, str):
+                raise TypeError(
+                    f"score() takes the tags as a sequence such as ('私', '食べる'), not {tags!r}"
+                )
         sources = [self._read(self.encode(text)) for text, _ in pairs]
         targets = [self._encode_tags(tags) for _, tags in pairs]
         found: dict[int, Hypothesis] = {}
         for indices in self._groups(sources):
             group = [sources[index] for index in indices], [targets[index] for index in indices]
-            found.update(zip(indices, score(self.ops, self._model, *group), strict=True))
+            found.update(zip(indices, score(self.ops, self._network, *group), strict=True))
         return [
             Score(_written(text), tuple(tags), found[index].log_probs)
             for index, (text, tags) in enumerate(pairs)
@@ -185,13 +323,14 @@ class Translator:
     def log_probs(self, text: Sentence, tags: Sequence[str]) -> np.ndarray:
         """Of every tag at every place of a given translation, [T + 1, V]; the last row is for what follows it."""
         return forced_log_probs(
-            self.ops, self._model, [self._read(self.encode(text))], [self._encode_tags(tags)]
+            self.ops, self._network, [self._read(self.encode(text))], [self._encode_tags(tags)]
         )[0]
 
     def encode(self, text: Sentence) -> EncodedSource:
         """The units of a sentence that the model knows. Raises UserError if there is none, or far too many."""
         if isinstance(text, EncodedSource):
             return text
+        text = _written(text)
         shown = text if len(text) <= 20 else text[:20] + "…"
         if len(text) > MAX_CHARACTERS:
             raise UserError(
@@ -235,7 +374,7 @@ class Translator:
         return self.vocabularies.encode_target(tags)
 
     def _groups(self, sources: Sequence[tuple[int, ...]], beam: int = 1) -> Iterator[list[int]]:
-        most = _REPLAYED_SIDE_BY_SIDE if self.ops.captures_graphs else _SIDE_BY_SIDE
+        most = _ROWS_OF_GRAPHS if self.ops.captures_graphs else _ROWS
         return groups([len(source) for source in sources], most, beam)
 
     def _translation(
@@ -296,7 +435,7 @@ class Translator:
         sentence = self._read(source)
         source_ids = pad_rows([sentence], at_least=self.config.source_length)
         ids = hypothesis.ids if hypothesis.finished else hypothesis.ids[:-1]
-        self._model(self.ops.array(source_ids), self.ops.array([[SOS, *ids]]), observe=capture)
+        self._network(self.ops.array(source_ids), self.ops.array([[SOS, *ids]]), observe=capture)
         characters = source.units[: len(sentence)] + ("<PAD>",) * (source_ids.shape[1] - len(sentence))
         decoded = self.vocabularies.decode_target(hypothesis.ids)
         tags = tuple(self.vocabularies.format_target([tag]) for tag in decoded)
@@ -324,7 +463,18 @@ def _no_tags(vocabularies: Vocabularies) -> frozenset[int]:
 
 
 def _written(sentence: Sentence) -> str:
-    return sentence if isinstance(sentence, str) else "".join(sentence.units)
+    """The sentence as text. Raises TypeError for anything else."""
+    if isinstance(sentence, EncodedSource):
+        return "".join(sentence.units)
+    if not isinstance(sentence, str):
+        raise TypeError(f"a sentence is a str, not {type(sentence).__name__}")
+    return sentence
+
+
+def _require_several(texts: object, method: str) -> None:
+    """A string is a sequence of strings, too: its characters would be translated one by one."""
+    if isinstance(texts, str | bytes):
+        raise TypeError(f"{method}() takes a sequence of sentences; for one sentence call translate()")
 
 
 def _check_search(beam: int, n_best: int, length_penalty: float) -> None:
@@ -338,3 +488,14 @@ def _check_search(beam: int, n_best: int, length_penalty: float) -> None:
             code="n-best-over-beam",
             settings={"n_best": n_best, "beam": beam},
         )
+
+
+def _candidate_to_dict(one: Candidate | Translation) -> dict[str, Any]:
+    return {
+        "tags": [
+            {"tag": tag, "probability": probability}
+            for tag, probability in zip(one.tags, one.probabilities, strict=True)
+        ],
+        "probability": math.exp(one.log_prob),
+        "finished": one.finished,
+    }
