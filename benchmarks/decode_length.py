@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 
-from jsl_seq2seq.backends.interface import Ops
+from jsl_seq2seq.backends.interface import DecodingOps, GraphDecodingOps
 from jsl_seq2seq.backends.registry import NAMES, choose_backend
 from jsl_seq2seq.errors import JslError
 from jsl_seq2seq.model import Transformer
@@ -55,22 +55,22 @@ def main() -> None:
             write_json(arguments.json, figures)
 
 
-def _opened(way: str) -> Ops:
+def _opened(way: str) -> DecodingOps:
     if way == "int8":
         return choose_backend(translating=0, precision=way).open(None)
     return choose_backend(way).open(None)
 
 
-def _measure(ops: Ops, config: ModelConfig, title: str, rounds: int) -> dict[str, float]:
+def _measure(ops: DecodingOps, config: ModelConfig, title: str, rounds: int) -> dict[str, float]:
     values = initial_parameters(config, seed=0)
     values["decoder.output_projection.bias"][EOS] = -1e3  # no early end
     model = Transformer(ops, {name: ops.array(value) for name, value in values.items()}, config)
-    replayed = GraphGreedy(ops, model)
+    graph = GraphGreedy(ops, model) if isinstance(ops, GraphDecodingOps) else None
     source = np.random.default_rng(0).integers(3, config.vocab_size.source, (1, 25)).tolist()
 
     def writing(tags: int, beams: int) -> Callable[[], object]:
         if beams == 1:
-            return lambda: greedy(ops, model, source, tags - 1, replayed)
+            return lambda: greedy(ops, model, source, tags - 1, graph)
         return lambda: beam_search(ops, model, source, tags - 1, beams)
 
     found: dict[str, float] = {}

@@ -28,6 +28,7 @@ from torch_peer import generating, marian
 
 stand_in("safetensors", "safetensors.numpy", "filelock")  # nothing is read or saved here
 
+from jsl_seq2seq.backends.interface import GraphDecodingOps
 from jsl_seq2seq.backends.torch import open_ops
 from jsl_seq2seq.model import Transformer, parameter_specs
 from jsl_seq2seq.model.initialization import initial_parameters
@@ -122,12 +123,12 @@ def _ours(setting: Setting, source: np.ndarray) -> Write:
     model = Transformer(
         ops, ops.named_views(flat, {name: value.shape for name, value in values.items()}), config
     )
-    replayed = GraphGreedy(ops, model)
+    graph = GraphGreedy(ops, model) if isinstance(ops, GraphDecodingOps) else None
     sentences = source.tolist()
 
     def write() -> np.ndarray:
         # one tag fewer: ours also asks whether the end comes after the last one
-        found = greedy(ops, model, sentences, TAGS - 1, replayed)
+        found = greedy(ops, model, sentences, TAGS - 1, graph)
         return np.array([one.ids for one in found])
 
     return write

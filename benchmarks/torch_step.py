@@ -32,7 +32,7 @@ from torch_peer import PeerTrainer, TorchPeer, marian
 stand_in("safetensors", "safetensors.numpy", "filelock")  # nothing is read or saved here
 
 from jsl_seq2seq.backends.registry import Backend
-from jsl_seq2seq.backends.torch import TorchOps, open_ops
+from jsl_seq2seq.backends.torch import CudaOps, open_ops
 from jsl_seq2seq.data.batching import Batch
 from jsl_seq2seq.model import parameter_specs
 from jsl_seq2seq.model.attention import attention
@@ -255,7 +255,7 @@ def _marian(setting: Setting, batch: Batch) -> Step:
 def _attention_agrees() -> dict[str, float | str]:
     """Largest difference between fused and explicit attention here, where one sentence sees nothing at all."""
     found: dict[str, float | str] = {}
-    ops = TorchOps(None, DEVICE)
+    ops: Any = CudaOps(None, DEVICE)
     mask = ops.padding_mask(ops.array(np.array([[3] * 50, [3] * 30 + [0] * 20, [0] * 50])), PAD)
     for dtype in (torch.float32, torch.bfloat16):
         heads = [torch.randn(3, 8, 50, 32, device=DEVICE, dtype=dtype, requires_grad=True) for _ in range(3)]
@@ -264,7 +264,7 @@ def _attention_agrees() -> dict[str, float | str]:
             query, key, value = heads
             fused = ops.fused_attention(query, key, value, mask)
             assert fused is not None
-            explicit = attention(ops, query, key, value, mask)[0]
+            explicit: Any = attention(ops, query, key, value, mask)[0]
             gradients = (torch.autograd.grad(one.float().square().sum(), heads) for one in (fused, explicit))
             pairs = [(fused, explicit), *zip(*gradients, strict=True)]
             found[name] = max(float((one - other).abs().max().detach()) for one, other in pairs)

@@ -25,7 +25,7 @@ from typing import Any
 
 import numpy as np
 
-from jsl_seq2seq.backends.interface import Array, Ops
+from jsl_seq2seq.backends.interface import Array
 from jsl_seq2seq.backends.numpy import NumpyOps
 from jsl_seq2seq.backends.tape import Tape
 from jsl_seq2seq.backends.wgpu import WgpuOps
@@ -71,7 +71,7 @@ SIZES = {
 class OurStep:
     """A whole training step on one of our backends."""
 
-    def __init__(self, ops: Ops, size: Size, dropout: float) -> None:
+    def __init__(self, ops: Any, size: Size, dropout: float) -> None:
         self.ops = ops
         specs = parameter_specs(size.config)
         generator = np.random.default_rng(0)

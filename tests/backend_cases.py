@@ -11,12 +11,12 @@ import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cache
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import pytest
 
-from jsl_seq2seq.backends.interface import Array, Ops, Recorder
+from jsl_seq2seq.backends.interface import Array, DecodingOps, TrainingOps
 from jsl_seq2seq.backends.numpy import NumpyOps
 from jsl_seq2seq.backends.tape import Tape
 from jsl_seq2seq.errors import JslError
@@ -25,18 +25,23 @@ NAMES = ("ndarray", "wgpu", "torch")
 KNOWN = (*NAMES, "int8")
 """What can be required: besides the backends, what NumPy's has for translating, approximate, with its own tests."""
 
+
+class Ops(TrainingOps, DecodingOps):
+    """The type of every backend of the shared suite: it trains and it decodes."""
+
+
 Compute = Callable[..., Array]
 """``compute(ops, *arrays)``: what is tested, written on Ops."""
 
 
-def make_ops(name: str, recorder: Recorder | None = None, dtype: type[np.floating] = np.float32) -> Ops:
+def make_ops(name: str, tape: Tape | None = None, dtype: type[np.floating] = np.float32) -> Ops:
     """The backend called ``name``; ``wgpu`` knows no other float type than float32.
 
     Raises:
         ImportError, JslError: it is not there, or finds nothing to run on.
     """
     if name == "ndarray":
-        return NumpyOps(recorder, dtype)
+        return cast(Ops, NumpyOps(tape, dtype))
     if name == "int8":
         return importlib.import_module("jsl_seq2seq.backends.int8").Int8Ops()
     cls = {"wgpu": "WgpuOps", "torch": "TorchOps"}[name]
@@ -45,9 +50,9 @@ def make_ops(name: str, recorder: Recorder | None = None, dtype: type[np.floatin
         raise ImportError(f"jsl_seq2seq.backends.{name} has no {cls}")
     if name == "torch":
         kind = getattr(importlib.import_module("torch"), np.dtype(dtype).name)
-        return module.TorchOps(recorder, device="cpu", dtype=kind)
+        return module.TorchOps(tape, device="cpu", dtype=kind)
     assert dtype is np.float32, "WGSL has no float64"
-    return module.WgpuOps(recorder)
+    return module.WgpuOps(tape)
 
 
 @cache
@@ -91,16 +96,16 @@ class Backend:
     def __str__(self) -> str:
         return f"{self.name}-{np.dtype(self.dtype).name}"
 
-    def ops(self, recorder: Recorder | None = None) -> Ops:
+    def ops(self, tape: Tape | None = None) -> Ops:
         """A new instance."""
-        return make_ops(self.name, recorder, self.dtype)
+        return make_ops(self.name, tape, self.dtype)
 
     def rounded(self, values: Any) -> np.ndarray:
         """``values`` as this backend sees them, in float64 so that an oracle starts from the same numbers."""
         return np.asarray(values, self.dtype).astype(np.float64)
 
     def run(self, compute: Compute, *inputs: Any) -> np.ndarray:
-        """``compute`` without a recorder, as in inference."""
+        """``compute`` without a tape, as in inference."""
         ops = self.ops()
         return ops.to_host(compute(ops, *(ops.array(values) for values in inputs)))
 
@@ -110,13 +115,11 @@ class Backend:
         """The output, and d Σ(output · cotangent) / d input for each input."""
         tape = Tape()
         ops = self.ops(tape)
-        arrays = [ops.array(values) for values in inputs]
+        arrays = leaves(ops, *inputs)
         named = {str(i): array for i, array in enumerate(arrays)}
         direction = ops.array(cotangent)
         if self.name == "torch":
-            for array in arrays:
-                array.requires_grad_()
-            output = compute(ops, *arrays)
+            output: Any = compute(ops, *arrays)
             loss = (output * direction).sum()
         else:
             output = compute(ops, *arrays)
@@ -162,6 +165,12 @@ def assert_close(
     np.testing.assert_allclose(
         actual, expected, rtol=RELATIVE[dtype] * slack, atol=FLOOR[dtype] * slack * size, err_msg=what
     )
+
+
+def leaves(ops: Ops, *values: np.ndarray) -> list[Array]:
+    """Arrays to differentiate with respect to: named views of one flat array, as parameters are."""
+    flat = ops.array(np.concatenate([np.asarray(each).ravel() for each in values]))
+    return list(ops.named_views(flat, {str(i): np.shape(each) for i, each in enumerate(values)}).values())
 
 
 def normal(seed: int, *shape: int) -> np.ndarray:

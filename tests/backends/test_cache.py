@@ -7,6 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from jsl_seq2seq.backends.interface import DecodingOps
+
 from ..backend_cases import Backend, normal
 from .oracle import seeds, sizes
 
@@ -39,20 +41,40 @@ def test_cache_write(
     np.testing.assert_array_equal(whole[:, :, start:], 0)
 
 
-def test_cache_write_where_only_the_device_knows(backend: Backend) -> None:
-    """What replayed decoding does: the position is an array, and a mask hides the places after it."""
+@pytest.mark.parametrize("static", [False, True])
+def test_cache_write_is_in_place(backend: Backend, static: bool) -> None:
+    """The buffer has the values although the result is dropped, at a number as at a position on the device."""
+    written_in_place(backend.ops(), static)
+
+
+def written_in_place(ops: DecodingOps, static: bool) -> None:
+    buffer = ops.zeros((1, 2, 5, 1))
+    for position, value in ((2, 7.0), (4, 9.0), (2, 8.0)):
+        start = ops.array([position]) if static else position
+        ops.cache_write(buffer, ops.array([[[[value]], [[-value]]]]), start)
+    assert ops.to_host(buffer)[0, :, :, 0].tolist() == [[0, 0, 8, 0, 9], [0, 0, -8, 0, -9]]
+
+
+def test_cache_write_at_a_position_on_the_device(backend: Backend) -> None:
+    """One captured step serves every position: the result is the whole buffer, and a mask hides what follows."""
     ops = backend.ops()
     position = ops.array([2])
-    try:
-        mask = ops.seen_mask(position, 5)
-    except NotImplementedError:
-        pytest.skip(f"{backend.name} does not replay decoding")
+    mask = ops.causal_row_mask(position, 5)
     weights = ops.to_host(ops.softmax(ops.zeros((1, 2, 1, 5)), mask))
     np.testing.assert_allclose(weights, np.broadcast_to([1 / 3, 1 / 3, 1 / 3, 0, 0], (1, 2, 1, 5)), rtol=1e-6)
     buffer = ops.zeros((1, 2, 5, 1))
     whole = ops.cache_write(buffer, ops.array([[[[7.0]], [[8.0]]]]), position)
     for array in (whole, buffer):
         assert ops.to_host(array)[0, :, :, 0].tolist() == [[0, 0, 7, 0, 0], [0, 0, 8, 0, 0]]
+
+
+@given(length=sizes, data=st.data())
+def test_a_causal_row_is_a_row_of_the_causal_mask(backend: Backend, length: int, data: st.DataObject) -> None:
+    ops, position = backend.ops(), data.draw(st.integers(0, length - 1))
+    row = ops.causal_row_mask(ops.array([position]), length)
+    assert row.kind == "prefix"
+    whole = ops.to_host(ops.causal_mask(length).array)
+    np.testing.assert_array_equal(ops.to_host(row.array), whole[:, :, position : position + 1])
 
 
 def test_cache_write_again_at_the_same_place(backend: Backend) -> None:

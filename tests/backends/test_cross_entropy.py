@@ -8,10 +8,10 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from jsl_seq2seq.backends.interface import Array, Ops
+from jsl_seq2seq.backends.interface import Array
 from jsl_seq2seq.backends.tape import Tape
 
-from ..backend_cases import Backend, assert_close, normal
+from ..backend_cases import Backend, Ops, assert_close, leaves, normal
 from .oracle import agree, leading, row_sizes, seeds
 
 smoothing = st.sampled_from([0.0, 0.1, 0.9])
@@ -97,9 +97,7 @@ def test_the_loss_starts_a_tape(backend: Backend) -> None:
     """d loss / d logits without any gradient from outside, as training asks for it."""
     logits, targets = backend.rounded(normal(1, 2, 3, 5)), np.array([[1, 2, 0], [4, 0, 0]])
     ops = backend.ops(Tape())
-    array = ops.array(logits)
-    if backend.name == "torch":
-        array.requires_grad_()
+    [array] = leaves(ops, logits)
     loss = ops.cross_entropy(array, ops.array(targets), 0)
     gradient = ops.to_host(ops.gradients(loss, {"logits": array})).reshape(logits.shape)
     tensor = torch.from_numpy(logits).requires_grad_()

@@ -5,15 +5,15 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from jsl_seq2seq.backends.interface import Array, Ops
+from jsl_seq2seq.backends.interface import Array, Mask
 from jsl_seq2seq.model import Capture, Transformer
 
-from ..backend_cases import Backend, normal
+from ..backend_cases import Backend, Ops, normal
 from ..model.reference import random_batch, random_parameters
 from ..model.test_training_step import CONFIG
 
 
-def fused(ops: Ops, query: Array, key: Array, value: Array, mask: Array | None) -> Array:
+def fused(ops: Ops, query: Array, key: Array, value: Array, mask: Mask | None) -> Array:
     heads = ops.fused_attention(query, key, value, mask)
     if heads is None:
         pytest.skip(f"{ops.name} has no fused attention")

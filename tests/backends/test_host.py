@@ -9,16 +9,39 @@ import numpy as np
 import pytest
 from hypothesis import given
 
-from jsl_seq2seq.backends.interface import Ops
+from jsl_seq2seq.backends.backend import Backend as Opened
+from jsl_seq2seq.backends.interface import DecodingOps, GraphDecodingOps, InferenceOps, TrainingOps
+from jsl_seq2seq.backends.numpy import NumpyDecodingOps, NumpyOps
+from jsl_seq2seq.errors import UserError
 
 from ..backend_cases import NAMES, Backend, make_ops, normal, require
+from ..refusals import refused
 from .oracle import seeds, shapes
+
+
+def test_capabilities_are_types() -> None:
+    """NumPy's backend trains and decodes; nothing says no but a missing type."""
+    assert issubclass(NumpyOps, TrainingOps) and issubclass(NumpyOps, DecodingOps)
+    assert not issubclass(NumpyOps, GraphDecodingOps)
+    assert not issubclass(NumpyDecodingOps, TrainingOps)
+
+
+def test_a_backend_without_training_refuses_to_train() -> None:
+    backend = Opened("ndarray", lambda _: NumpyDecodingOps(), "")
+    with refused(UserError, "学習"):
+        backend.training_ops(None)
+    assert isinstance(Opened("ndarray", NumpyOps, "").training_ops(None), TrainingOps)
 
 
 def test_every_operation_is_in_this_suite() -> None:
     tests = [path.read_text(encoding="utf-8") for path in Path(__file__).parents[1].glob("*/test_*.py")]
     called = set(re.findall(r"\bops\.(\w+)\(", "\n".join(tests)))
-    offered = {name for name, value in vars(Ops).items() if callable(value) and not name.startswith("_")}
+    offered = {
+        name
+        for capability in (InferenceOps, DecodingOps, GraphDecodingOps, TrainingOps)
+        for name, value in vars(capability).items()
+        if callable(value) and not name.startswith("_")
+    }
     assert offered - called == set()
 
 

@@ -7,9 +7,9 @@ import pytest
 import torch
 from hypothesis import given
 
-from jsl_seq2seq.backends.interface import Array, Ops
+from jsl_seq2seq.backends.interface import Array
 
-from ..backend_cases import Backend, normal
+from ..backend_cases import Backend, Ops, normal
 from .oracle import agree, leading, row_sizes, seeds
 
 

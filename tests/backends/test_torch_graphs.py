@@ -8,7 +8,6 @@ from typing import Any
 import numpy as np
 import pytest
 
-from jsl_seq2seq.backends.interface import Recorder
 from jsl_seq2seq.backends.registry import Backend, choose_backend
 from jsl_seq2seq.data.batching import EncodedPair, make_batch
 from jsl_seq2seq.model import Transformer
@@ -26,22 +25,14 @@ CONFIG = ModelConfig(VocabSize(20, 12), d_model=8, n_heads=2, n_layers=2, d_ff=1
 def opened(monkeypatch: pytest.MonkeyPatch) -> Callable[..., Any]:
     """Opens PyTorch on the CPU as if it were a GPU."""
     require("torch")
-    import torch  # noqa: PLC0415
-
-    from jsl_seq2seq.backends.torch import TorchOps  # noqa: PLC0415
-    from jsl_seq2seq.backends.torch.graphs import CudaGraphs  # noqa: PLC0415
+    from jsl_seq2seq.backends.torch import CudaOps  # noqa: PLC0415
 
     from .torch_graphs import install  # noqa: PLC0415
 
     install(monkeypatch)
-
-    def open_(recorder: Recorder | None, precision: str = "fp32") -> TorchOps:
-        ops = TorchOps(recorder, "cpu", precision=precision)
-        ops.captures_graphs, ops.pad_multiple, ops.unroll = True, 4, 3
-        ops.capture = lambda step: CudaGraphs(step, ops.array, torch.device("cpu"))
-        return ops
-
-    return open_
+    monkeypatch.setattr(CudaOps, "unroll", 3)
+    monkeypatch.setattr(CudaOps, "pad_multiple", 4)
+    return lambda tape, precision="fp32": CudaOps(tape, "cpu", precision=precision)
 
 
 def losses(backend: Backend, training: TrainingConfig, steps: int = 14) -> tuple[list[float], np.ndarray]:
@@ -61,7 +52,7 @@ def losses(backend: Backend, training: TrainingConfig, steps: int = 14) -> tuple
 
 
 @pytest.mark.parametrize("dropout", [0.0, 0.2])
-def test_training_replayed_is_training(opened: Callable[..., Any], dropout: float) -> None:
+def test_captured_training_is_training(opened: Callable[..., Any], dropout: float) -> None:
     training = TrainingConfig(dropout=dropout, label_smoothing=0.1, warmup_steps=1)
     found, _ = losses(Backend("torch", opened, ""), training)
     wanted, _ = losses(choose_backend("ndarray"), training)
@@ -70,24 +61,24 @@ def test_training_replayed_is_training(opened: Callable[..., Any], dropout: floa
 
 def test_training_in_bf16_stays_near(opened: Callable[..., Any]) -> None:
     training = TrainingConfig(warmup_steps=1)
-    found, parameters = losses(Backend("torch", lambda recorder: opened(recorder, "bf16"), ""), training)
+    found, parameters = losses(Backend("torch", lambda tape: opened(tape, "bf16"), ""), training)
     wanted, _ = losses(choose_backend("ndarray"), training)
     assert parameters.dtype == np.float32
     np.testing.assert_allclose(found, wanted, rtol=0.05)
     assert found != wanted
 
 
-def test_decoding_replayed_is_decoding(opened: Callable[..., Any]) -> None:
+def test_captured_decoding_is_decoding(opened: Callable[..., Any]) -> None:
     values = initial_parameters(CONFIG, seed=0)
     values["decoder.output_projection.weight"] *= 5
     ops, plain = opened(None), choose_backend("ndarray").open(None)
     model = Transformer(ops, {name: ops.array(value) for name, value in values.items()}, CONFIG)
     reference = Transformer(plain, values, CONFIG)
-    replayed = GraphGreedy(ops, model)
+    graph = GraphGreedy(ops, model)
     generator = np.random.default_rng(0)
     for _ in range(6):
         sources = [generator.integers(3, 20, length).tolist() for length in (3, 5)]
-        found = greedy(ops, model, sources, 9, replayed)
+        found = greedy(ops, model, sources, 9, graph)
         wanted = greedy(plain, reference, sources, 9)
         assert [one.ids for one in found] == [one.ids for one in wanted]
         for one, other in zip(found, wanted, strict=True):

@@ -1,4 +1,4 @@
-"""named_views, gradients, clip_norm, adam_update, capture."""
+"""named_views, gradients, accumulate, reset, clip_norm, adam_update, capture."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from jsl_seq2seq.backends.interface import Array, Ops
+from jsl_seq2seq.backends.interface import Array
 from jsl_seq2seq.backends.tape import Tape
 
-from ..backend_cases import Backend, assert_close, normal
+from ..backend_cases import Backend, Ops, assert_close, leaves, normal
 from .oracle import seeds, shapes
 
 BETAS = (0.9, 0.98)
@@ -53,10 +53,7 @@ def test_named_views_shares_memory(backend: Backend) -> None:
 
 def test_gradients_come_in_the_mappings_order_with_zeros_for_the_unused(backend: Backend) -> None:
     ops = backend.ops(Tape())
-    x, unused, bias = (ops.array(normal(i, *shape)) for i, shape in enumerate([(2, 3), (4,), (3,)]))
-    if backend.name == "torch":
-        for array in (x, unused, bias):
-            array.requires_grad_()
+    x, unused, bias = leaves(ops, *(normal(i, *shape) for i, shape in enumerate([(2, 3), (4,), (3,)])))
 
     def flat(*names: str) -> np.ndarray:
         arrays = {"x": x, "unused": unused, "bias": bias}
@@ -76,9 +73,7 @@ def test_gradients_come_in_the_mappings_order_with_zeros_for_the_unused(backend:
 def test_gradients_can_be_asked_for_again_after_another_loss(backend: Backend) -> None:
     """Nothing of one step is left in the next."""
     ops = backend.ops(Tape())
-    x = ops.array(normal(1, 2, 3))
-    if backend.name == "torch":
-        x.requires_grad_()
+    [x] = leaves(ops, normal(1, 2, 3))
     runs = [ops.to_host(ops.gradients(loss_of(ops, ops.scale(x, 2)), {"x": x})) for _ in range(3)]
     np.testing.assert_array_equal(runs[0], runs[1])
     np.testing.assert_array_equal(runs[0], runs[2])
@@ -92,6 +87,18 @@ def test_accumulate(backend: Backend, size: int, weight: float, seed: int) -> No
     ops.accumulate(device_total, device_gradient, ops.array([weight]))
     assert_close(ops.to_host(device_total), total + weight * gradient, backend.dtype)
     np.testing.assert_array_equal(ops.to_host(device_gradient), gradient)
+
+
+@pytest.mark.parametrize("value", [1.5, np.inf, np.nan])
+def test_reset_is_zero_whatever_was_there(backend: Backend, value: float) -> None:
+    """x + (-1) · x would keep an infinity as NaN for ever."""
+    ops = backend.ops()
+    total = ops.zeros((5,))
+    ops.accumulate(total, ops.array([value] * 5), ops.array([1.0]))
+    ops.reset(total)
+    np.testing.assert_array_equal(ops.to_host(total), np.zeros(5))
+    ops.accumulate(total, ops.array([2.0] * 5), ops.array([0.5]))
+    np.testing.assert_array_equal(ops.to_host(total), np.ones(5))
 
 
 def test_one_process_is_its_own_sum(backend: Backend) -> None:

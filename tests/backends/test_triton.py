@@ -10,9 +10,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from jsl_seq2seq.backends.interface import Ops, Recorder
+from jsl_seq2seq.backends.interface import GraphDecodingOps, Mask
 from jsl_seq2seq.backends.numpy import NumpyOps
 from jsl_seq2seq.backends.registry import Backend, choose_backend
+from jsl_seq2seq.backends.tape import Tape
 from jsl_seq2seq.data.batching import EncodedPair, make_batch
 from jsl_seq2seq.model import Transformer
 from jsl_seq2seq.model.initialization import initial_parameters
@@ -21,6 +22,7 @@ from jsl_seq2seq.settings import ModelConfig, TrainingConfig, VocabSize
 from jsl_seq2seq.training.trainer import Trainer
 
 from ..backend_cases import required
+from .test_cache import written_in_place
 
 os.environ.setdefault("TRITON_INTERPRET", "1")  # read when the kernels are imported
 torch: Any = pytest.importorskip("torch")
@@ -31,7 +33,8 @@ if find_spec("triton") is None:
         )
     pytest.skip("Triton is not installed", allow_module_level=True)
 
-from jsl_seq2seq.backends.torch.decoding import DecodingOps  # noqa: E402
+from jsl_seq2seq.backends.torch.decoding import TritonDecodingOps  # noqa: E402
+from jsl_seq2seq.backends.torch.deferred import computed  # noqa: E402
 from jsl_seq2seq.backends.torch.dropout import Drop  # noqa: E402
 from jsl_seq2seq.backends.torch.kernels.adam import adam_update  # noqa: E402
 from jsl_seq2seq.backends.torch.kernels.argmax_log_softmax import argmax_log_softmax  # noqa: E402
@@ -42,15 +45,21 @@ from jsl_seq2seq.backends.torch.kernels.norm import add_norm, add_norm_backward 
 from jsl_seq2seq.backends.torch.kernels.norm_linear import norm_linear  # noqa: E402
 from jsl_seq2seq.backends.torch.kernels.relu import relu_backward  # noqa: E402
 from jsl_seq2seq.backends.torch.kernels.sums import column_sums  # noqa: E402
-from jsl_seq2seq.backends.torch.ops import TorchOps  # noqa: E402
-from jsl_seq2seq.backends.torch.training import TrainingOps  # noqa: E402
+from jsl_seq2seq.backends.torch.ops import CudaOps, TorchOps  # noqa: E402
+from jsl_seq2seq.backends.torch.training import TritonTrainingOps  # noqa: E402
 
 CONFIG = ModelConfig(VocabSize(20, 12), d_model=8, n_heads=2, n_layers=2, d_ff=16)
 
 
-def fused(recorder: Recorder | None) -> TorchOps:
+@pytest.fixture(autouse=True)
+def without_graphs(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A captured step is the same operations one by one."""
+    monkeypatch.setattr(CudaOps, "capture", TorchOps.capture)
+
+
+def fused(tape: Tape | None) -> Any:
     """What a CUDA device gets, on the CPU."""
-    return (TrainingOps if recorder else DecodingOps)(recorder, "cpu")
+    return (TritonTrainingOps if tape else TritonDecodingOps)(tape, "cpu")
 
 
 def numbers(*shape: int, seed: int = 0) -> Any:
@@ -152,7 +161,7 @@ def test_attention_of_one_query(length: int, masked: bool) -> None:
     if mask is not None:
         mask[2] = False  # who sees nothing gets zeros
     ops = TorchOps(None, "cpu")
-    weights = ops.softmax(query @ key.mT / 5**0.5, mask)
+    weights = ops.softmax(query @ key.mT / 5**0.5, None if mask is None else Mask("padding", mask))
     close(attend(query, key, value, mask), weights @ value)
 
 
@@ -205,12 +214,37 @@ def test_the_newest_goes_into_the_cache_before_anybody_looks() -> None:
     assert torch.equal(values, all_values)
 
 
-def test_a_written_cache_is_a_tensor_to_anybody_else() -> None:
-    ops = fused(None)
-    buffer, values = numbers(3, 2, 7, 5), numbers(3, 2, 1, 5, seed=1)
-    wanted = buffer.clone()
+@pytest.mark.parametrize("static", [False, True])
+def test_cache_write_is_in_place(static: bool) -> None:
+    """The write is deferred for attention's kernel; whoever reads the buffer otherwise reads it written."""
+    written_in_place(fused(None), static)
+
+
+def test_every_reader_of_a_cache_finds_the_write_done() -> None:
+    ops, values, position = fused(None), numbers(3, 2, 1, 5, seed=1), torch.tensor([4])
+    wanted = torch.zeros(3, 2, 7, 5)
     wanted[:, :, 4] = values[:, :, 0]
-    assert torch.equal(torch.add(ops.cache_write(buffer, values, torch.tensor([4])), 0), wanted)
+    for read in (
+        lambda buffer: torch.add(buffer, 0),
+        lambda buffer: ops.reshape(buffer, (3, 2, 7, 5)),
+        lambda buffer: computed(ops.gather_rows(buffer, torch.arange(3))),
+        lambda buffer: ops.transpose(ops.transpose(buffer, (1, 0, 2, 3)), (1, 0, 2, 3)),
+    ):
+        buffer = ops.zeros((3, 2, 7, 5))
+        ops.cache_write(buffer, values, position)
+        assert torch.equal(read(buffer), wanted)
+    buffer = ops.zeros((3, 2, 7, 5))
+    ops.cache_write(buffer, values, position)
+    ops.cache_reorder(buffer, torch.tensor([2, 1, 0]), 0, 7)
+    assert torch.equal(buffer.tensor(), wanted.flip(0))
+
+
+def test_a_captured_step_ends_with_its_writes_done() -> None:
+    ops, values = fused(None), numbers(3, 2, 1, 5, seed=1)
+    buffer = ops.zeros((3, 2, 7, 5))
+    memory = buffer.tensor()
+    ops.capture(lambda: ops.cache_write(buffer, values, torch.tensor([4])) and None)()
+    assert torch.equal(memory[:, :, 4:5], values)
 
 
 def test_adam() -> None:
@@ -262,15 +296,15 @@ def test_decoding_is_decoding() -> None:
     values["decoder.output_projection.weight"] *= 5
     sources = [[5, 6, 7, 8], [9, 10], [11]]
 
-    def model(ops: Ops) -> Transformer:
+    def model(ops: Any) -> Transformer:
         return Transformer(ops, {name: ops.array(value) for name, value in values.items()}, CONFIG)
 
     wanted = greedy(NumpyOps(), model(NumpyOps()), sources, 6)
     ops = fused(None)
     stepped = greedy(ops, model(ops), sources, 6)
-    ops.captures_graphs, ops.pad_multiple = True, 4  # without a graph: the same operations one by one
-    replayed = greedy(ops, model(ops), sources, 6, GraphGreedy(ops, model(ops)))
-    for found in (stepped, replayed):
+    assert isinstance(ops, GraphDecodingOps)
+    again = greedy(ops, model(ops), sources, 6, GraphGreedy(ops, model(ops)))
+    for found in (stepped, again):
         assert [one.ids for one in found] == [one.ids for one in wanted]
         for one, other in zip(found, wanted, strict=True):
             np.testing.assert_allclose(one.log_probs, other.log_probs, rtol=1e-4)

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from jsl_seq2seq.backends import registry
-from jsl_seq2seq.backends.registry import INT8, Backend, choose_backend
+from jsl_seq2seq.backends.registry import Backend, Selection, choose_backend
 from jsl_seq2seq.cli import backends, options
 from jsl_seq2seq.errors import UserError
 
@@ -17,13 +17,15 @@ from ..backend_cases import require
 from ..small_models import trained_small
 from .conftest import Program
 
+INT8 = Selection("ndarray", precision="int8")
+
 
 def test_each_says_what_it_does(program: Program, monkeypatch: pytest.MonkeyPatch) -> None:
     require("int8")
     found = [
-        ("ndarray", choose_backend("ndarray")),
+        (Selection("ndarray"), choose_backend("ndarray")),
         (INT8, choose_backend(translating=0, precision="int8")),
-        ("wgpu", UserError("ここにはありません。")),
+        (Selection("wgpu", "0"), UserError("ここにはありません。")),
     ]
     monkeypatch.setattr(backends, "all_backends", lambda: found)
     done = program("backends")
@@ -32,8 +34,8 @@ def test_each_says_what_it_does(program: Program, monkeypatch: pytest.MonkeyPatc
     rows = [json.loads(line) for line in program("backends", "--json").out.splitlines()]
     assert [(row["name"], row["does"], row["works"]) for row in rows] == [
         ("ndarray", "train", True),
-        (INT8, "translate", True),
-        ("wgpu", "train", None),
+        ("ndarray --precision int8", "translate", True),
+        ("wgpu --device 0", "train", None),
     ]
 
 
@@ -46,7 +48,7 @@ def test_a_wrong_answer_is_a_failure(program: Program, monkeypatch: pytest.Monke
         monkeypatch.setattr(ops, "relu", lambda x: x)
         return ops
 
-    found = [(INT8, Backend("ndarray", wrong, "", only_translates=True))]
+    found = [(INT8, Backend("ndarray", wrong, ""))]
     monkeypatch.setattr(backends, "all_backends", lambda: found)
     done = program("backends")
     assert done.code == 1

@@ -17,12 +17,12 @@ import torch
 from hypothesis import strategies as st
 from torch import Tensor, nn
 
-from jsl_seq2seq.backends.interface import Array, Ops
+from jsl_seq2seq.backends.interface import Array, InferenceOps
 from jsl_seq2seq.backends.tape import Tape
 from jsl_seq2seq.model import Transformer, parameter_specs
 from jsl_seq2seq.settings import EOS, PAD, SOS, ModelConfig, VocabSize
 
-from ..backend_cases import Backend
+from ..backend_cases import Backend, Ops
 
 torch.set_num_threads(1)  # threads that wait for each other cost far more than these tiny tensors
 
@@ -115,7 +115,7 @@ def model_on(backend: Backend, values: Parameters, config: ModelConfig) -> tuple
     return ops, Transformer(ops, on_device(ops, values)[0], config)
 
 
-def on_device(ops: Ops, values: Parameters) -> tuple[dict[str, Array], Array]:
+def on_device(ops: InferenceOps, values: Parameters) -> tuple[dict[str, Array], Array]:
     """The parameters as training holds them: pieces of one flat array, and that array."""
     flat = ops.array(np.concatenate([value.ravel() for value in values.values()]))
     return ops.named_views(flat, {name: value.shape for name, value in values.items()}), flat

@@ -7,11 +7,11 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from jsl_seq2seq.backends.interface import Array, Ops
+from jsl_seq2seq.backends.interface import Array, Mask
 from jsl_seq2seq.model.attention import MultiHeadAttention, attention
 from jsl_seq2seq.settings import PAD, ModelConfig, VocabSize
 
-from ..backend_cases import Backend, assert_close, normal
+from ..backend_cases import Backend, Ops, assert_close, normal
 from ..backends.oracle import seeds, sizes
 from .reference import random_parameters
 
@@ -46,7 +46,7 @@ def test_fused_attention_says_the_same(
     inputs = [backend.rounded(normal(seed + i, batch, heads, length, width)) for i in range(3)]
     direction = backend.rounded(normal(seed + 3, batch, heads, length, width))
 
-    def mask(ops: Ops) -> Array:
+    def mask(ops: Ops) -> Mask:
         return ops.causal_mask(length) if causal else ops.padding_mask(ops.array(ids), PAD)
 
     def explicit(ops: Ops, query: Array, key: Array, value: Array) -> Array:

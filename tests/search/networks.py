@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from hypothesis import strategies as st
 
-from jsl_seq2seq.backends.interface import Ops
+from jsl_seq2seq.backends.interface import DecodingOps
 from jsl_seq2seq.backends.numpy import NumpyOps
 from jsl_seq2seq.model import Transformer
 from jsl_seq2seq.model.initialization import initial_parameters
@@ -34,13 +34,13 @@ def network(seed: int = 0, config: ModelConfig = CONFIG, **favours: float) -> Tr
     return Transformer(_OPS, parameters(seed, config, **favours), config)
 
 
-def network_on(ops: Ops, seed: int, config: ModelConfig = CONFIG, **favours: float) -> Transformer:
+def network_on(ops: DecodingOps, seed: int, config: ModelConfig = CONFIG, **favours: float) -> Transformer:
     """The same model on another backend."""
     values = parameters(seed, config, **favours)
     return Transformer(ops, {name: ops.array(value) for name, value in values.items()}, config)
 
 
-def by_definition(ops: Ops, model: Transformer, source: list[int], max_length: int) -> Hypothesis:
+def by_definition(ops: DecodingOps, model: Transformer, source: list[int], max_length: int) -> Hypothesis:
     """Greedy decoding of one sentence: the whole prefix again for every tag, no cache."""
     ids: list[int] = []
     log_probs: list[float] = []

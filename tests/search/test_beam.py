@@ -10,14 +10,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from jsl_seq2seq.backends.interface import Ops
 from jsl_seq2seq.backends.numpy import NumpyOps
 from jsl_seq2seq.model import Transformer
 from jsl_seq2seq.search import Hypothesis, beam_search, forced_log_probs, greedy, penalized, score
 from jsl_seq2seq.search.beam import _largest
 from jsl_seq2seq.settings import EOS, PAD, SOS, ModelConfig, VocabSize
 
-from ..backend_cases import Backend
+from ..backend_cases import Backend, Ops
 from .networks import CONFIG, SOURCES, network, network_on
 
 OPS = NumpyOps()

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from jsl_seq2seq.backends.numpy import NumpyOps
 from jsl_seq2seq.model import Transformer
-from jsl_seq2seq.search import Hypothesis, beam_search, greedy, steps
+from jsl_seq2seq.search import Hypothesis, beam_search, decoding, greedy
 from jsl_seq2seq.settings import EOS, PAD, SOS
 from jsl_seq2seq.store import SavedModel
 
@@ -97,7 +97,7 @@ def test_short_and_long_sentences_do_not_disturb_each_other() -> None:
 def test_a_cache_that_becomes_too_small_grows(monkeypatch: pytest.MonkeyPatch, room: int, end: float) -> None:
     model, sources = network(3, EOS=end), [[5, 6, 7], [8], [9, 10, 11, 12]]
     wanted = greedy(OPS, model, sources, 12)
-    monkeypatch.setattr(steps, "_CAPACITY", room)
+    monkeypatch.setattr(decoding, "_CAPACITY", room)
     assert max(len(one.ids) for one in wanted) > room
     for one, other in zip(greedy(OPS, model, sources, 12), wanted, strict=True):
         assert_same(one, other)

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
-from jsl_seq2seq.backends.interface import Ops
 from jsl_seq2seq.search import beam_search, greedy
 from jsl_seq2seq.settings import ModelConfig
 from jsl_seq2seq.translate.translator import Translator
@@ -29,7 +29,7 @@ SENTENCES = [
 
 
 @pytest.fixture(scope="module")
-def ops() -> Ops:
+def ops() -> Any:
     require("int8")
     return make_ops("int8")
 
@@ -44,7 +44,7 @@ CONFIGS = {
 @pytest.mark.parametrize("config", CONFIGS.values(), ids=list(CONFIGS))
 @pytest.mark.parametrize("seed", range(4))
 def test_batch_is_single_and_cached_is_uncached_to_the_last_bit(
-    ops: Ops, seed: int, config: ModelConfig
+    ops: Any, seed: int, config: ModelConfig
 ) -> None:
     model = network_on(ops, seed, config, EOS=0.5)
     together = greedy(ops, model, SOURCES, LIMIT)
@@ -58,7 +58,7 @@ def test_batch_is_single_and_cached_is_uncached_to_the_last_bit(
     assert [beams[0] for beams in beam_search(ops, model, SOURCES, LIMIT, 1)] == together
 
 
-def test_without_masks(ops: Ops) -> None:
+def test_without_masks(ops: Any) -> None:
     config = replace(CONFIG, attention_masks=False, source_length=6)
     model = network_on(ops, 0, config, EOS=0.5)
     together = greedy(ops, model, SOURCES, LIMIT)

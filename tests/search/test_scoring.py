@@ -34,7 +34,7 @@ def test_side_by_side_is_the_definition_one_by_one(pairs: list[tuple[list[int], 
     model = network(4)
     found = score(OPS, model, [source for source, _ in pairs], [target for _, target in pairs])
     for one, (source, target) in zip(found, pairs, strict=True):
-        logits = model(np.array([source]), np.array([[SOS, *target]]))[0].astype(np.float64)
+        logits = OPS.to_host(model(np.array([source]), np.array([[SOS, *target]])))[0].astype(np.float64)
         wanted = [
             row[tag] - np.log(np.exp(row).sum()) for row, tag in zip(logits, [*target, EOS], strict=True)
         ]

@@ -21,7 +21,7 @@ from jsl_seq2seq.backends.numpy import NumpyOps
 from jsl_seq2seq.data import read_starter_corpus
 from jsl_seq2seq.errors import UserError
 from jsl_seq2seq.model import Capture, Transformer
-from jsl_seq2seq.search import groups as decode_groups
+from jsl_seq2seq.search import decoding
 from jsl_seq2seq.store import save_model
 from jsl_seq2seq.translate.translator import Translation, Translator
 
@@ -77,14 +77,14 @@ def test_batch_equals_single_equals_any_padding(starter: Translator) -> None:
 
 def test_little_memory_gives_the_same(starter: Translator, monkeypatch: pytest.MonkeyPatch) -> None:
     plenty = starter.translate_batch(STARTER)
-    monkeypatch.setattr(decode_groups, "_MAX_SCORES", 3 * 12**2)
+    monkeypatch.setattr(decoding, "_MAX_SCORES", 3 * 12**2)
     for one, other in zip(plenty, starter.translate_batch(STARTER), strict=True):
         assert_same(one, other)
 
 
 @given(st.lists(st.integers(1, 600), max_size=40), st.integers(1, 50))
 def test_groups_bound_memory_and_hold_sentences_of_like_length(lengths: list[int], most: int) -> None:
-    groups = list(decode_groups.groups(lengths, most))
+    groups = list(decoding.group_by_length(lengths, most))
     assert sorted(index for group in groups for index in group) == list(range(len(lengths)))
     assert [lengths[index] for group in groups for index in group] == sorted(lengths)
     for group in groups:
@@ -93,7 +93,7 @@ def test_groups_bound_memory_and_hold_sentences_of_like_length(lengths: list[int
 
 
 def test_ordinary_sentences_stay_together() -> None:
-    assert len(list(decode_groups.groups([60] * 64, most=64))) == 1
+    assert len(list(decoding.group_by_length([60] * 64, most=64))) == 1
 
 
 def test_each_has_its_own_error(starter: Translator) -> None:
@@ -274,10 +274,11 @@ def test_attention_is_that_of_the_tags_that_were_written(starter: Translator) ->
     capture = Capture()
     source = model.vocabularies.encode_source("えきはどこですか").ids
     target = (1, *model.vocabularies.encode_target(found.tags))
-    network = Transformer(NumpyOps(), model.parameters, model.config)
+    ops = NumpyOps()
+    network = Transformer(ops, model.parameters, model.config)
     network(np.array([source]), np.array([target]), observe=capture)
     for name, one in found.attention.items():
-        np.testing.assert_allclose(one.weights, capture.weights[name][0], atol=1e-6)
+        np.testing.assert_allclose(one.weights, ops.to_host(capture.weights[name])[0], atol=1e-6)
 
 
 def test_attention_does_not_depend_on_the_batch(starter: Translator) -> None:

@@ -1,8 +1,14 @@
-"""The narrow door between the model and the machine: what an array library must be able to do.
+"""What an array library must provide for the model to run on it.
 
-The model is written once, against :class:`Ops`; NumPy, WebGPU and PyTorch each stand behind it in a
-file of their own. Every operation here is one formula, and every backend is tested against NumPy's,
-forward and gradient.
+The model is written once, against the classes here; NumPy, WebGPU and PyTorch implement them. There are three
+capabilities, and a backend's type says which it has:
+
+- :class:`InferenceOps`: arrays, shapes, arithmetic, softmax, layer norm, embedding, masks, fused attention;
+- :class:`DecodingOps`: what generating a sequence step by step needs besides: caches, log-softmax, top-k
+  (:class:`GraphDecodingOps` where a step is captured once and replayed on the device);
+- :class:`TrainingOps`: what training needs besides: dropout, cross-entropy, gradients, Adam.
+
+Every operation is one formula. Every backend is tested against NumPy's, forward and gradient.
 
 Shapes are written in one alphabet: B batch, S source length, T target length, D d_model, H heads,
 E width of a head, F feed-forward width, V vocabulary; ``...`` is any number of leading axes.
@@ -12,62 +18,64 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Protocol
+from dataclasses import dataclass
+from typing import Any, Literal, Protocol
 
-Array = Any
-"""An array of the backend's own library. It has ``.shape``; everything else goes through Ops."""
+from .tape import Tape, Vjp
 
-Vjp = Callable[[Array], tuple[Array, ...]]
-"""Vector-Jacobian product of one operation: the output's gradient in, one gradient per input out."""
+
+class Array(Protocol):
+    """An array of the backend's own library. Outside a backend, everything but its shape goes through the ops."""
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Sizes of the axes."""
+        ...
+
+
+@dataclass(frozen=True, eq=False)
+class Mask:
+    """Which keys each query may attend to.
+
+    Attributes:
+        kind: ``causal``, query t sees keys 0 ... t, of as many queries as keys; ``prefix``, every query sees the
+            keys up to and including one position; ``padding``, every query of a sentence sees the keys that are
+            not padding.
+        array: booleans, true where a key is seen; broadcasts against scores [B, H, T, S].
+    """
+
+    kind: Literal["causal", "prefix", "padding"]
+    array: Array
+
 
 MASKED = -1e38
-"""Stands in for a score that must not be seen: finite, so that no inf - inf turns into NaN, and below any score."""
+"""Score of a masked key: finite, so that no inf - inf turns into NaN, and below any score."""
 
 
-class Recorder(Protocol):
-    """Sees which operations run and can differentiate through them: :class:`jsl_seq2seq.backends.tape.Tape`."""
+class InferenceOps(ABC):
+    """The operations of a Transformer's forward pass.
 
-    def record(self, output: Array, inputs: tuple[Array, ...], vjp: Vjp) -> None:
-        """``output`` came from ``inputs``; ``vjp`` takes gradients back."""
-        ...
-
-    def gradients(
-        self, loss: Array, wanted: Sequence[Array], add: Callable[[Array, Array], Array]
-    ) -> list[Array | None]:
-        """d loss / d array for each wanted array, ``None`` where there is no path; forgets what was recorded."""
-        ...
-
-
-class Ops(ABC):
-    """The operations of a Transformer on one backend.
-
-    Operations return new arrays and change none, except :meth:`cache_write`, :meth:`cache_reorder`,
-    :meth:`accumulate` and :meth:`adam_update`, which say so.
+    Operations return new arrays and change none, except where a docstring says "in place".
 
     Args:
-        recorder: sees every differentiable operation; ``None`` for inference, where nothing is kept.
+        tape: records every differentiable operation; ``None`` for inference, where nothing is kept.
     """
 
     name: str
-    """What ``--backend`` calls it."""
+    """The backend's name: ``ndarray``, ``wgpu``, ``torch``."""
     device: str
-    """What the computation runs on, for people to read."""
+    """The device that computes, for people to read."""
     precision: str = "fp32"
-    """What ``--precision`` calls the numbers it computes in; parameters and moments are always float32."""
-    captures_graphs: bool = False
-    """Whether :meth:`capture` tells the device the same again instead of running Python. Then places in a
-    sequence are arrays on the device, so that one recording serves all of them, and reading back is dear."""
-    unroll: int = 1
-    """How many tags are worth being told together, where :meth:`capture` tells the same again."""
+    """The numbers it computes in: ``fp32``, ``bf16`` or ``int8``; parameters and moments are always float32."""
     pad_multiple: int = 1
-    """Batches whose sizes are multiples of this (where they are longer) repeat their shapes often enough."""
+    """Batches are padded to multiples of this on both axes, so that :meth:`capture` sees few different shapes."""
 
-    def __init__(self, recorder: Recorder | None = None) -> None:
-        self._recorder = recorder
+    def __init__(self, tape: Tape | None = None) -> None:
+        self._tape = tape
 
-    def _recorded(self, output: Array, inputs: tuple[Array, ...], vjp: Vjp) -> Array:
-        if self._recorder is not None:
-            self._recorder.record(output, inputs, vjp)
+    def _recorded(self, output: Any, inputs: tuple[Any, ...], vjp: Vjp) -> Any:
+        if self._tape is not None:
+            self._tape.record(output, inputs, vjp)
         return output
 
     # -- between Python and the device ------------------------------------------------------------
@@ -78,11 +86,25 @@ class Ops(ABC):
 
     @abstractmethod
     def to_host(self, array: Array) -> Any:
-        """The same values as a NumPy array (or NumPy scalar) in ordinary memory."""
+        """The same values as a NumPy array (or NumPy scalar) in the host's memory."""
 
-    def all_to_host(self, arrays: Sequence[Array]) -> list[Any]:
-        """Several arrays of one shape and type; where reading is dear, they are read at once."""
-        return [self.to_host(array) for array in arrays]
+    @abstractmethod
+    def zeros(self, shape: Sequence[int]) -> Array:
+        """A float array of zeros, for caches and optimizer moments."""
+
+    @abstractmethod
+    def named_views(self, flat: Array, shapes: Mapping[str, tuple[int, ...]]) -> dict[str, Array]:
+        """A flat [N] array as named arrays that share its memory, in the mapping's order."""
+
+    def capture(self, step: Callable[..., Any]) -> Callable[..., Any]:
+        """``step``, prepared for being called many times with arrays of few different shapes.
+
+        A backend may run ``step`` once for each combination of argument shapes, record the device's commands, and
+        replay the record from then on. So ``step`` may do nothing but operations on its arguments and on arrays
+        that stay where they are (parameters, moments, caches), and must not read values back. Arguments and
+        results may be arrays, ``None``, and tuples of them. By default: ``step`` itself.
+        """
+        return step
 
     # -- shapes -----------------------------------------------------------------------------------
 
@@ -113,7 +135,7 @@ class Ops(ABC):
         """x W + b: [..., I] x [I, O] + [O] -> [..., O]."""
 
     def linears(self, x: Array, weights: Sequence[Array], biases: Sequence[Array]) -> tuple[Array, ...]:
-        """Several linear layers of one input, such as attention's Q, K and V. Here: one after another."""
+        """Several linear layers of one input, such as attention's Q, K and V. By default: one after another."""
         return tuple(self.linear(x, weight, bias) for weight, bias in zip(weights, biases, strict=True))
 
     @abstractmethod
@@ -121,22 +143,22 @@ class Ops(ABC):
         """max(0, x); the gradient at 0 is 0."""
 
     @abstractmethod
-    def softmax(self, scores: Array, mask: Array | None = None) -> Array:
-        """exp(x) / Σ exp(x) over the last axis, of what the mask lets through.
+    def softmax(self, scores: Array, mask: Mask | None = None) -> Array:
+        """exp(x) / Σ exp(x) over the last axis, of the keys that the mask shows.
 
         Args:
             scores: [..., K].
-            mask: from :meth:`causal_mask` or :meth:`padding_mask`; broadcasts against ``scores``.
+            mask: broadcasts against ``scores``; ``None`` shows every key.
 
         Returns:
             [..., K]; rows sum to 1, masked positions are exactly 0, and a fully masked row is all zeros.
         """
 
-    def fused_attention(self, query: Array, key: Array, value: Array, mask: Array | None) -> Array | None:
-        """softmax(Q Kᵀ / √E) V without ever writing the softmax down, if the backend can; else ``None``.
+    def fused_attention(self, query: Array, key: Array, value: Array, mask: Mask | None) -> Array | None:
+        """softmax(Q Kᵀ / √E) V without storing the softmax; ``None`` where the backend has no such kernel.
 
-        An optional capability: :func:`jsl_seq2seq.model.attention.attention` says the same in four operations.
-        Shapes and the meaning of the mask are the same, too.
+        :func:`jsl_seq2seq.model.attention.attention` computes the same in four operations, with the same shapes
+        and the same meaning of the mask.
         """
         return None
 
@@ -148,16 +170,91 @@ class Ops(ABC):
     def embedding(self, weight: Array, ids: Array) -> Array:
         """Row ``ids[i]`` of ``weight`` for every i: [V, D], [...] integers -> [..., D]."""
 
+    # -- masks ------------------------------------------------------------------------------------
+
+    @abstractmethod
+    def causal_mask(self, length: int) -> Mask:
+        """[1, 1, T, T]: query t sees keys up to and including t."""
+
+    @abstractmethod
+    def padding_mask(self, ids: Array, pad: int) -> Mask:
+        """[B, S] integers -> [B, 1, 1, S]: every query sees the keys whose id is not ``pad``."""
+
+
+class DecodingOps(InferenceOps):
+    """The operations of generating a sequence step by step. None of them is differentiable."""
+
+    def all_to_host(self, arrays: Sequence[Array]) -> list[Any]:
+        """Several arrays of one shape and type as NumPy arrays; in one transfer where transfers are slow."""
+        return [self.to_host(array) for array in arrays]
+
+    @abstractmethod
+    def log_softmax(self, logits: Array) -> Array:
+        """log softmax(logits) over the last axis. Training uses :meth:`TrainingOps.cross_entropy`."""
+
+    @abstractmethod
+    def top_k(self, x: Array, k: int) -> tuple[Array, Array]:
+        """The ``k`` largest elements along the last axis, largest first, and their indices; of equals the first.
+
+        [..., V] -> values [..., k] and int32 indices [..., k].
+        """
+
+    def gather_rows(self, x: Array, rows: Array) -> Array:
+        """``result[i] = x[rows[i]]``, copied: [N, ...], [R] integers -> [R, ...]."""
+        flat = self.embedding(self.reshape(x, (x.shape[0], -1)), rows)
+        return self.reshape(flat, (rows.shape[0], *x.shape[1:]))
+
+    @abstractmethod
+    def cache_write(self, buffer: Array, values: Array, start: int | Array) -> Array:
+        """Write ``values`` [B, H, N, E] at ``start`` on axis 2 of ``buffer`` [B, H, C, E], in place.
+
+        Whoever reads ``buffer`` afterwards reads the values, whether or not the result is used.
+
+        Args:
+            start: a number, or an integer array [1] on the device (a static position: one captured step serves
+                every position).
+
+        Returns:
+            A view of the buffer: what is written so far, [B, H, start + N, E]; the whole buffer, [B, H, C, E], if
+            ``start`` is an array.
+        """
+
+    @abstractmethod
+    def cache_reorder(self, buffer: Array, rows: Array, start: int, end: int) -> None:
+        """``buffer[i, :, start:end]`` ← ``buffer[rows[i], :, start:end]`` as it was before, for all i, in place.
+
+        Beam search reorders its rows with it. ``buffer`` is [R, H, C, E], ``rows`` [R] integers.
+        """
+
+    def causal_row_mask(self, position: Array, capacity: int) -> Mask:
+        """[1, 1, 1, C]: row ``position``, an integer array [1], of :meth:`causal_mask`."""
+        rows = self.reshape(self.causal_mask(capacity).array, (capacity, capacity))
+        return Mask("prefix", self.reshape(self.gather_rows(rows, position), (1, 1, 1, capacity)))
+
+
+class GraphDecodingOps(DecodingOps):
+    """Decoding on a device where :meth:`capture` replays commands and reading a value back is slow.
+
+    Greedy decoding then feeds each tag back on the device, at static positions.
+    """
+
+    unroll: int = 1
+    """Decoding steps in one captured step."""
+
+
+class TrainingOps(InferenceOps):
+    """The operations of training. Parameters, gradients and moments are flat [N] arrays."""
+
     @abstractmethod
     def dropout(self, x: Array, rate: float, key: Array, site: int) -> Array:
         """Zero each element with probability ``rate``, divide the others by 1 - rate (Srivastava et al. 2014).
 
-        Which elements fall is a pure function of ``(key, site, position)``, the same on every backend that
-        this project differentiates itself, so a run can be continued without saving a generator.
+        Which elements are zeroed is a pure function of ``(key, site, position)``, the same on every backend, so a
+        run can be continued without saving a generator.
 
         Args:
             key: [1] unsigned 32-bit, a new one for each training step.
-            site: tells the dropouts of one step apart.
+            site: number of the dropout layer within the step.
         """
 
     @abstractmethod
@@ -169,87 +266,12 @@ class Ops(ABC):
         Args:
             logits: [..., V].
             targets: [...] integers.
-            label_smoothing: ε; the wanted distribution is (1 - ε) on the target and ε/V everywhere
+            label_smoothing: ε; the target distribution is (1 - ε) on the target and ε/V everywhere
                 (Szegedy et al. 2016, §7).
 
         Returns:
             A scalar; 0 if every target is ``ignore``.
         """
-
-    # -- masks ------------------------------------------------------------------------------------
-
-    @abstractmethod
-    def causal_mask(self, length: int) -> Array:
-        """[1, 1, T, T]: position t sees positions up to and including t."""
-
-    @abstractmethod
-    def padding_mask(self, ids: Array, pad: int) -> Array:
-        """[B, S] integers -> [B, 1, 1, S]: everyone sees the positions that are not ``pad``."""
-
-    # -- decoding ---------------------------------------------------------------------------------
-
-    @abstractmethod
-    def log_softmax(self, logits: Array) -> Array:
-        """log softmax(logits) over the last axis. Not differentiable: training uses :meth:`cross_entropy`."""
-
-    @abstractmethod
-    def top_k(self, x: Array, k: int) -> tuple[Array, Array]:
-        """The ``k`` largest elements along the last axis, largest first, and where they stand; of equals the first.
-
-        [..., V] -> values [..., k] and int32 indices [..., k]. Not differentiable.
-        """
-
-    def gather_rows(self, x: Array, rows: Array) -> Array:
-        """``x[rows[i]]`` in place i, copied: [N, ...], [R] integers -> [R, ...]."""
-        flat = self.embedding(self.reshape(x, (x.shape[0], -1)), rows)
-        return self.reshape(flat, (rows.shape[0], *x.shape[1:]))
-
-    @abstractmethod
-    def zeros(self, shape: Sequence[int]) -> Array:
-        """A float array of zeros, for caches and optimizer moments."""
-
-    @abstractmethod
-    def cache_write(self, buffer: Array, values: Array, start: int | Array) -> Array:
-        """Put ``values`` [B, H, N, E] at ``start`` on axis 2 of ``buffer`` [B, H, C, E], in place.
-
-        Args:
-            start: a number; on backends that replay also an integer array [1].
-
-        Returns:
-            The written part of the buffer so far, [B, H, start + N, E]; the whole buffer if ``start`` is an
-            array, whose value nobody but the device knows.
-        """
-
-    @abstractmethod
-    def cache_reorder(self, buffer: Array, rows: Array, start: int, end: int) -> None:
-        """``buffer[i, :, start:end]`` ← what stood at ``buffer[rows[i], :, start:end]``, in place, all at once.
-
-        How beams change their places, in what differs between them. ``buffer`` is [R, H, C, E], ``rows`` [R] integers.
-        """
-
-    def seen_mask(self, position: Array, capacity: int) -> Array:
-        """[1, 1, 1, C]: whoever stands at ``position``, an integer array [1], sees places up to and including it.
-
-        The row of :meth:`causal_mask` that replayed decoding needs; only backends that replay have it.
-        """
-        raise NotImplementedError
-
-    # -- training ---------------------------------------------------------------------------------
-
-    def capture(self, step: Callable[..., Array]) -> Callable[..., Array]:
-        """``step``, prepared for being called many times with arrays of few different shapes.
-
-        A backend may run ``step`` once per shape, remember what the device was told to do, and tell it the
-        same again. So ``step`` must do nothing but operations on its arguments and on arrays that stay
-        where they are (parameters, moments), and must not read values back. Arguments and results may be
-        arrays or tuples and dataclasses of arrays, such as a decoder's cache; plain numbers in them are
-        part of the shape. Here: ``step`` itself.
-        """
-        return step
-
-    @abstractmethod
-    def named_views(self, flat: Array, shapes: Mapping[str, tuple[int, ...]]) -> dict[str, Array]:
-        """Cut a flat [N] array into named pieces that share its memory, in the mapping's order."""
 
     @abstractmethod
     def gradients(self, loss: Array, parameters: Mapping[str, Array]) -> Array:
@@ -259,8 +281,12 @@ class Ops(ABC):
     def accumulate(self, total: Array, gradient: Array, weight: Array) -> None:
         """total ← total + weight · g on flat [N] arrays, in place; ``weight`` is [1], on the device."""
 
+    @abstractmethod
+    def reset(self, total: Array) -> None:
+        """total ← 0 on a flat [N] array, in place, whatever it held (inf and NaN included)."""
+
     def all_reduce(self, array: Array) -> Array:
-        """The sum of every process's ``array``, for those that train together; here: ``array`` itself."""
+        """The sum of ``array`` over the process group. By default, of one process: ``array`` itself."""
         return array
 
     @abstractmethod
@@ -278,5 +304,5 @@ class Ops(ABC):
         with the bias corrections folded into α and ε (end of the paper's §2).
 
         Args:
-            rates: [2] floats, α and ε of this step, on the device so that a recorded step can be replayed.
+            rates: [2] floats, α and ε of this step, on the device so that a captured step can be replayed.
         """

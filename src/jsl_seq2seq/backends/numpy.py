@@ -1,8 +1,11 @@
-"""The reference backend: every operation and its gradient in plain NumPy, and one fast path.
+"""The reference backend: every operation and its gradient in plain NumPy.
 
 Each method computes its formula, then states the vector-Jacobian product beside it. ``g`` is the
 gradient of the loss with respect to the method's result.
 """
+
+# Arrays are np.ndarray here, narrower than the interface's: a backend is only handed arrays that it made.
+# pyright: reportIncompatibleMethodOverride=false
 
 from __future__ import annotations
 
@@ -13,21 +16,39 @@ from typing import Any
 
 import numpy as np
 
-from .interface import MASKED, Array, Ops, Recorder
+from ..errors import UserError
+from .backend import Backend, Request
+from .interface import MASKED, DecodingOps, Mask, TrainingOps
+from .tape import Tape
+
+Array = np.ndarray
 
 
-class NumpyOps(Ops):
-    """NumPy on the CPU.
+def open_backend(request: Request) -> Backend:
+    """NumPy on the CPU. Raises UserError if a device is asked for."""
+    if request.device is not None:
+        raise UserError(
+            "ndarray バックエンドに device はありません（いつも CPU です）。",
+            code="backend-without-devices",
+            backend="ndarray",
+            setting="device",
+            device=request.device,
+        )
+    return Backend("ndarray", NumpyOps, "NumPy・CPU、指定どおり")
+
+
+class NumpyDecodingOps(DecodingOps):
+    """The forward pass and decoding in NumPy, on the CPU.
 
     Args:
-        recorder: see :class:`Ops`; :meth:`gradients` needs one.
+        tape: see :class:`~.interface.InferenceOps`.
         dtype: float type of every array; float64 serves the gradient tests.
     """
 
     name = "ndarray"
 
-    def __init__(self, recorder: Recorder | None = None, dtype: type[np.floating] = np.float32) -> None:
-        super().__init__(recorder)
+    def __init__(self, tape: Tape | None = None, dtype: type[np.floating] = np.float32) -> None:
+        super().__init__(tape)
         self.dtype = dtype
         self.device = f"CPU (NumPy {np.__version__})"
 
@@ -35,8 +56,19 @@ class NumpyOps(Ops):
         values = np.asarray(values)
         return values.astype(self.dtype) if values.dtype.kind == "f" else values
 
-    def to_host(self, array: Array) -> Any:
+    def to_host(self, array: Any) -> Any:
         return np.asarray(array)
+
+    def zeros(self, shape: Sequence[int]) -> Array:
+        return np.zeros(shape, self.dtype)
+
+    def named_views(self, flat: Array, shapes: Mapping[str, tuple[int, ...]]) -> dict[str, Array]:
+        pieces, start = {}, 0
+        for name, shape in shapes.items():
+            end = start + int(np.prod(shape))
+            pieces[name] = flat[start:end].reshape(shape)
+            start = end
+        return pieces
 
     def reshape(self, x: Array, shape: Sequence[int]) -> Array:
         before = x.shape
@@ -71,14 +103,15 @@ class NumpyOps(Ops):
         y = np.maximum(x, 0)
         return self._recorded(y, (x,), lambda g: (g * (y > 0),))
 
-    def softmax(self, scores: Array, mask: Array | None = None) -> Array:
+    def softmax(self, scores: Array, mask: Mask | None = None) -> Array:
         if mask is None:
             y = np.exp(scores - scores.max(axis=-1, keepdims=True))
             y /= y.sum(axis=-1, keepdims=True)
         else:
-            hidden = np.where(mask, scores, MASKED)
+            seen: Any = mask.array
+            hidden = np.where(seen, scores, MASKED)
             y = np.exp(hidden - hidden.max(axis=-1, keepdims=True))
-            y *= mask  # a fully masked row: exp(MASKED - MASKED) is 1 everywhere, and must be 0
+            y *= seen  # a fully masked row: exp(MASKED - MASKED) is 1 everywhere, and must be 0
             total = y.sum(axis=-1, keepdims=True)
             y /= np.where(total > 0, total, 1)
 
@@ -122,6 +155,37 @@ class NumpyOps(Ops):
 
         return self._recorded(weight[ids], (weight,), vjp)
 
+    def causal_mask(self, length: int) -> Mask:
+        return _lower_triangle(length)
+
+    def padding_mask(self, ids: Array, pad: int) -> Mask:
+        return Mask("padding", (ids != pad)[:, None, None, :])
+
+    def log_softmax(self, logits: Array) -> Array:
+        shifted = logits - logits.max(axis=-1, keepdims=True)
+        return shifted - np.log(np.exp(shifted).sum(axis=-1, keepdims=True))
+
+    def top_k(self, x: Array, k: int) -> tuple[Array, Array]:
+        order = np.argsort(-x, axis=-1, kind="stable")[..., :k]
+        return np.take_along_axis(x, order, axis=-1), order.astype(np.int32)
+
+    def cache_write(self, buffer: Array, values: Array, start: int | Array) -> Array:
+        begin = int(start[0]) if isinstance(start, np.ndarray) else start
+        end = begin + values.shape[2]
+        buffer[:, :, begin:end] = values
+        return buffer if isinstance(start, np.ndarray) else buffer[:, :, :end]
+
+    def cache_reorder(self, buffer: Array, rows: Array, start: int, end: int) -> None:
+        buffer[:, :, start:end] = buffer[rows, :, start:end]
+
+
+class NumpyOps(NumpyDecodingOps, TrainingOps):
+    """NumPy on the CPU: the forward pass, decoding, and training by the tape.
+
+    Args:
+        tape: :meth:`gradients` needs one.
+    """
+
     def dropout(self, x: Array, rate: float, key: Array, site: int) -> Array:
         if rate == 0:
             return x
@@ -149,43 +213,9 @@ class NumpyOps(Ops):
 
         return self._recorded(loss, (logits,), vjp)
 
-    def causal_mask(self, length: int) -> Array:
-        return _lower_triangle(length)
-
-    def padding_mask(self, ids: Array, pad: int) -> Array:
-        return (ids != pad)[:, None, None, :]
-
-    def log_softmax(self, logits: Array) -> Array:
-        shifted = logits - logits.max(axis=-1, keepdims=True)
-        return shifted - np.log(np.exp(shifted).sum(axis=-1, keepdims=True))
-
-    def top_k(self, x: Array, k: int) -> tuple[Array, Array]:
-        order = np.argsort(-x, axis=-1, kind="stable")[..., :k]
-        return np.take_along_axis(x, order, axis=-1), order.astype(np.int32)
-
-    def zeros(self, shape: Sequence[int]) -> Array:
-        return np.zeros(shape, self.dtype)
-
-    def cache_write(self, buffer: Array, values: Array, start: int | Array) -> Array:
-        assert isinstance(start, int)
-        end = start + values.shape[2]
-        buffer[:, :, start:end] = values
-        return buffer[:, :, :end]
-
-    def cache_reorder(self, buffer: Array, rows: Array, start: int, end: int) -> None:
-        buffer[:, :, start:end] = buffer[rows, :, start:end]
-
-    def named_views(self, flat: Array, shapes: Mapping[str, tuple[int, ...]]) -> dict[str, Array]:
-        pieces, start = {}, 0
-        for name, shape in shapes.items():
-            end = start + int(np.prod(shape))
-            pieces[name] = flat[start:end].reshape(shape)
-            start = end
-        return pieces
-
     def gradients(self, loss: Array, parameters: Mapping[str, Array]) -> Array:
-        assert self._recorder is not None, "gradients need a recorder"
-        pieces = self._recorder.gradients(loss, list(parameters.values()), np.add)
+        assert self._tape is not None, "gradients need a tape"
+        pieces = self._tape.gradients(loss, list(parameters.values()), np.add)
         return np.concatenate(
             [
                 np.zeros(p.size, p.dtype) if g is None else g.reshape(-1)
@@ -195,6 +225,9 @@ class NumpyOps(Ops):
 
     def accumulate(self, total: Array, gradient: Array, weight: Array) -> None:
         total += weight * gradient
+
+    def reset(self, total: Array) -> None:
+        total.fill(0)
 
     def clip_norm(self, gradient: Array, max_norm: float) -> Array:
         norm = np.sqrt(np.vdot(gradient, gradient))
@@ -230,8 +263,8 @@ def _shares(size: int, dtype: np.dtype) -> Array:
 
 
 @lru_cache(maxsize=64)
-def _lower_triangle(length: int) -> Array:
-    return np.tri(length, dtype=bool)[None, None]
+def _lower_triangle(length: int) -> Mask:
+    return Mask("causal", np.tri(length, dtype=bool)[None, None])
 
 
 def _random_bits(key: int, site: int, count: int) -> Array:

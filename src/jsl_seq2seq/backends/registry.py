@@ -3,47 +3,43 @@
 from __future__ import annotations
 
 import ctypes
+import importlib
 import importlib.util
 import os
 import platform
 import sys
-from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from ..errors import JslError, UserError
-from .interface import Ops, Recorder
-from .process_group import ProcessGroup
+from .backend import Backend, Request
 
-# each backend's library is imported only when that backend is looked at
-# ruff: noqa: PLC0415
+BACKENDS: dict[str, dict[str, str]] = {
+    "ndarray": {"fp32": "numpy", "int8": "int8"},
+    "wgpu": {"fp32": "wgpu"},
+    "torch": {"fp32": "torch", "bf16": "torch"},
+}
+"""Backend -> precision -> the module here whose ``open_backend(Request) -> Backend`` opens it.
+
+A module, and with it the backend's library, is imported only when it is asked for. It may offer
+``device_names() -> list[str]`` if it has several devices.
+"""
 
 AUTO = "auto"
-PRECISIONS = ("fp32", "bf16", "int8")
-INT8 = "ndarray --precision int8"
-"""What :func:`all_backends` calls NumPy's backend with weights of one byte."""
-ALONE = ProcessGroup()
-NAMES = ("ndarray", "wgpu", "torch")
+NAMES = tuple(BACKENDS)
+PRECISIONS = {"fp32": ("training", "translation"), "bf16": ("training",), "int8": ("translation",)}
+"""Precision -> what it is for."""
 
 SMALL = 5_000_000
-"""Parameters up to which a CPU translates a sentence sooner than a GPU is ready to begin."""
+"""Parameters up to which a CPU translates a sentence sooner than a GPU is initialized."""
 
 
 @dataclass(frozen=True)
-class Backend:
-    """A backend that is there.
-
-    Attributes:
-        open: makes its operations; a recorder makes them differentiable.
-        reason: what it runs on and why it was chosen, in Japanese, one line.
-        processes: those that train together.
-        only_translates: whether it cannot train.
-    """
+class Selection:
+    """A backend, one of its devices (``None``: its only or best one) and a precision."""
 
     name: str
-    open: Callable[[Recorder | None], Ops]
-    reason: str
-    processes: ProcessGroup = ALONE
-    only_translates: bool = False
+    device: str | None = None
+    precision: str = "fp32"
 
 
 def choose_backend(
@@ -53,14 +49,15 @@ def choose_backend(
     precision: str = "fp32",
     together: bool = False,
 ) -> Backend:
-    """The backend that ``--backend name`` asks for.
+    """The backend called ``name``.
 
-    ``auto`` takes PyTorch if it is installed and has a GPU here, else WebGPU if there is a real GPU, else NumPy.
+    ``auto`` takes PyTorch if it is installed and has a GPU here, else WebGPU if there is a real GPU, else NumPy;
+    with a precision that only some backends have, the first of those.
 
     Args:
         device: which of the backend's devices; an adapter's number or part of its name for ``wgpu``, ``cuda``,
             ``mps`` or ``cpu`` for ``torch``.
-        translating: how many parameters the model has, if it is only to translate; ``auto`` then leaves
+        translating: the model's number of parameters, if it is only to translate; ``auto`` then leaves
             small models on the CPU.
         precision: ``fp32``, or ``bf16`` to train with on ``torch``, or ``int8`` to translate with on the CPU.
         together: train with the other processes that ``torchrun`` started, if it did.
@@ -69,120 +66,105 @@ def choose_backend(
         UserError: an unknown name, or a backend or device that this machine does not have.
         Failure: the backend is there and does not work.
     """
-    if precision not in PRECISIONS:
-        usable = [each for each in PRECISIONS if each != ("int8" if translating is None else "bf16")]
-        raise UserError(f"知らない --precision です: {precision}", f"使えるのは {'、'.join(usable)} です。")
-    if precision == "int8":
-        return _int8(name, device, translating)
-    if precision == "bf16" and translating is not None:
+    _check_precision(precision, "training" if translating is None else "translation")
+    several = together and int(os.environ.get("WORLD_SIZE", "1")) > 1
+    request = Request(device, precision, together=several)
+    if name == AUTO:
+        if several:
+            return _open("torch", request)
+        able = [each for each, precisions in BACKENDS.items() if precision in precisions]
+        return _best(device, translating) if precision == "fp32" else _open(able[0], request)
+    if name not in BACKENDS:
         raise UserError(
-            "bf16 は学習のための精度で、翻訳には使えません。", "fp32 か int8 を指定してください。"
+            f"知らないバックエンドです: {name}",
+            f"使える名前は {', '.join((AUTO, *NAMES))} です。",
+            code="unknown-backend",
+            backend=name,
+            known=(AUTO, *NAMES),
         )
-    processes = int(os.environ.get("WORLD_SIZE", "1")) if together else 1
-    if name == AUTO and processes == 1 and precision == "fp32":
-        return _best(device, translating)
-    if name in (AUTO, "torch"):
-        return _torch(device, precision, processes > 1)
-    if processes > 1:
+    return _open(name, request)
+
+
+def all_backends() -> list[tuple[Selection, Backend | JslError]]:
+    """Every backend and device of this machine, opened, or why it cannot be."""
+    found: list[tuple[Selection, Backend | JslError]] = []
+    for name, precisions in BACKENDS.items():
+        first = {module: precision for precision, module in reversed(precisions.items())}
+        for module, precision in reversed(first.items()):
+            for device in _devices(module):
+                found.append((Selection(name, device, precision), _opened(name, Request(device, precision))))
+    return found
+
+
+def _open(name: str, request: Request) -> Backend:
+    modules = BACKENDS[name]
+    if request.precision not in modules:
+        able = [each for each, precisions in BACKENDS.items() if request.precision in precisions]
+        raise UserError(
+            f"{name} バックエンドは {request.precision} では計算できません（できるのは {'、'.join(modules)} です）。",
+            f"{request.precision} で計算できるのは {'、'.join(able)} バックエンドです。",
+            code="precision-not-on-backend",
+            backend=name,
+            precision=request.precision,
+            able=able,
+        )
+    backend: Backend = importlib.import_module(f".{modules[request.precision]}", __package__).open_backend(
+        request
+    )
+    if request.together and backend.processes.world_size == 1:
         raise UserError(
             f"{name} バックエンドは、複数のプロセスで学習できません。",
-            "--backend torch を指定するか、torchrun を使わずに実行してください。",
+            "torch バックエンドを使うか、torchrun を使わずに実行してください。",
+            code="backend-without-process-group",
+            backend=name,
         )
-    if precision != "fp32":
+    return backend
+
+
+def _check_precision(precision: str, purpose: str) -> None:
+    """Raises UserError for a precision that is unknown, or not for training or not for translation."""
+    usable = [each for each, purposes in PRECISIONS.items() if purpose in purposes]
+    facts = {"precision": precision, "usable": usable}
+    if precision not in PRECISIONS:
         raise UserError(
-            f"{name} バックエンドは --precision {precision} では計算できません（いつも fp32 です）。",
-            "--precision を外すか、--backend torch を指定してください。",
+            f"知らない precision です: {precision}",
+            f"使えるのは {'、'.join(usable)} です。",
+            code="unknown-precision",
+            setting="precision",
+            **facts,
         )
-    if name == "ndarray":
-        if device is not None:
-            raise UserError("ndarray バックエンドに --device はありません（いつも CPU です）。")
-        return _ndarray("指定どおり")
-    if name == "wgpu":
-        return _wgpu(device)
-    raise UserError(f"知らないバックエンドです: {name}", f"使える名前は {', '.join((AUTO, *NAMES))} です。")
+    if precision not in usable:
+        is_for, is_not = ("翻訳", "学習") if purpose == "training" else ("学習", "翻訳")
+        raise UserError(
+            f"{precision} は{is_for}のための精度で、{is_not}には使えません。",
+            f"{' か '.join(usable)} を指定してください。",
+            code="precision-for-other-purpose",
+            purpose=purpose,
+            **facts,
+        )
 
 
 def _best(device: str | None, translating: int | None) -> Backend:
     if device is not None:
         raise UserError(
-            "--device だけでは、どのバックエンドの装置か決まりません。",
-            "--backend wgpu か --backend torch と一緒に指定してください（一覧: jsl-seq2seq backends）。",
+            "device だけでは、どのバックエンドの装置か決まりません。",
+            "backend も指定してください。",
+            code="device-without-backend",
+            setting="device",
+            device=device,
         )
     if translating is not None and translating <= SMALL:
-        return _ndarray("自動選択: 小さなモデルの翻訳は CPU がいちばん速いため")
+        return _numpy("小さなモデルの翻訳は CPU がいちばん速いため")
     if _torch_has_gpu():
-        return _torch(None)
+        return _open("torch", Request())
     try:
-        return _wgpu(None, software=False)
+        return _open("wgpu", Request(hardware=True))
     except JslError as error:
-        return _ndarray(f"自動選択: {error.what.rstrip('。')}")
+        return _numpy(error.what.rstrip("。"))
 
 
-def _ndarray(reason: str) -> Backend:
-    from .numpy import NumpyOps
-
-    return Backend("ndarray", NumpyOps, f"NumPy・CPU、{reason}")
-
-
-def _int8(name: str, device: str | None, translating: int | None) -> Backend:
-    if translating is None:
-        raise UserError(
-            "int8 は翻訳のための精度で、学習には使えません。",
-            "--precision に fp32 か bf16 を指定してください。",
-        )
-    if name not in (AUTO, "ndarray") or device is not None:
-        raise UserError(
-            "--precision int8 は CPU（ndarray バックエンド）だけで使えます。",
-            "--backend と --device を外すか、--precision を外してください。",
-        )
-    if importlib.util.find_spec("numba") is None:
-        raise UserError(
-            "Numba が入っていないので、int8 では計算できません。",
-            "pip install 'jsl-seq2seq[int8]' で入ります。",
-        )
-    try:
-        from .int8 import Int8Ops
-    except ImportError as error:  # what Numba says to a NumPy that it does not know
-        raise UserError(
-            f"Numba が動かないので、int8 では計算できません（{str(error).splitlines()[0]}）。",
-            "pip install -U 'jsl-seq2seq[int8]' で、合う版が入ります。",
-        ) from None
-    return Backend("ndarray", lambda _: Int8Ops(), f"{Int8Ops().device}、int8", only_translates=True)
-
-
-def _wgpu(device: str | None, software: bool = True) -> Backend:
-    from .wgpu import WgpuOps, choose_adapter
-
-    adapter = choose_adapter(device, software)
-    return Backend("wgpu", lambda recorder: WgpuOps(recorder, str(adapter.index)), str(adapter))
-
-
-def _torch(device: str | None, precision: str = "fp32", together: bool = False) -> Backend:
-    if importlib.util.find_spec("torch") is None:
-        raise UserError(
-            "PyTorch が入っていないので、torch バックエンドは使えません。",
-            "pip install 'jsl-seq2seq[torch]' で入ります。",
-        )
-    from .torch import TorchOps, TorchProcessGroup, best_device, device_of_this_process, open_ops
-
-    chosen = device_of_this_process(device or best_device())
-    try:
-        ops = TorchOps(None, chosen)
-        ops.zeros((1,))
-    except (RuntimeError, AssertionError) as error:
-        raise UserError(
-            f"PyTorch の装置 {chosen} は使えません（{str(error).splitlines()[0]}）。",
-            "--device cuda、mps、cpu のうち、この機械にあるものを指定してください。",
-        ) from None
-    processes = TorchProcessGroup(ops.torch_device) if together else None
-    reason = ops.device if precision == "fp32" else f"{ops.device}、{precision}"
-    if processes:
-        reason += f"、{processes.world_size} プロセス"
-
-    def open_(recorder: Recorder | None) -> TorchOps:
-        return open_ops(recorder, chosen, precision, processes)
-
-    return Backend("torch", open_, reason, processes or ALONE)
+def _numpy(why: str) -> Backend:
+    return replace(_open("ndarray", Request()), reason=f"NumPy・CPU、自動選択: {why}")
 
 
 def _torch_has_gpu() -> bool:
@@ -195,35 +177,22 @@ def _torch_has_gpu() -> bool:
         ctypes.CDLL("nvcuda.dll" if sys.platform == "win32" else "libcuda.so.1")
     except OSError:
         return False
-    from .torch import best_device
+    from .torch import best_device  # noqa: PLC0415  imports PyTorch
 
     return best_device() != "cpu"
 
 
-def all_backends() -> list[tuple[str, Backend | JslError]]:
-    """Every backend and device of this machine under a name for people, or why it cannot be used."""
-    found: list[tuple[str, Backend | JslError]] = [
-        ("ndarray", choose_backend("ndarray")),
-        (INT8, _or_why_not(lambda: choose_backend(translating=0, precision="int8"))),
-    ]
+def _devices(module: str) -> list[str | None]:
+    """The devices that a module lists; ``None``, its only or best one, if it lists none or cannot be imported."""
     try:
-        from .wgpu import list_adapters
-
-        adapters = list_adapters()
-        if not adapters:
-            choose_backend("wgpu")  # raises with the advice that belongs here
-        found += [
-            (f"wgpu --device {adapter.index}", choose_backend("wgpu", str(adapter.index)))
-            for adapter in adapters
-        ]
-    except JslError as error:
-        found.append(("wgpu", error))
-    found.append(("torch", _or_why_not(lambda: choose_backend("torch"))))
-    return found
+        listed = getattr(importlib.import_module(f".{module}", __package__), "device_names", list)()
+    except JslError:
+        return [None]
+    return listed or [None]
 
 
-def _or_why_not(choose: Callable[[], Backend]) -> Backend | JslError:
+def _opened(name: str, request: Request) -> Backend | JslError:
     try:
-        return choose()
+        return _open(name, request)
     except JslError as error:
         return error

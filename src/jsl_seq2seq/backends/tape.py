@@ -1,44 +1,44 @@
 """Reverse-mode differentiation for array libraries that have none (NumPy and WebGPU).
 
-A tape keeps, for every operation that ran, its result, its inputs and the function that takes a gradient
-back through it. Walking the tape from its end multiplies the chain rule out (Griewank & Walther 2008,
-ch. 3; Baydin et al. 2018, §3.2). The operations' own gradients stand beside their formulas in ``ops/``.
+A tape keeps an entry for every operation that ran: its result, its inputs and its vector-Jacobian product.
+Walking the entries from the last to the first multiplies the chain rule out (Griewank & Walther 2008, ch. 3;
+Baydin et al. 2018, §3.2). The operations' vector-Jacobian products stand beside their formulas in each backend.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from typing import Any
 
-from .interface import Array, Vjp
+Vjp = Callable[[Any], tuple[Any, ...]]
+"""Vector-Jacobian product of one operation: the output's gradient in, one gradient per input out."""
 
 
 class Tape:
-    """Records operations while a loss is computed; :meth:`gradients` plays them back once."""
+    """Records operations while a loss is computed; :meth:`gradients` walks them backwards once."""
 
     def __init__(self) -> None:
-        self._entries: list[tuple[Array, tuple[Array, ...], Vjp]] = []
+        self._entries: list[tuple[Any, tuple[Any, ...], Vjp]] = []
 
-    def record(self, output: Array, inputs: tuple[Array, ...], vjp: Vjp) -> None:
-        """Remember one operation. Arrays are known by identity, so the tape keeps them alive."""
+    def record(self, output: Any, inputs: tuple[Any, ...], vjp: Vjp) -> None:
+        """Append an entry. Arrays are compared by identity, so the tape keeps them alive."""
         self._entries.append((output, inputs, vjp))
 
-    def gradients(
-        self, loss: Array, wanted: Sequence[Array], add: Callable[[Array, Array], Array]
-    ) -> list[Array | None]:
+    def gradients(self, loss: Any, wanted: Sequence[Any], add: Callable[[Any, Any], Any]) -> list[Any | None]:
         """d loss / d array for each array in ``wanted``; ``None`` where the loss does not depend on it.
 
         Args:
             add: a + b of the backend, unrecorded; sums the gradients of an array that was used twice.
 
-        The tape is empty afterwards, and entries are let go as they are used, so memory falls as it walks.
+        The tape is empty afterwards. Entries are dropped as they are used, so memory falls during the walk.
         """
-        gradients: dict[int, Array] = {id(loss): 1.0}
+        gradients: dict[int, Any] = {id(loss): 1.0}
         keep = {id(array) for array in wanted}
         while self._entries:
             output, inputs, vjp = self._entries.pop()
             gradient = gradients.get(id(output)) if id(output) in keep else gradients.pop(id(output), None)
             if gradient is None:
-                continue  # nothing that the loss depends on came from here
+                continue  # the loss does not depend on this operation
             for array, part in zip(inputs, vjp(gradient), strict=True):
                 known = gradients.get(id(array))
                 gradients[id(array)] = part if known is None else add(known, part)

@@ -7,7 +7,8 @@ from typing import Any
 
 import typer
 
-from ..backends.registry import INT8, all_backends, choose_backend
+from ..backends.interface import TrainingOps
+from ..backends.registry import PRECISIONS, Selection, all_backends, choose_backend
 from ..errors import JslError
 from ..evaluation.self_test import self_test, translating_self_test
 from . import options as opt
@@ -15,7 +16,7 @@ from .console import error_to_dict, say, say_json
 
 
 def backends(as_json: opt.Json = False) -> None:
-    rows = [_row(label, backend) for label, backend in all_backends()]
+    rows = [_row(selection, backend) for selection, backend in all_backends()]
     if as_json:
         for row in rows:
             say_json(row)
@@ -33,10 +34,10 @@ def _show(rows: Sequence[dict[str, Any]]) -> None:
     say(f"\n--backend auto で学習すると {chosen.name} を使います（{chosen.reason}）。")
 
 
-def _row(label: str, backend: Any) -> dict[str, Any]:
+def _row(selection: Selection, backend: Any) -> dict[str, Any]:
     row: dict[str, Any] = {
-        "name": label,
-        "does": "translate" if label == INT8 else "train",
+        "name": _label(selection),
+        "does": "train" if "training" in PRECISIONS[selection.precision] else "translate",
         "works": None,
         "detail": "",
         "difference": None,
@@ -46,7 +47,7 @@ def _row(label: str, backend: Any) -> dict[str, Any]:
     if isinstance(backend, JslError):
         return row | {"detail": _words(backend), "code": backend.code}
     try:
-        test = translating_self_test if backend.only_translates else self_test
+        test = self_test if isinstance(backend.open(None), TrainingOps) else translating_self_test
         result = test(backend)
     except JslError as error:
         return row | {"works": False, "detail": error_to_dict(error)["error"], "code": error.code}
@@ -56,6 +57,16 @@ def _row(label: str, backend: Any) -> dict[str, Any]:
         "difference": result.difference,
         "milliseconds": result.seconds * 1000,
     }
+
+
+def _label(selection: Selection) -> str:
+    """The options that select it."""
+    device = "" if selection.device is None else f" --device {selection.device}"
+    return (
+        selection.name
+        + device
+        + ("" if selection.precision == "fp32" else f" --precision {selection.precision}")
+    )
 
 
 def _verdict(row: dict[str, Any]) -> str:

@@ -12,8 +12,14 @@ from collections.abc import Callable
 from ..errors import JslError
 
 HINTS: dict[str, Callable[[JslError], str]] = {
+    "adapter-below-minimum": lambda error: (
+        "--device で別のアダプターを選ぶか、--backend ndarray を使ってください。"
+    ),
     "attention-too-long": lambda error: (
         f"{error.limit} を超えても書き出すには --force-export を付けてください。"
+    ),
+    "backend-without-process-group": lambda error: (
+        "--backend torch を指定するか、torchrun を使わずに実行してください。"
     ),
     "burn-ids-mismatch": lambda error: "import-burn からやり直してください。",
     "burn-invalid": lambda error: "import-burn からやり直してください。",
@@ -23,12 +29,39 @@ HINTS: dict[str, Callable[[JslError], str]] = {
     "d-model-not-divisible": lambda error: (
         "--d-model を --n-heads の倍数にしてください（例: --d-model 64 --n-heads 4）。"
     ),
+    "device-without-backend": lambda error: (
+        "--backend wgpu か --backend torch と一緒に指定してください（一覧: jsl-seq2seq backends）。"
+    ),
     "export-not-written": lambda error: (
         "--export-dir で書き込める場所を指定してください。前に書き出したものは、そのまま残っています。"
+    ),
+    "gpu-failed": lambda error: (
+        "ドライバーを更新するか、--device で別のアダプターを選ぶか、--backend ndarray を使ってください。"
+    ),
+    "gpu-lost": lambda error: (
+        "保存済みのモデルは無事です。もう一度実行し、続きは --load で学習してください。"
+    ),
+    "gpu-not-found": lambda error: error.hint.replace("ndarray バックエンド", "--backend ndarray "),
+    "gpu-only-simulated": lambda error: "GPU なしで使うなら --backend ndarray のほうが速く動きます。",
+    "gpu-out-of-memory": lambda error: (
+        "--batch-size を小さくするか、長い文を分けるか、--backend ndarray を使ってください。"
+    ),
+    "gpu-values-missing": lambda error: (
+        "保存済みのモデルは無事です。もう一度実行し、続きは --load で学習してください。"
     ),
     "not-imported": lambda error: (
         "import-burn で取り込んだモデルだけを書き出せます。"
         "元のプロジェクトには最後の LayerNorm・マスク・別々の語彙がなく、同じ計算になりません。"
+    ),
+    "precision-for-other-purpose": lambda error: (
+        f"--precision に {' か '.join(error.usable)} を指定してください。"
+    ),
+    "precision-not-on-backend": lambda error: (
+        f"--precision を外すか、--backend {error.able[0]} を指定してください。"
+    ),
+    "process-lost": lambda error: (
+        "先に止まったプロセスのメッセージを見てください。最後の途中保存は無事です。"
+        "同じコマンドに --resume を付けると、そこから続けられます。"
     ),
     "save-locked": lambda error: "そちらが終わるのを待つか、--save などで別のフォルダーを指定してください。",
     "save-not-a-directory": lambda error: "--save などに別の名前を指定してください。",
@@ -39,6 +72,12 @@ HINTS: dict[str, Callable[[JslError], str]] = {
         f"{flag(error.setting)} を外すか、--load を外して新しいモデルを学習してください。"
     ),
     "setting-negative": lambda error: f"使わないなら {flag(error.setting)} 0 とします。",
+    "torch-device-unusable": lambda error: (
+        "--device cuda、mps、cpu のうち、この機械にあるものを指定してください。"
+    ),
+    "wgpu-missing": lambda error: (
+        "pip install wgpu で入ります。入れられない機械では --backend ndarray を使ってください。"
+    ),
     "would-overwrite": lambda error: (
         "上書きしないように止めました。--save などに別の（新しい）フォルダーを指定してください。"
     ),

@@ -1,4 +1,4 @@
-"""The Transformer, written once on :class:`jsl_seq2seq.backends.interface.Ops`."""
+"""The Transformer, written once on :class:`jsl_seq2seq.backends.interface.InferenceOps`."""
 
 from .capture import Capture, Observer
 from .layers import Dropout, Positions

@@ -5,8 +5,9 @@
     MultiHead(X, M) = [head_1 ... head_H] W_O + b_O            (§3.2.2)
         head_h = Attention(X W_Q^h, M W_K^h, M W_V^h)
 
-A position of X asks (query) the positions of M (keys), and takes home a mixture of their values.
-Self-attention is M = X; in cross-attention X is the decoder's and M the encoder's.
+Each position of X is a query; each position of M has a key and a value. A query's result is the values of M,
+weighted by the softmax of its scores with the keys. Self-attention is M = X; in cross-attention X is the
+decoder's and M the encoder's.
 """
 
 from __future__ import annotations
@@ -14,23 +15,23 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 
-from ..backends.interface import Array, Ops
+from ..backends.interface import Array, InferenceOps, Mask
 from .capture import Observer
-from .layers import Linear, side_by_side
+from .layers import Linear, linears
 
 
 def attention(
-    ops: Ops, query: Array, key: Array, value: Array, mask: Array | None = None
+    ops: InferenceOps, query: Array, key: Array, value: Array, mask: Mask | None = None
 ) -> tuple[Array, Array]:
     """softmax(Q Kᵀ / √E) V, and the softmax's result.
 
     Args:
         query: [B, H, T, E].
         key, value: [B, H, S, E].
-        mask: what may be seen, broadcast against [B, H, T, S]; ``None`` lets everything through.
+        mask: which keys are seen, broadcast against [B, H, T, S]; ``None`` shows all.
 
     Returns:
-        Mixed values [B, H, T, E] and weights [B, H, T, S]: how much of each value went into each mixture.
+        The values, weighted by the softmax, [B, H, T, E], and the softmax's weights [B, H, T, S].
     """
     scores = ops.scale(ops.matmul(query, key, transpose_b=True), 1 / math.sqrt(query.shape[-1]))
     weights = ops.softmax(scores, mask)
@@ -38,15 +39,15 @@ def attention(
 
 
 class MultiHeadAttention:
-    """H attentions side by side, each on its own E = D / H wide projection of the same input.
+    """H attentions in parallel, each on its own E = D / H wide projection of the same input.
 
     Args:
         name: the parameters' prefix, such as ``encoder.layers.0.self_attn``.
-        label: what observers are told, such as ``encoder.0.self``.
+        label: the name that observers get, such as ``encoder.0.self``.
     """
 
     def __init__(
-        self, ops: Ops, parameters: Mapping[str, Array], name: str, n_heads: int, label: str
+        self, ops: InferenceOps, parameters: Mapping[str, Array], name: str, n_heads: int, label: str
     ) -> None:
         self.ops, self.n_heads, self.label = ops, n_heads, label
         self.q_proj = Linear(ops, parameters, f"{name}.q_proj")
@@ -54,7 +55,7 @@ class MultiHeadAttention:
         self.v_proj = Linear(ops, parameters, f"{name}.v_proj")
         self.out_proj = Linear(ops, parameters, f"{name}.out_proj")
 
-    def __call__(self, x: Array, memory: Array, mask: Array | None, observe: Observer | None = None) -> Array:
+    def __call__(self, x: Array, memory: Array, mask: Mask | None, observe: Observer | None = None) -> Array:
         """[B, T, D] attends to ``memory`` [B, S, D] -> [B, T, D]."""
         if memory is x:
             query, key, value = self.queries_keys_and_values(x)
@@ -63,23 +64,23 @@ class MultiHeadAttention:
         return self.attend(query, key, value, mask, observe)
 
     def queries_keys_and_values(self, x: Array) -> tuple[Array, ...]:
-        """What a sequence [B, T, D] asks and shows when it looks at itself: three of [B, H, T, E]."""
+        """Q, K and V of self-attention: [B, T, D] -> three of [B, H, T, E]."""
         return self._projected(x, self.q_proj, self.k_proj, self.v_proj)
 
     def queries(self, x: Array) -> Array:
-        """What a sequence [B, T, D] asks: [B, H, T, E]."""
+        """Q: [B, T, D] -> [B, H, T, E]."""
         return self._split_heads(self.q_proj(x))
 
     def keys_and_values(self, memory: Array) -> tuple[Array, ...]:
-        """What ``memory`` [B, S, D] shows of itself: two of [B, H, S, E]. Decoding computes it once and keeps it."""
+        """K and V of ``memory``: [B, S, D] -> two of [B, H, S, E]. Decoding computes them once for a sentence."""
         return self._projected(memory, self.k_proj, self.v_proj)
 
     def attend(
-        self, query: Array, key: Array, value: Array, mask: Array | None, observe: Observer | None = None
+        self, query: Array, key: Array, value: Array, mask: Mask | None, observe: Observer | None = None
     ) -> Array:
         """Queries [B, H, T, E] attend to keys and values [B, H, S, E] -> [B, T, D]."""
         heads = self.ops.fused_attention(query, key, value, mask) if observe is None else None
-        if heads is None:  # somebody wants to see the weights, or the backend has no other way
+        if heads is None:  # the weights are observed, or the backend has no fused kernel
             heads, weights = attention(self.ops, query, key, value, mask)
             if observe is not None:
                 observe(self.label, weights)
@@ -87,7 +88,7 @@ class MultiHeadAttention:
 
     def _projected(self, x: Array, *projections: Linear) -> tuple[Array, ...]:
         """x W + b of each projection, [B, H, T, E]."""
-        return tuple(self._split_heads(y) for y in side_by_side(self.ops, x, projections))
+        return tuple(self._split_heads(y) for y in linears(self.ops, x, projections))
 
     def _split_heads(self, x: Array) -> Array:
         """[B, T, D] -> [B, H, T, E]."""

@@ -1,8 +1,8 @@
-"""Looking inside while the model computes: named observers, asked for explicitly.
+"""Observing attention weights while the model computes; only where a caller passes an observer.
 
 An observer is any function ``observe(name, weights)``. It is called once for every attention that runs,
 with names ``encoder.0.self``, ``decoder.0.self``, ``decoder.0.cross``, ... and weights
-[B, H, query, key]. Nothing is kept on the model, and nothing is copied when nobody asked.
+[B, H, query, key]. Without an observer nothing is kept or copied.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ Observer = Callable[[str, Array], None]
 
 
 class Capture:
-    """An observer that keeps what it sees, in order of appearance."""
+    """An observer that keeps every weights array by name, in the order of computation."""
 
     def __init__(self) -> None:
         self.weights: dict[str, Array] = {}

@@ -1,20 +1,24 @@
-"""The decoder: writes tags one after another, looking at those before and at the encoder's memory."""
+"""The decoder: the tags so far and the encoder's memory -> scores of the next tag."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from typing import Generic, TypeVar
 
-from ..backends.interface import Array, Ops
+from ..backends.interface import Array, DecodingOps, InferenceOps, Mask
 from ..settings import ModelConfig
 from .attention import MultiHeadAttention
 from .capture import Observer
 from .layers import Embedding, FeedForward, LayerNorm, Linear, Positions, Regularizer, TiedLinear, identity
 
+OpsT_co = TypeVar("OpsT_co", bound=InferenceOps, covariant=True)
+"""The operations that a model is bound to; its type decides which of the model's methods may be called."""
+
 
 @dataclass(frozen=True)
 class LayerCache:
-    """What one decoder layer need not compute again while a sentence grows (all [B, H, length, E])."""
+    """Keys and values of one decoder layer, kept from step to step (all [B, H, length, E])."""
 
     self_key: Array
     self_value: Array
@@ -24,21 +28,23 @@ class LayerCache:
 
 @dataclass(frozen=True)
 class DecoderCache:
-    """An explicit value, handed to :meth:`Decoder.step` and returned by it: the tags written so far."""
+    """The state of decoding, passed to :meth:`Decoder.step` and returned by it."""
 
     layers: tuple[LayerCache, ...]
-    memory_mask: Array | None
+    memory_mask: Mask | None
     length: int
     """Tags written so far."""
 
 
-class DecoderLayer:
+class DecoderLayer(Generic[OpsT_co]):
     """Self-attention, cross-attention, feed-forward, each Pre-LN with a residual.
 
     x ← x + SelfAttention(LN(x));  x ← x + CrossAttention(LN(x), memory);  x ← x + FeedForward(LN(x))
     """
 
-    def __init__(self, ops: Ops, parameters: Mapping[str, Array], config: ModelConfig, index: int) -> None:
+    def __init__(
+        self, ops: OpsT_co, parameters: Mapping[str, Array], config: ModelConfig, index: int
+    ) -> None:
         name, label = f"decoder.layers.{index}", f"decoder.{index}"
         self._ops = ops
         self._norm1 = LayerNorm(ops, parameters, f"{name}.norm1")
@@ -56,8 +62,8 @@ class DecoderLayer:
         self,
         x: Array,
         memory: Array,
-        causal_mask: Array | None,
-        memory_mask: Array | None,
+        causal_mask: Mask | None,
+        memory_mask: Mask | None,
         drop: Regularizer = identity,
         observe: Observer | None = None,
     ) -> Array:
@@ -69,18 +75,18 @@ class DecoderLayer:
         return add(x, drop(self._feed_forward(self._norm3(x))))
 
     def step(
-        self,
+        self: DecoderLayer[DecodingOps],
         x: Array,
         cache: LayerCache,
-        memory_mask: Array | None,
+        memory_mask: Mask | None,
         position: int | Array,
-        seen: Array | None = None,
+        seen: Mask | None = None,
     ) -> Array:
         """The same for one new position [B, 1, D]; its key and value are written into ``cache``.
 
         Args:
-            seen: what of the cache may be looked at. The newest position may see all before it, so ``None``
-                will do, unless :meth:`Ops.cache_write` gives back places that are not written yet.
+            seen: which positions of the cache are seen. The newest position sees all before it, so it is ``None``
+                unless ``position`` is an array: :meth:`DecodingOps.cache_write` then returns the whole buffer.
         """
         add = self._ops.add
         normed = self._norm1(x)
@@ -93,10 +99,10 @@ class DecoderLayer:
         return add(x, self._feed_forward(self._norm3(x)))
 
 
-class Decoder:
+class Decoder(Generic[OpsT_co]):
     """N layers between an embedding and a final LayerNorm, then the projection onto the tags."""
 
-    def __init__(self, ops: Ops, parameters: Mapping[str, Array], config: ModelConfig) -> None:
+    def __init__(self, ops: OpsT_co, parameters: Mapping[str, Array], config: ModelConfig) -> None:
         self._ops, self._config = ops, config
         self._embedding = Embedding(ops, parameters, "decoder.embedding", config.embedding_scale)
         self._layers = [DecoderLayer(ops, parameters, config, index) for index in range(config.n_layers)]
@@ -111,15 +117,15 @@ class Decoder:
         self,
         target: Array,
         memory: Array,
-        memory_mask: Array | None,
+        memory_mask: Mask | None,
         drop: Regularizer = identity,
         observe: Observer | None = None,
         positions: Positions | None = None,
     ) -> Array:
         """Target ids [B, T] and memory [B, S, D] -> logits [B, T, V] of each position's *next* tag.
 
-        Padding stands behind a target's end, where the causal mask already hides it from every real
-        position, so the target needs no padding mask.
+        Padding follows a target's end, where the causal mask hides it from every real position, so the target
+        needs no padding mask.
         """
         causal_mask = self._ops.causal_mask(target.shape[1]) if self._config.attention_masks else None
         embedding = self._embedding
@@ -132,18 +138,20 @@ class Decoder:
             x = layer(x, memory, causal_mask, memory_mask, drop, observe)
         return self._output_projection(self._final_norm(x))
 
-    def start(self, memory: Array, memory_mask: Array | None, capacity: int) -> DecoderCache:
+    def start(
+        self: Decoder[DecodingOps], memory: Array, memory_mask: Mask | None, capacity: int
+    ) -> DecoderCache:
         """An empty cache for at most ``capacity`` tags; the memory's keys and values are computed here, once.
 
         Only for models with attention masks: without the causal mask earlier positions change with every tag,
-        and what is kept of them here would be wrong.
+        and their cached keys and values would be wrong.
         """
         layers = self.room(memory.shape[0], memory.shape[1], capacity)
         self.fill(layers, memory)
         return DecoderCache(layers, memory_mask, length=0)
 
-    def enlarged(self, cache: DecoderCache, capacity: int) -> DecoderCache:
-        """The same cache with room for ``capacity`` tags, copied."""
+    def enlarged(self: Decoder[DecodingOps], cache: DecoderCache, capacity: int) -> DecoderCache:
+        """A copy of the cache for at most ``capacity`` tags."""
 
         def larger(buffer: Array) -> Array:
             batch, heads, _, width = buffer.shape
@@ -157,8 +165,10 @@ class Decoder:
         )
         return replace(cache, layers=layers)
 
-    def kept(self, cache: DecoderCache, rows: Array, memory_mask: Array | None) -> DecoderCache:
-        """Rows [R] of a cache, in this order, copied: sentences fan out into beams, finished ones leave.
+    def kept(
+        self: Decoder[DecodingOps], cache: DecoderCache, rows: Array, memory_mask: Mask | None
+    ) -> DecoderCache:
+        """A copy of rows [R] of a cache, in this order: a sentence becomes several beams, finished ones leave.
 
         Args:
             memory_mask: the mask of the rows that stay, [R, 1, 1, S].
@@ -169,18 +179,20 @@ class Decoder:
         )
         return DecoderCache(layers, memory_mask, cache.length)
 
-    def reorder(self, cache: DecoderCache, rows: Array, start: int) -> None:
-        """Row i goes on from what ``rows[i]`` has written, in place; both read the same memory.
+    def reorder(self: Decoder[DecodingOps], cache: DecoderCache, rows: Array, start: int) -> None:
+        """Row i gets the tags of row ``rows[i]``, in place; both have the same memory.
 
         Args:
-            start: the first place where they may differ.
+            start: the first position where they may differ.
         """
         for layer in cache.layers:
             for buffer in (layer.self_key, layer.self_value):
                 self._ops.cache_reorder(buffer, rows, start, cache.length)
 
-    def room(self, batch: int, source_length: int, capacity: int) -> tuple[LayerCache, ...]:
-        """Caches that :meth:`fill` fills and :meth:`step_at` grows, in place, for one batch after another."""
+    def room(
+        self: Decoder[DecodingOps], batch: int, source_length: int, capacity: int
+    ) -> tuple[LayerCache, ...]:
+        """Empty caches that :meth:`fill` and :meth:`step_at` write into, in place, for one batch after another."""
         config = self._config
         own, memory = (
             (batch, config.n_heads, length, config.head_size) for length in (capacity, source_length)
@@ -188,27 +200,27 @@ class Decoder:
         zeros = self._ops.zeros
         return tuple(LayerCache(zeros(own), zeros(own), zeros(memory), zeros(memory)) for _ in self._layers)
 
-    def fill(self, layers: tuple[LayerCache, ...], memory: Array) -> None:
-        """Write what ``memory`` [B, S, D] shows of itself into caches from :meth:`room`, in place."""
+    def fill(self: Decoder[DecodingOps], layers: tuple[LayerCache, ...], memory: Array) -> None:
+        """Write the keys and values of ``memory`` [B, S, D] into caches from :meth:`room`, in place."""
         for layer, cache in zip(self._layers, layers, strict=True):
             key, value = layer.cross_attn.keys_and_values(memory)
             self._ops.cache_write(cache.memory_key, key, 0)
             self._ops.cache_write(cache.memory_value, value, 0)
 
-    def step_at(self, ids: Array, cache: DecoderCache, position: Array) -> Array:
-        """The same as :meth:`step` with the tags' place, an integer array [1], on the device.
+    def step_at(self: Decoder[DecodingOps], ids: Array, cache: DecoderCache, position: Array) -> Array:
+        """The same as :meth:`step` with the tags' position, an integer array [1], on the device.
 
-        ``cache.length`` is not looked at, and nothing here depends on anything but shapes: one recording of
-        this (:meth:`Ops.capture`) serves every position.
+        ``cache.length`` is not used, and nothing here depends on anything but shapes: one captured step
+        (:meth:`InferenceOps.capture`) serves every position.
         """
         capacity = cache.layers[0].self_key.shape[2]
         x = self._embedding.at(ids, position, capacity)
-        seen = self._ops.seen_mask(position, capacity)
+        seen = self._ops.causal_row_mask(position, capacity)
         for layer, layer_cache in zip(self._layers, cache.layers, strict=True):
             x = layer.step(x, layer_cache, cache.memory_mask, position, seen)
         return self._ops.reshape(self._output_projection(self._final_norm(x)), (ids.shape[0], -1))
 
-    def step(self, ids: Array, cache: DecoderCache) -> tuple[Array, DecoderCache]:
+    def step(self: Decoder[DecodingOps], ids: Array, cache: DecoderCache) -> tuple[Array, DecoderCache]:
         """One more tag [B, 1] for every sentence -> logits [B, V] of the next one, and the grown cache."""
         x = self._embedding(ids, start=cache.length)
         for layer, layer_cache in zip(self._layers, cache.layers, strict=True):

@@ -1,10 +1,10 @@
-"""The encoder: reads the whole sentence and gives every character a vector that knows its neighbours."""
+"""The encoder: a sentence's ids -> one vector for each position, computed from all positions."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 
-from ..backends.interface import Array, Ops
+from ..backends.interface import Array, InferenceOps, Mask
 from ..settings import PAD, ModelConfig
 from .attention import MultiHeadAttention
 from .capture import Observer
@@ -17,7 +17,9 @@ class EncoderLayer:
     x ← x + SelfAttention(LayerNorm(x));  x ← x + FeedForward(LayerNorm(x))
     """
 
-    def __init__(self, ops: Ops, parameters: Mapping[str, Array], config: ModelConfig, index: int) -> None:
+    def __init__(
+        self, ops: InferenceOps, parameters: Mapping[str, Array], config: ModelConfig, index: int
+    ) -> None:
         name = f"encoder.layers.{index}"
         self._ops = ops
         self._norm1 = LayerNorm(ops, parameters, f"{name}.norm1")
@@ -28,7 +30,7 @@ class EncoderLayer:
         self._feed_forward = FeedForward(ops, parameters, f"{name}.feed_forward")
 
     def __call__(
-        self, x: Array, mask: Array | None, drop: Regularizer = identity, observe: Observer | None = None
+        self, x: Array, mask: Mask | None, drop: Regularizer = identity, observe: Observer | None = None
     ) -> Array:
         """[B, S, D] -> [B, S, D]; ``mask`` [B, 1, 1, S] hides padding."""
         add = self._ops.add
@@ -40,7 +42,7 @@ class EncoderLayer:
 class Encoder:
     """N layers between an embedding and a final LayerNorm."""
 
-    def __init__(self, ops: Ops, parameters: Mapping[str, Array], config: ModelConfig) -> None:
+    def __init__(self, ops: InferenceOps, parameters: Mapping[str, Array], config: ModelConfig) -> None:
         self._ops, self._masked = ops, config.attention_masks
         self._embedding = Embedding(ops, parameters, "encoder.embedding", config.embedding_scale)
         self._layers = [EncoderLayer(ops, parameters, config, index) for index in range(config.n_layers)]
@@ -53,11 +55,11 @@ class Encoder:
         observe: Observer | None = None,
         positions: Positions | None = None,
         padded: bool = True,
-    ) -> tuple[Array, Array | None]:
-        """Source ids [B, S] -> memory [B, S, D] and the mask [B, 1, 1, S] of what in it is real, if masks are used.
+    ) -> tuple[Array, Mask | None]:
+        """Source ids [B, S] -> memory [B, S, D] and the mask [B, 1, 1, S] that hides its padding, if masks are used.
 
         Args:
-            padded: false if the caller knows that there is no PAD in ``source``, and so nothing to mask.
+            padded: false if there is no PAD in ``source``, and so nothing to mask.
         """
         mask = self._ops.padding_mask(source, PAD) if self._masked and padded else None
         embedding = self._embedding

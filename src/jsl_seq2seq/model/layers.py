@@ -1,4 +1,4 @@
-"""The small parts that attention is surrounded with: linear, layer norm, feed-forward, embedding, dropout."""
+"""The layers around attention: linear, layer norm, feed-forward, embedding, dropout."""
 
 from __future__ import annotations
 
@@ -6,25 +6,25 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
-from ..backends.interface import Array, Ops
+from ..backends.interface import Array, InferenceOps, TrainingOps
 
 Regularizer = Callable[[Array], Array]
-"""What happens to a sublayer's output on its way: :class:`Dropout` in training, nothing otherwise."""
+"""Applied to each sublayer's output: :class:`Dropout` in training, :func:`identity` otherwise."""
 
 
 def identity(x: Array) -> Array:
-    """The regularizer of inference."""
+    """x: the regularizer of inference."""
     return x
 
 
 class Dropout:
-    """The dropout of one training step; every call drops different elements.
+    """The dropout of one training step; every call zeroes different elements.
 
     Args:
         key: [1] unsigned 32-bit, new for each step.
     """
 
-    def __init__(self, ops: Ops, rate: float, key: Array) -> None:
+    def __init__(self, ops: TrainingOps, rate: float, key: Array) -> None:
         self._ops, self._rate, self._key, self._calls = ops, rate, key, 0
 
     def __call__(self, x: Array) -> Array:
@@ -35,7 +35,7 @@ class Dropout:
 class Linear:
     """x W + b: [..., I] -> [..., O]."""
 
-    def __init__(self, ops: Ops, parameters: Mapping[str, Array], name: str) -> None:
+    def __init__(self, ops: InferenceOps, parameters: Mapping[str, Array], name: str) -> None:
         self._ops = ops
         self.weight, self.bias = parameters[f"{name}.weight"], parameters[f"{name}.bias"]
 
@@ -43,7 +43,7 @@ class Linear:
         return self._ops.linear(x, self.weight, self.bias)
 
 
-def side_by_side(ops: Ops, x: Array, layers: Sequence[Linear]) -> tuple[Array, ...]:
+def linears(ops: InferenceOps, x: Array, layers: Sequence[Linear]) -> tuple[Array, ...]:
     """Several linear layers of one input: [..., I] -> [..., O] from each."""
     return ops.linears(x, [layer.weight for layer in layers], [layer.bias for layer in layers])
 
@@ -51,7 +51,7 @@ def side_by_side(ops: Ops, x: Array, layers: Sequence[Linear]) -> tuple[Array, .
 class LayerNorm:
     """(x - mean) / sqrt(var + ε) · weight + bias: [..., D] -> [..., D] (Ba et al. 2016)."""
 
-    def __init__(self, ops: Ops, parameters: Mapping[str, Array], name: str) -> None:
+    def __init__(self, ops: InferenceOps, parameters: Mapping[str, Array], name: str) -> None:
         self._ops = ops
         self._weight, self._bias = parameters[f"{name}.weight"], parameters[f"{name}.bias"]
 
@@ -62,7 +62,7 @@ class LayerNorm:
 class TiedLinear:
     """x Eᵀ + b with the rows of an embedding E [V, D] for weights: [B, T, D] -> [B, T, V] (Press & Wolf 2017)."""
 
-    def __init__(self, ops: Ops, parameters: Mapping[str, Array], embedding: str, name: str) -> None:
+    def __init__(self, ops: InferenceOps, parameters: Mapping[str, Array], embedding: str, name: str) -> None:
         self._ops = ops
         self._weight, self._bias = parameters[f"{embedding}.weight"], parameters[f"{name}.bias"]
 
@@ -75,7 +75,7 @@ class TiedLinear:
 class FeedForward:
     """FFN(x) = max(0, x W₁ + b₁) W₂ + b₂: [..., D] -> [..., D] (Vaswani et al. 2017, §3.3, eq. 2)."""
 
-    def __init__(self, ops: Ops, parameters: Mapping[str, Array], name: str) -> None:
+    def __init__(self, ops: InferenceOps, parameters: Mapping[str, Array], name: str) -> None:
         self._ops = ops
         self._linear1 = Linear(ops, parameters, f"{name}.linear1")
         self._linear2 = Linear(ops, parameters, f"{name}.linear2")
@@ -86,12 +86,12 @@ class FeedForward:
 
 @dataclass(frozen=True)
 class Positions:
-    """Where the tokens of a batch stand, if not at 0, 1, 2, ...
+    """The positions of a batch's tokens, if not 0, 1, 2, ...
 
     Attributes:
         source: [S] integers.
         target: [T] integers.
-        capacity: above all of them.
+        capacity: an upper bound of all positions, exclusive.
     """
 
     source: Array
@@ -100,15 +100,17 @@ class Positions:
 
 
 class Embedding:
-    """A token's vector, times √D, plus where it stands (Vaswani et al. 2017, §3.4 and §3.5).
+    """A token's vector, times √D, plus its position's encoding (Vaswani et al. 2017, §3.4 and §3.5).
 
-    Positions are computed, not learned, so any length can be asked for.
+    The encoding is computed, not learned, so it exists for any length.
 
     Args:
         scaled: whether to multiply by √D.
     """
 
-    def __init__(self, ops: Ops, parameters: Mapping[str, Array], name: str, scaled: bool = True) -> None:
+    def __init__(
+        self, ops: InferenceOps, parameters: Mapping[str, Array], name: str, scaled: bool = True
+    ) -> None:
         self._ops, self._scaled = ops, scaled
         self._weight = parameters[f"{name}.weight"]
         self._positions: dict[tuple[int, int], Array] = {}
@@ -118,7 +120,7 @@ class Embedding:
         return self._ops.add(self._vectors(ids), self.positions(start, ids.shape[1]))
 
     def at(self, ids: Array, positions: Array, capacity: int) -> Array:
-        """[B, T] integers at positions below ``capacity`` that stand in an integer array [T] -> [B, T, D]."""
+        """[B, T] integers at ``positions``, an integer array [T] of values below ``capacity`` -> [B, T, D]."""
         return self._ops.add(self._vectors(ids), self._ops.embedding(self.positions(0, capacity), positions))
 
     def _vectors(self, ids: Array) -> Array:

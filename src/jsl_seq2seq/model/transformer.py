@@ -1,25 +1,26 @@
-"""The whole model: an encoder, a decoder, and the loss that teaches them."""
+"""The whole model: an encoder, a decoder, and the loss."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Generic
 
-from ..backends.interface import Array, Ops
+from ..backends.interface import Array, TrainingOps
 from ..settings import PAD, ModelConfig
 from .capture import Observer
-from .decoder import Decoder
+from .decoder import Decoder, OpsT_co
 from .encoder import Encoder
 from .layers import Positions, Regularizer, identity
 
 
-class Transformer:
+class Transformer(Generic[OpsT_co]):
     """Encoder-decoder Transformer (Vaswani et al. 2017, Figure 1), Pre-LN, bound to one backend.
 
     Args:
         parameters: arrays of ``ops`` under the names of :func:`~jsl_seq2seq.model.parameters.parameter_specs`.
     """
 
-    def __init__(self, ops: Ops, parameters: Mapping[str, Array], config: ModelConfig) -> None:
+    def __init__(self, ops: OpsT_co, parameters: Mapping[str, Array], config: ModelConfig) -> None:
         self._ops = ops
         self.config = config
         self.encoder = Encoder(ops, parameters, config)
@@ -33,12 +34,12 @@ class Transformer:
         observe: Observer | None = None,
         positions: Positions | None = None,
     ) -> Array:
-        """Teacher forcing: source ids [B, S] and the right tags so far [B, T] -> logits [B, T, V]."""
+        """Teacher forcing: source ids [B, S] and the reference's tags so far [B, T] -> logits [B, T, V]."""
         memory, memory_mask = self.encoder(source, drop, observe, positions)
         return self.decoder(target, memory, memory_mask, drop, observe, positions)
 
     def loss(
-        self,
+        self: Transformer[TrainingOps],
         source: Array,
         target_in: Array,
         target_out: Array,

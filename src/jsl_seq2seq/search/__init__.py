@@ -1,9 +1,9 @@
 """From logits to target sequences: greedy decoding, beam search, scoring."""
 
 from .beam import beam_search, penalized
+from .decoding import Hypothesis, group_by_length
 from .graph_greedy import GraphGreedy
 from .greedy import greedy
-from .hypothesis import Hypothesis
 from .scoring import forced_log_probs, score
 
 __all__ = [
@@ -12,6 +12,7 @@ __all__ = [
     "beam_search",
     "forced_log_probs",
     "greedy",
+    "group_by_length",
     "penalized",
     "score",
 ]

@@ -6,44 +6,43 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from ..backends.interface import Ops
+from ..backends.interface import DecodingOps, GraphDecodingOps
 from ..model import Transformer
 from ..settings import EOS, SOS
+from .decoding import Hypothesis, Step, decoding_step, group_by_padded_length
 from .graph_greedy import GraphGreedy
-from .hypothesis import Hypothesis
-from .steps import Step, next_tags, side_by_side
 
-_WORTH_LEAVING = 0.75
-"""Share of rows that still grow, below which those that have ended leave: copying the others costs something."""
+_COMPACT_BELOW = 0.75
+"""Share of rows that have not ended below which the others are dropped from the batch, by copying those that stay."""
 
 
 def greedy(
-    ops: Ops,
-    model: Transformer,
+    ops: DecodingOps,
+    model: Transformer[DecodingOps],
     sources: Sequence[Sequence[int]],
     max_length: int,
-    replayed: GraphGreedy | None = None,
+    graph: GraphGreedy | None = None,
 ) -> list[Hypothesis]:
-    """Translate sentences side by side; each comes out as it would alone.
+    """The most probable tag at every position; each sentence's result is what it would be alone.
 
     Args:
         sources: source ids of each sentence, none empty.
-        max_length: most tags to write.
-        replayed: whoever translates one batch after another hands over the same one each time; it matters
-            only on backends that replay.
+        max_length: most tags in a result.
+        graph: captured steps of earlier calls with the same model, where ``ops`` are :class:`GraphDecodingOps`.
     """
-    if ops.captures_graphs and model.config.attention_masks:
-        tags, scores = (replayed or GraphGreedy(ops, model))(sources, max_length)
+    if isinstance(ops, GraphDecodingOps) and model.config.attention_masks:
+        tags, scores = (graph or GraphGreedy(ops, model))(sources, max_length)
         return [_ended(*row, max_length) for row in zip(tags.tolist(), scores.tolist(), strict=True)]
     found: dict[int, Hypothesis] = {}
-    for indices in side_by_side(model.config, sources):
-        step = next_tags(ops, model, [sources[index] for index in indices], capacity=max_length + 1)
-        grown = _grown(step, len(indices), max_length, model.config.never_decoded)
-        found.update(zip(indices, grown, strict=True))
+    for indices in group_by_padded_length(model.config, sources):
+        step = decoding_step(ops, model, [sources[index] for index in indices], capacity=max_length + 1)
+        decoded = _decoded(step, len(indices), max_length, model.config.never_decoded)
+        found.update(zip(indices, decoded, strict=True))
     return [found[index] for index in range(len(sources))]
 
 
-def _grown(step: Step, count: int, max_length: int, never: tuple[int, ...]) -> list[Hypothesis]:
+def _decoded(step: Step, count: int, max_length: int, never: tuple[int, ...]) -> list[Hypothesis]:
+    """Greedy decoding of ``count`` sentences, one row of ``step`` each."""
     tags = np.full((count, max_length + 1), EOS, np.int32)
     scores = np.zeros((count, max_length + 1))
     rows = np.arange(count)  # the sentence that each row of the step belongs to
@@ -59,7 +58,7 @@ def _grown(step: Step, count: int, max_length: int, never: tuple[int, ...]) -> l
         left = np.count_nonzero(growing)
         if not left:
             break
-        if left < _WORTH_LEAVING * len(rows):
+        if left < _COMPACT_BELOW * len(rows):
             stay = np.flatnonzero(growing)
             step.keep(stay)
             rows, growing, latest = rows[stay], growing[stay], latest[stay]
@@ -67,7 +66,7 @@ def _grown(step: Step, count: int, max_length: int, never: tuple[int, ...]) -> l
 
 
 def _ended(tags: list[int], scores: list[float], max_length: int) -> Hypothesis:
-    """What was written until the end, or until the length ran out."""
+    """The tags up to the end, or up to the maximum length."""
     end = tags.index(EOS) if EOS in tags else len(tags)
     finished = end < len(tags)
     ids = tags[: min(end, max_length)]

@@ -10,14 +10,14 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
-from ..backends.interface import Ops
+from ..backends.interface import InferenceOps
 from ..version import __version__
 from .saved_model import SavedModel, Stage
 
 _LIBRARIES = {"ndarray": ("numpy",), "wgpu": ("numpy", "wgpu"), "torch": ("numpy", "torch")}
 
 
-def describe_run(ops: Ops, seed: int) -> dict[str, Any]:
+def describe_run(ops: InferenceOps, seed: int) -> dict[str, Any]:
     """Metadata of a training run that ends now on ``ops``."""
     return {
         "package_version": __version__,

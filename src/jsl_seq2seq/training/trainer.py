@@ -39,7 +39,7 @@ class Trainer:
         moments: Moments | None = None,
         step: int = 0,
     ) -> None:
-        self.ops = backend.open(Tape())
+        self.ops = backend.training_ops(Tape())
         self.training, self.step, self.processes = training, step, backend.processes
         self.source_length, self._masked = config.source_length, config.attention_masks
         self._shapes = {name: spec.shape for name, spec in parameter_specs(config).items()}
@@ -53,7 +53,7 @@ class Trainer:
             self.ops.capture(step) for step in (self._gather, self._apply)
         )
         self._gathered: Array | None = None
-        self._unwatched_ops = backend.open(None)
+        self._unwatched_ops = backend.training_ops(None)
         unwatched = self._unwatched_ops.named_views(
             self._flat, self._shapes
         )  # the same memory, seen without a tape
@@ -78,7 +78,7 @@ class Trainer:
             arguments = (*self._inputs(batches[0]), self._key(0), *self._places(batches[0], 0))
             return [(self._compiled_update(rates, *arguments), batches[0].tokens)]
         if self._gathered is None:
-            self._gathered, self._minus_one = self.ops.zeros(self._flat.shape), self.ops.array([-1.0])
+            self._gathered = self.ops.zeros(self._flat.shape)
         tokens = sum(batch.tokens for batch in batches)
         found = []
         for part, batch in enumerate(batch.share(self.processes) for batch in batches):
@@ -141,13 +141,15 @@ class Trainer:
     def _gather(self, weight: Array, *inputs: Array) -> Array:
         """Add a batch's gradient, times ``weight`` [1], to the others of the step."""
         loss, gradient = self._learn(*inputs)
+        assert self._gathered is not None
         self.ops.accumulate(self._gathered, gradient, self.ops.array(weight))
         return loss
 
     def _apply(self, rates: Array) -> None:
-        """Move by what has been gathered, here and in the other processes, and forget it."""
+        """One update by the gradient gathered in all processes, which is then reset."""
+        assert self._gathered is not None
         self._move(self.ops.all_reduce(self._gathered), rates)
-        self.ops.accumulate(self._gathered, self._gathered, self._minus_one)
+        self.ops.reset(self._gathered)
 
     def _learn(
         self, source: Array, target_in: Array, target_out: Array, key: Array, *places: Array

@@ -11,12 +11,20 @@ from typing import Any, Literal
 
 import numpy as np
 
+from ..backends.interface import GraphDecodingOps
 from ..backends.registry import Backend, choose_backend
 from ..data.padding import pad_rows
 from ..errors import UserError
 from ..model import Capture, Transformer, parameter_specs
-from ..search import GraphGreedy, Hypothesis, beam_search, forced_log_probs, greedy, score
-from ..search.groups import groups
+from ..search import (
+    GraphGreedy,
+    Hypothesis,
+    beam_search,
+    forced_log_probs,
+    greedy,
+    group_by_length,
+    score,
+)
 from ..settings import SOS, require_range
 from ..store import SavedModel, load_model, shipped_model
 from ..store.tensors import flatten
@@ -170,7 +178,9 @@ class Translator:
         self._network = Transformer(
             self.ops, self.ops.named_views(self.ops.array(flat), shapes), model.config
         )
-        self._graphs = GraphGreedy(self.ops, self._network) if self.ops.captures_graphs else None
+        self._graphs = (
+            GraphGreedy(self.ops, self._network) if isinstance(self.ops, GraphDecodingOps) else None
+        )
         self._dropped = frozenset() if model.config.specials_masked else _no_tags(model.vocabularies)
         self.backend: str = self.ops.name
         self.precision: str = self.ops.precision
@@ -374,8 +384,8 @@ class Translator:
         return self.vocabularies.encode_target(tags)
 
     def _groups(self, sources: Sequence[tuple[int, ...]], beam: int = 1) -> Iterator[list[int]]:
-        most = _ROWS_OF_GRAPHS if self.ops.captures_graphs else _ROWS
-        return groups([len(source) for source in sources], most, beam)
+        most = _ROWS if self._graphs is None else _ROWS_OF_GRAPHS
+        return group_by_length([len(source) for source in sources], most, beam)
 
     def _translation(
         self, text: str, source: EncodedSource, hypotheses: Sequence[Hypothesis], attention: bool

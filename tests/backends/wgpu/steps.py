@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from jsl_seq2seq.backends.interface import Array, Ops
+from jsl_seq2seq.backends.interface import Array, TrainingOps
 from jsl_seq2seq.backends.tape import Tape
 from jsl_seq2seq.model import Dropout, Transformer
 from jsl_seq2seq.settings import ModelConfig, VocabSize
@@ -22,7 +22,7 @@ class Training:
     """Parameters, moments and the step that changes them; ``make_ops`` gets the tape."""
 
     def __init__(
-        self, make_ops: Callable[[Tape], Ops], config: ModelConfig = CONFIG, dropout: float = 0.1
+        self, make_ops: Callable[[Tape], TrainingOps], config: ModelConfig = CONFIG, dropout: float = 0.1
     ) -> None:
         self.ops = make_ops(Tape())
         parameters, self.flat = on_device(self.ops, random_parameters(config, 1))

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from jsl_seq2seq.backends.interface import Array, Ops
+from jsl_seq2seq.backends.interface import Array, DecodingOps
 from jsl_seq2seq.backends.numpy import NumpyOps
 
 from ...backend_cases import require
@@ -19,7 +19,7 @@ require_wgpu = pytest.fixture(autouse=True)(lambda: require("wgpu"))
 STEPS = ("linear", "relu", "add", "scale", "norm", "softmax", "write", "product")
 
 
-def program(ops: Ops, steps: list[tuple[str, int, int]], keep: set[int]) -> list[np.ndarray]:
+def program(ops: DecodingOps, steps: list[tuple[str, int, int]], keep: set[int]) -> list[np.ndarray]:
     """Random operations on random earlier results, some of which somebody keeps; all that is kept at the end."""
     generator = np.random.default_rng(0)
 

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from jsl_seq2seq.backends.interface import Array, Ops
+from jsl_seq2seq.backends.interface import Array, TrainingOps
 from jsl_seq2seq.backends.numpy import NumpyOps
 from jsl_seq2seq.backends.tape import Tape
 
@@ -30,7 +30,7 @@ def test_linear_and_its_gradients(gpu_engine: Any, name: str) -> None:
     inputs = {"x": normal(1, m, k), "weight": normal(2, k, n) / k**0.5, "bias": normal(3, n)}
     residual, targets = normal(4, m, n), np.random.default_rng(5).integers(1, n, m)
 
-    def compute(ops: Ops) -> tuple[np.ndarray, np.ndarray]:
+    def compute(ops: TrainingOps) -> tuple[np.ndarray, np.ndarray]:
         arrays = {key: ops.array(values.astype(np.float32)) for key, values in inputs.items()}
         hidden = ops.relu(ops.linear(arrays["x"], arrays["weight"], arrays["bias"]))
         y = ops.add(hidden, ops.array(residual.astype(np.float32)))
@@ -51,7 +51,7 @@ def test_heads(gpu_engine: Any, name: str, transpose_b: bool) -> None:
     m, k, n = (max(2, size // 2) for size in SHAPES[name])
     a, b = normal(1, 1, m, 2, k), normal(2, 1, *((n, 2, k) if transpose_b else (k, 2, n)))
 
-    def compute(ops: Ops) -> np.ndarray:
+    def compute(ops: TrainingOps) -> np.ndarray:
         def heads(values: np.ndarray) -> Array:
             return ops.transpose(ops.array(values.astype(np.float32)), (0, 2, 1, 3))
 

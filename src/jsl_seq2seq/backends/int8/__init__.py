@@ -1,5 +1,38 @@
 """Translating on the CPU with weights of one byte each, compiled by Numba."""
 
-from .ops import Int8Ops
+from __future__ import annotations
 
-__all__ = ["Int8Ops"]
+from ...errors import UserError
+from ..backend import Backend, Request
+
+try:
+    from .ops import Int8Ops
+except ImportError as problem:
+    if problem.name == "numba":
+        raise UserError(
+            "Numba が入っていないので、int8 では計算できません。",
+            "pip install 'jsl-seq2seq[int8]' で入ります。",
+            code="numba-missing",
+        ) from None
+    raise UserError(  # Numba's own words for a NumPy that is too new for it
+        f"Numba が動かないので、int8 では計算できません（{str(problem).splitlines()[0]}）。",
+        "pip install -U 'jsl-seq2seq[int8]' で、合う版が入ります。",
+        code="numba-broken",
+        reason=str(problem),
+    ) from None
+
+
+def open_backend(request: Request) -> Backend:
+    """The CPU with 8-bit weights. Raises UserError if a device is asked for."""
+    if request.device is not None:
+        raise UserError(
+            "int8 の計算に device はありません（いつも CPU です）。",
+            code="backend-without-devices",
+            backend="ndarray",
+            setting="device",
+            device=request.device,
+        )
+    return Backend("ndarray", lambda _: Int8Ops(), f"{Int8Ops().device}、int8")
+
+
+__all__ = ["Int8Ops", "open_backend"]

@@ -1,22 +1,28 @@
 """NumPy's operations, with the ones that translating spends its time in compiled, and weights of one byte."""
 
+# Arrays are np.ndarray here, narrower than the interface's: a backend is only handed arrays that it made.
+# pyright: reportIncompatibleMethodOverride=false
+
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numba
 import numpy as np
 
-from ..interface import Array
-from ..numpy import NumpyOps
+from ..interface import Mask
+from ..numpy import NumpyDecodingOps
 from . import kernels
 from .tile import MACHINE
 from .weights import PackedWeights, packed
 
+Array = np.ndarray
+
 _EVERYTHING = np.ones((1, 1, 1, 1), bool)
 
 
-class Int8Ops(NumpyOps):
+class Int8Ops(NumpyDecodingOps):
     """The CPU, for translating. Everything but the linear layers stays float32.
 
     Weights are put in bytes when they are first used, and must not change afterwards.
@@ -58,8 +64,8 @@ class Int8Ops(NumpyOps):
         rows = _rows(logits)
         return kernels.log_softmax(rows, rows.max(axis=1)).reshape(logits.shape)
 
-    def fused_attention(self, query: Array, key: Array, value: Array, mask: Array | None) -> Array | None:
-        seen = _EVERYTHING if mask is None else mask
+    def fused_attention(self, query: Array, key: Array, value: Array, mask: Mask | None) -> Array | None:
+        seen: Any = _EVERYTHING if mask is None else mask.array
         sizes = (query.shape[0], 1, query.shape[2], key.shape[2])
         if any(has not in (1, wanted) for has, wanted in zip(seen.shape, sizes, strict=True)):
             return None  # of another shape than the model's masks

@@ -1,7 +1,7 @@
-"""CUDA graphs: a whole step told to the GPU as one launch.
+"""CUDA graphs: a whole step as one launch.
 
-A training step of this model is hundreds of kernels of a few microseconds each; telling the GPU about them one
-by one takes several times as long as running them.
+A training step of this model is hundreds of kernels of a few microseconds each; launching them one by one takes
+several times as long as running them.
 """
 
 from __future__ import annotations
@@ -14,20 +14,20 @@ import numpy as np
 import torch
 
 _WARM_UP = 3
-"""Calls that run as they are before the first graph is taken: libraries start and choose their kernels."""
+"""Calls that run uncaptured before the first graph: libraries initialize and choose their kernels."""
 
 _GRAPHS = 128
-"""Graphs kept at once, the least recently used is forgotten. They share one pool of memory."""
+"""Graphs kept at once; the least recently used is dropped. They share one pool of memory."""
 
 _ALIGNMENT = 64
 """Bytes between whose multiples each argument begins."""
 
 _ON_DEVICE = {"f": np.float32, "i": np.int64, "u": np.int64, "b": np.bool_}
-"""As which type an argument from the host arrives; PyTorch indexes with, and hashes in, 64 bits."""
+"""The type on the device of an argument from the host; PyTorch indexes with, and hashes in, 64 bits."""
 
 
 class CudaGraphs:
-    """A step, recorded once for each combination of argument shapes and replayed as one launch.
+    """A step, captured once for each combination of argument shapes and replayed as one launch.
 
     Args:
         to_device: makes an argument a tensor on ``device``, for the calls that are not replayed.
@@ -55,7 +55,7 @@ class CudaGraphs:
 
 
 class _Graph:
-    """One recording. Arguments from the host travel together, in one copy that nobody waits for."""
+    """One captured graph. Arguments from the host are copied to the device together, asynchronously."""
 
     def __init__(
         self, step: Callable[..., Any], arguments: tuple[Any, ...], device: torch.device, pool: Any
@@ -71,52 +71,54 @@ class _Graph:
             start = -(-end // _ALIGNMENT) * _ALIGNMENT
             end = start + values.size * dtype.itemsize
             self._layout.append((start, end, dtype))
-        self._room = torch.zeros(max(end, 1), dtype=torch.uint8, device=device)
+        self._staging_area = torch.zeros(max(end, 1), dtype=torch.uint8, device=device)
         self._inputs = [
             argument.clone() if place is None else self._input(np.shape(argument), *place)
             for argument, place in zip(arguments, self._layout, strict=True)
         ]
         self._graph = torch.cuda.CUDAGraph()
-        # other threads (NCCL's watchdog) may talk to the GPU meanwhile
+        # other threads (NCCL's watchdog) may call CUDA meanwhile
         with torch.cuda.graph(self._graph, pool=pool, capture_error_mode="thread_local"):
             self._results = _Results(detached(step(*self._inputs)))
-        self._brought: list[tuple[torch.Tensor, int] | None] = [None] * len(arguments)
+        self._copied: list[tuple[torch.Tensor, int] | None] = [None] * len(arguments)
 
     def replay(self, arguments: tuple[Any, ...]) -> Any:
-        """Do it again with other arguments of the same shapes."""
+        """Run the graph with other arguments of the same shapes."""
         for number, (argument, place) in enumerate(zip(arguments, self._layout, strict=True)):
             if place is None:
-                self._bring(number, argument)
+                self._copy_in(number, argument)
         if any(self._layout):
             self._stage(arguments)
         self._graph.replay()
         return self._results.taken()
 
     def _stage(self, arguments: tuple[Any, ...]) -> None:
-        """Send the arguments that come from the host."""
-        # pinned memory comes from PyTorch's own store, which waits for the copy before giving it out again
-        staged = torch.empty(self._room.numel(), dtype=torch.uint8, pin_memory=self._room.is_cuda)
+        """Copy the arguments from the host to the device."""
+        # PyTorch's allocator of pinned memory does not reuse a block before the copy from it is done
+        staged = torch.empty(
+            self._staging_area.numel(), dtype=torch.uint8, pin_memory=self._staging_area.is_cuda
+        )
         host = staged.numpy()
         for argument, place in zip(arguments, self._layout, strict=True):
             if place is not None:
                 start, end, dtype = place
                 host[start:end].view(dtype)[:] = np.asarray(argument).reshape(-1)
-        self._room.copy_(staged, non_blocking=True)
+        self._staging_area.copy_(staged, non_blocking=True)
 
-    def _bring(self, number: int, argument: torch.Tensor) -> None:
-        """Copy an argument to its place, unless it is the one that lies there."""
-        brought = self._brought[number]
-        if brought is None or brought[0] is not argument or brought[1] != argument._version:
+    def _copy_in(self, number: int, argument: torch.Tensor) -> None:
+        """Copy an argument on the device into the graph's input, unless it is the one that was copied last."""
+        copied = self._copied[number]
+        if copied is None or copied[0] is not argument or copied[1] != argument._version:
             self._inputs[number].copy_(argument)
-            self._brought[number] = (argument, argument._version)
+            self._copied[number] = (argument, argument._version)
 
     def _input(self, shape: tuple[int, ...], start: int, end: int, dtype: Any) -> torch.Tensor:
         kind = getattr(torch, np.dtype(dtype).name)
-        return self._room[start:end].view(kind).view(shape)
+        return self._staging_area[start:end].view(kind).view(shape)
 
 
 class _Results:
-    """A step's tensors, put side by side at its end: the next replay writes over them, and so they are taken away,
+    """A step's result tensors, concatenated at its end: the next replay overwrites them, so :meth:`taken` copies them,
     in one copy.
     """
 
@@ -139,7 +141,7 @@ class _Results:
 
 
 def detached(result: Any) -> Any:
-    """A step's tensors without the way back to what they came from, which would keep its memory."""
+    """A step's tensors without their autograd graph, which would keep its memory."""
     return each(result, torch.Tensor.detach)
 
 

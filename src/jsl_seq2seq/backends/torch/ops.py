@@ -1,5 +1,8 @@
 """The operations of a Transformer in PyTorch."""
 
+# Arrays are torch.Tensor here, narrower than the interface's: a backend is only handed arrays that it made.
+# pyright: reportIncompatibleMethodOverride=false
+
 from __future__ import annotations
 
 import math
@@ -10,50 +13,63 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 
-from ..interface import MASKED, Array, Ops, Recorder
+from ..interface import MASKED, DecodingOps, GraphDecodingOps, Mask, TrainingOps
+from ..tape import Tape
 from .attention import FusedAttention
-from .bits import random_bits
-from .device import best_device, describe
-from .dropout import Drop
+from .dropout import Drop, random_bits
 from .graphs import CudaGraphs, detached
 from .linear import linears
 from .process_group import TorchProcessGroup
 
+Array = torch.Tensor
 
-class TorchOps(Ops):
+
+def best_device() -> str:
+    """``cuda`` or ``mps`` if PyTorch has one here, else ``cpu``."""
+    if torch.cuda.is_available():
+        return "cuda"
+    return "mps" if torch.backends.mps.is_available() else "cpu"
+
+
+def describe(device: torch.device) -> str:
+    """A device's name for people to read."""
+    name = torch.cuda.get_device_name(device) if device.type == "cuda" else device.type.upper()
+    return f"{name} (PyTorch {torch.__version__})"
+
+
+class TorchOps(TrainingOps, DecodingOps):
     """PyTorch tensors.
 
     In ``bf16`` the model computes in bfloat16, on a copy of the parameters that :meth:`named_views` makes and
-    :meth:`adam_update` refreshes. Parameters, moments and losses stay what they are, and so do files.
+    :meth:`adam_update` refreshes. Parameters, moments, losses and files stay float32.
 
     Args:
-        recorder: anything but ``None`` makes parameters from :meth:`named_views` differentiable; PyTorch records.
+        tape: anything but ``None`` makes parameters from :meth:`named_views` differentiable; PyTorch records.
         device: ``"cuda"``, ``"mps"``, ``"cpu"``, or ``None`` for the best one present.
         dtype: float type of every array.
-        precision: ``"fp32"`` or ``"bf16"``; matters only with a recorder, translation is always float32.
-        processes: those that train together with this one.
+        precision: ``"fp32"`` or ``"bf16"``; matters only with a tape, translation is always float32.
+        group: the processes that train together with this one.
     """
 
     name = "torch"
 
     def __init__(
         self,
-        recorder: Recorder | None = None,
+        tape: Tape | None = None,
         device: str | None = None,
         dtype: torch.dtype = torch.float32,
         precision: str = "fp32",
-        processes: TorchProcessGroup | None = None,
+        group: TorchProcessGroup | None = None,
     ) -> None:
-        super().__init__(recorder)
+        super().__init__(tape)
         self.torch_device = torch.device(device or best_device())
         self._dtype, self.precision = dtype, precision
-        self._processes = processes
+        self._group = group
         self.device = describe(self.torch_device)
         if self.torch_device.type == "cuda" and self.torch_device.index is not None:
             torch.cuda.set_device(self.torch_device)  # graphs and Triton work on the current one
-        self.captures_graphs = self.torch_device.type == "cuda"
-        self.unroll = self.pad_multiple = 8 if self.captures_graphs else 1
         self._attention = FusedAttention()
+        self._causal_masks: dict[int, Mask] = {}
         self._bf16_copies: list[tuple[torch.Tensor, torch.Tensor]] = []
 
     # -- between Python and the device ------------------------------------------------------------
@@ -66,7 +82,7 @@ class TorchOps(Ops):
             tensor = tensor.to(self._dtype)
         return tensor.to(self.torch_device)
 
-    def to_host(self, array: Array) -> Any:
+    def to_host(self, array: Any) -> Any:
         return array.detach().cpu().numpy()
 
     def all_to_host(self, arrays: Sequence[Array]) -> list[Any]:
@@ -95,7 +111,7 @@ class TorchOps(Ops):
         rows = x.reshape(-1, x.shape[-1])
         return torch.addmm(bias, rows, weight).view(*x.shape[:-1], -1)
 
-    def linears(self, x: Array, weights: Sequence[Array], biases: Sequence[Array]) -> tuple[Array, ...]:
+    def linears(self, x: Array, weights: Sequence[Array], biases: Sequence[Array]) -> tuple[Any, ...]:
         if len({weight.shape for weight in weights}) > 1:
             return super().linears(x, weights, biases)
         return linears(x, weights, biases)
@@ -103,13 +119,14 @@ class TorchOps(Ops):
     def relu(self, x: Array) -> Array:
         return F.relu(x)
 
-    def softmax(self, scores: Array, mask: Array | None = None) -> Array:
+    def softmax(self, scores: Array, mask: Mask | None = None) -> Array:
         if mask is None:
             return scores.softmax(dim=-1)
-        weights = torch.where(mask, scores, MASKED).softmax(dim=-1)
-        return torch.where(mask, weights, 0.0)  # only a fully masked row has anything left to hide
+        seen: Any = mask.array
+        weights = torch.where(seen, scores, MASKED).softmax(dim=-1)
+        return torch.where(seen, weights, 0.0)  # changes fully masked rows only
 
-    def fused_attention(self, query: Array, key: Array, value: Array, mask: Array | None) -> Array | None:
+    def fused_attention(self, query: Array, key: Array, value: Array, mask: Mask | None) -> Array | None:
         return self._attention(query, key, value, mask)
 
     def layer_norm(self, x: Array, weight: Array, bias: Array, epsilon: float = 1e-5) -> Array:
@@ -126,8 +143,8 @@ class TorchOps(Ops):
         return torch.where(kept, x * drop.scale, 0.0)
 
     def drop(self, x: Array, rate: float, key: Array, site: int) -> Drop:
-        """Which elements of ``x`` fall: processes before this one have shares of the same size."""
-        before = self._processes.rank * x.shape.numel() if self._processes else 0
+        """The dropout of ``x``. In a process group each process has a share of one batch, all of the same size."""
+        before = self._group.rank * x.shape.numel() if self._group else 0
         return Drop(rate, key, site, before)
 
     def cross_entropy(
@@ -144,11 +161,14 @@ class TorchOps(Ops):
 
     # -- masks ------------------------------------------------------------------------------------
 
-    def causal_mask(self, length: int) -> Array:
-        return self._attention.causal_mask(length, self.torch_device)
+    def causal_mask(self, length: int) -> Mask:
+        if length not in self._causal_masks:
+            ones = torch.ones(length, length, dtype=torch.bool, device=self.torch_device)
+            self._causal_masks[length] = Mask("causal", ones.tril()[None, None])
+        return self._causal_masks[length]
 
-    def padding_mask(self, ids: Array, pad: int) -> Array:
-        return (ids != pad)[:, None, None, :]
+    def padding_mask(self, ids: Array, pad: int) -> Mask:
+        return Mask("padding", (ids != pad)[:, None, None, :])
 
     # -- decoding ---------------------------------------------------------------------------------
 
@@ -181,24 +201,19 @@ class TorchOps(Ops):
     def cache_reorder(self, buffer: Array, rows: Array, start: int, end: int) -> None:
         buffer[:, :, start:end] = buffer[rows, :, start:end]
 
-    def seen_mask(self, position: Array, capacity: int) -> Array:
-        return (torch.arange(capacity, device=self.torch_device) <= position)[None, None, None]
-
     # -- training ---------------------------------------------------------------------------------
 
-    def capture(self, step: Callable[..., Array]) -> Callable[..., Array]:
-        if self.torch_device.type == "cuda":
-            return CudaGraphs(step, self.array, self.torch_device)
+    def capture(self, step: Callable[..., Any]) -> Callable[..., Any]:
         return lambda *arguments: detached(step(*arguments))
 
     def named_views(self, flat: Array, shapes: Mapping[str, tuple[int, ...]]) -> dict[str, Array]:
         source = flat.detach()
-        if self._recorder is not None and self.precision == "bf16":
+        if self._tape is not None and self.precision == "bf16":
             source = source.to(torch.bfloat16)
             self._bf16_copies.append((flat, source))
         pieces = source.split([math.prod(shape) for shape in shapes.values()])
         named = {name: piece.view(shape) for (name, shape), piece in zip(shapes.items(), pieces, strict=True)}
-        if self._recorder is not None:
+        if self._tape is not None:
             for piece in named.values():
                 piece.requires_grad_()
         return named
@@ -213,7 +228,10 @@ class TorchOps(Ops):
         total.addcmul_(gradient, weight)
 
     def all_reduce(self, array: Array) -> Array:
-        return self._processes.all_reduce_array(array) if self._processes else array
+        return self._group.all_reduce_array(array) if self._group else array
+
+    def reset(self, total: Array) -> None:
+        total.zero_()
 
     def clip_norm(self, gradient: Array, max_norm: float) -> Array:
         return gradient / (gradient.norm() / max_norm).clamp(min=1)
@@ -230,5 +248,15 @@ class TorchOps(Ops):
                 bf16_copy.copy_(parameters)
 
     def bf16_copy(self, parameters: torch.Tensor) -> torch.Tensor | None:
-        """The copy that the model computes with, if it computes in another precision."""
+        """The bfloat16 copy of ``parameters`` that the model computes with, if it computes in bfloat16."""
         return next((copy for flat, copy in self._bf16_copies if flat is parameters), None)
+
+
+class CudaOps(TorchOps, GraphDecodingOps):
+    """PyTorch on CUDA: a captured step is a CUDA graph for each combination of argument shapes."""
+
+    unroll = 8
+    pad_multiple = 8
+
+    def capture(self, step: Callable[..., Any]) -> Callable[..., Any]:
+        return CudaGraphs(step, self.array, self.torch_device)

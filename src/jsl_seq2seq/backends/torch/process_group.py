@@ -3,7 +3,7 @@
 Each process computes the gradient of its share of every batch, weighted by how many tokens the share has; the
 gradients are added up over all processes, and every process takes the same step of Adam. That is what PyTorch's
 DistributedDataParallel does. It is done by hand here because gradients are one flat array anyway: one sum for
-each step says it all, goes into the CUDA graph with the rest, and counts tokens where DDP would count processes.
+each step suffices, goes into the CUDA graph with the rest, and counts tokens where DDP would count processes.
 """
 
 from __future__ import annotations
@@ -21,13 +21,13 @@ from ...errors import Failure
 from ..process_group import ProcessGroup
 
 _PATIENCE = timedelta(minutes=30)
-"""How long a process may be silent, as the first one is while it saves."""
+"""How long a process may be silent, as rank 0 is while it saves."""
 
 Result = TypeVar("Result")
 
 
 def device_of_this_process(device: str) -> str:
-    """``cuda`` means another GPU in each process of one machine."""
+    """``cuda`` is GPU number LOCAL_RANK in each process of a group."""
     return f"cuda:{os.environ.get('LOCAL_RANK', '0')}" if device == "cuda" and started_together() else device
 
 
@@ -37,7 +37,11 @@ def started_together() -> bool:
 
 
 class TorchProcessGroup(ProcessGroup):
-    """Those that ``torchrun`` started: NCCL between GPUs, gloo between CPUs and for words between hosts."""
+    """The processes that ``torchrun`` started: NCCL between GPUs, gloo between CPUs and for values on the host.
+
+    Raises:
+        Failure: the other processes cannot be reached, on any call.
+    """
 
     def __init__(self, device: torch.device) -> None:
         if not dist.is_initialized():
@@ -55,25 +59,26 @@ class TorchProcessGroup(ProcessGroup):
         return array
 
     def all_reduce(self, *values: float) -> list[float]:
-        together = torch.tensor(values, dtype=torch.float64)
-        _or_fail(lambda: dist.all_reduce(together, group=self._hosts))
-        return together.tolist()
+        tensor = torch.tensor(values, dtype=torch.float64)
+        _or_fail(lambda: dist.all_reduce(tensor, group=self._hosts))
+        return tensor.tolist()
 
     def all_equal(self, text: str) -> bool:
-        heard: list[str] = [""] * self.world_size
-        _or_fail(lambda: dist.all_gather_object(heard, text, group=self._hosts))
-        return len(set(heard)) == 1
+        gathered: list[str] = [""] * self.world_size
+        _or_fail(lambda: dist.all_gather_object(gathered, text, group=self._hosts))
+        return len(set(gathered)) == 1
 
 
-def _or_fail(talk: Callable[[], Result]) -> Result:
+def _or_fail(communicate: Callable[[], Result]) -> Result:
     try:
-        return talk()
-    except RuntimeError as error:  # what torch.distributed's own errors are
+        return communicate()
+    except RuntimeError as error:  # the base of torch.distributed's own errors
+        reason = str(error).splitlines()[0]
         raise Failure(
-            "一緒に学習していた別のプロセスが止まったか、つながらないので、このプロセスも止めます"
-            f"（{str(error).splitlines()[0]}）。",
-            "先に止まったプロセスのメッセージを見てください。最後の途中保存は無事です。"
-            "同じコマンドに --resume を付けると、そこから続けられます。",
+            f"一緒に学習していた別のプロセスが止まったか、つながらないので、このプロセスも止めます（{reason}）。",
+            "先に止まったプロセスのメッセージを見てください。最後の途中保存は無事で、そこから再開できます。",
+            code="process-lost",
+            reason=reason,
         ) from None
 
 

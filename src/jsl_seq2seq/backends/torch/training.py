@@ -8,11 +8,12 @@ for biases and LayerNorm's parameters alone took a quarter of a deep model's ste
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import torch
 from torch.autograd.function import once_differentiable
 
-from ..interface import Array
+from .deferred import Deferred, DeferredLinear, DeferredSum, computed
 from .dropout import Drop
 from .kernels.adam import adam_update
 from .kernels.dropout import dropout
@@ -20,49 +21,51 @@ from .kernels.norm import add_norm, add_norm_backward
 from .kernels.relu import relu_backward
 from .kernels.sums import column_sums
 from .linear import linears
-from .ops import TorchOps
-from .waiting import Waiting, WaitingLinear, WaitingSum, now
+from .ops import CudaOps
+
+Array = Any
+"""A tensor, or a :class:`~.deferred.Deferred` one."""
 
 
-class TrainingOps(TorchOps):
+class TritonTrainingOps(CudaOps):
     """PyTorch on CUDA, with Triton, for training."""
 
     def linear(self, x: Array, weight: Array, bias: Array) -> Array:
-        return self._linear(now(x), weight, bias)
+        return self._linear(computed(x), weight, bias)
 
     def linears(self, x: Array, weights: Sequence[Array], biases: Sequence[Array]) -> tuple[Array, ...]:
         if len({weight.shape for weight in weights}) > 1:
             return super().linears(x, weights, biases)
-        return linears(now(x), weights, biases, column_sums)
+        return linears(computed(x), weights, biases, column_sums)
 
     def relu(self, x: Array) -> Array:
-        if isinstance(x, WaitingLinear) and x.waits and x.drop is None:
-            return _LinearRelu.apply(now(x.x), x.weight, x.bias)
-        return super().relu(now(x))
+        if isinstance(x, DeferredLinear) and x.pending and x.drop is None:
+            return _LinearRelu.apply(computed(x.x), x.weight, x.bias)
+        return super().relu(computed(x))
 
     def dropout(self, x: Array, rate: float, key: Array, site: int) -> Array:
         if rate == 0:
             return x
         drop = self.drop(x, rate, key, site)
-        if isinstance(x, WaitingLinear) and x.waits and x.drop is None:
-            return self._linear(now(x.x), x.weight, x.bias, drop)
-        return _Dropout.apply(now(x), drop)
+        if isinstance(x, DeferredLinear) and x.pending and x.drop is None:
+            return self._linear(computed(x.x), x.weight, x.bias, drop)
+        return _Dropout.apply(computed(x), drop)
 
     def add(self, a: Array, b: Array) -> Array:
-        residual = now(a)
-        if isinstance(b, WaitingLinear) and b.waits and b.shape == residual.shape:
-            return WaitingSum(residual, b, lambda: residual + b.now())
-        return super().add(residual, now(b))
+        residual = computed(a)
+        if isinstance(b, DeferredLinear) and b.pending and b.shape == residual.shape:
+            return DeferredSum(residual, b, lambda: residual + b.tensor())
+        return super().add(residual, computed(b))
 
     def layer_norm(self, x: Array, weight: Array, bias: Array, epsilon: float = 1e-5) -> Array:
-        if isinstance(x, WaitingSum) and x.waits:
+        if isinstance(x, DeferredSum) and x.pending:
             y = x.sublayer
             total, normed = _LinearAddNorm.apply(  # pyright: ignore[reportGeneralTypeIssues]
-                now(y.x), y.weight, y.bias, x.residual, weight, bias, epsilon, y.drop
+                computed(y.x), y.weight, y.bias, x.residual, weight, bias, epsilon, y.drop
             )
-            x.settle(total)
+            x.set(total)
             return normed
-        return super().layer_norm(now(x), weight, bias, epsilon)
+        return super().layer_norm(computed(x), weight, bias, epsilon)
 
     def adam_update(
         self, parameters: Array, gradient: Array, m: Array, v: Array, rates: Array, betas: tuple[float, float]
@@ -72,12 +75,12 @@ class TrainingOps(TorchOps):
     @staticmethod
     def _linear(
         x: torch.Tensor, weight: torch.Tensor, bias: torch.Tensor, drop: Drop | None = None
-    ) -> Waiting:
+    ) -> Deferred:
         def compute() -> torch.Tensor:
             (y,) = linears(x, [weight], [bias], column_sums)
             return y if drop is None else _Dropout.apply(y, drop)  # type: ignore[return-value]
 
-        return WaitingLinear(x, weight, bias, compute, drop=drop)
+        return DeferredLinear(x, weight, bias, compute, drop=drop)
 
 
 class _Dropout(torch.autograd.Function):

@@ -20,17 +20,19 @@ try:
 except (ImportError, OSError, RuntimeError) as error:
     raise Failure(
         f"wgpu を読み込めません（{error}）。",
-        "pip install wgpu で入ります。入れられない機械では --backend ndarray を使ってください。",
+        "pip install wgpu で入ります。入れられない機械では ndarray バックエンドを使ってください。",
+        code="wgpu-missing",
+        reason=str(error),
     ) from error
 
 HARDWARE, SOFTWARE = "hardware", "software"
 
 native: Any = wgpu_api
-"""wgpu-py's own door to the native library: ``lib``, ``libf`` (which raises its errors) and ``ffi``."""
+"""wgpu-py's binding of the native library: ``lib``, ``libf`` (which raises its errors) and ``ffi``."""
 
 _PREFERENCE = ("DiscreteGPU", "IntegratedGPU", "Unknown", "CPU")
 _APIS = ("Vulkan", "Metal", "D3D12")
-"""In wgpu's own names. OpenGL, which it knows too, is slower and has fewer storage buffers than we need on some."""
+"""In wgpu's own names. OpenGL, which it supports too, is slower, and on some machines has too few storage buffers."""
 
 LARGEST_MEMORY = 2**34
 """Indices are 32-bit and count 4-byte words."""
@@ -38,14 +40,14 @@ LARGEST_MEMORY = 2**34
 
 @dataclass(frozen=True)
 class Adapter:
-    """One way to compute on this machine: a GPU, or a program that imitates one, behind a graphics API.
+    """One way to compute on this machine: a GPU, or software that simulates one, behind a graphics API.
 
     Attributes:
-        index: its number for ``--device``.
-        name: what its maker calls it.
+        index: its number in :func:`list_adapters`.
+        name: the maker's name for it.
         api: ``Vulkan``, ``Metal`` or ``D3D12``.
         kind: ``hardware`` or ``software``.
-        binding: most bytes that a kernel can see at once, and so the most memory we use.
+        binding: largest storage buffer binding in bytes, and so the most memory we use.
     """
 
     index: int
@@ -61,10 +63,10 @@ class Adapter:
 
 @cache
 def list_adapters() -> tuple[Adapter, ...]:
-    """All adapters of this machine, the most wanted first. They are looked for once.
+    """All adapters of this machine, the preferred first; enumerated once per process.
 
     Raises:
-        Failure: wgpu cannot even ask, for example because a driver is broken.
+        Failure: they cannot be enumerated, for example because a driver is broken.
     """
     _prepare_instance()
     with translated_errors():
@@ -88,15 +90,15 @@ def list_adapters() -> tuple[Adapter, ...]:
 
 
 def choose_adapter(wanted: str | None = None, software: bool = True) -> Adapter:
-    """The adapter that ``--device`` asks for, or the best one.
+    """The adapter with this number or name, or the best one.
 
     Args:
         wanted: an index of :func:`list_adapters`, or part of a name.
-        software: whether a software adapter will do when nothing is asked for by name.
+        software: whether a software adapter may be chosen when ``wanted`` is ``None``.
 
     Raises:
         Failure: there is none.
-        UserError: no adapter is called that.
+        UserError: no adapter has that number or name.
     """
     adapters = list_adapters()
     if not adapters:
@@ -104,7 +106,8 @@ def choose_adapter(wanted: str | None = None, software: bool = True) -> Adapter:
             "WebGPU で使えるアダプター（GPU）が見つかりません。",
             "GPU のドライバーを入れてください。Linux では Vulkan のローダーも要ります"
             "（Debian/Ubuntu: sudo apt install libvulkan1 mesa-vulkan-drivers）。"
-            "GPU なしで使うなら --backend ndarray です。",
+            "GPU なしで使うなら ndarray バックエンドです。",
+            code="gpu-not-found",
         )
     if wanted is not None:
         for adapter in adapters:
@@ -113,11 +116,19 @@ def choose_adapter(wanted: str | None = None, software: bool = True) -> Adapter:
             ):
                 return adapter
         listed = "、".join(f"{adapter.index}: {adapter}" for adapter in adapters)
-        raise UserError(f"そのようなアダプターはありません: {wanted}", f"使えるのは {listed} です。")
+        raise UserError(
+            f"そのようなアダプターはありません: {wanted}",
+            f"使えるのは {listed} です。",
+            code="unknown-adapter",
+            device=wanted,
+            known=[adapter.name for adapter in adapters],
+        )
     if adapters[0].kind == SOFTWARE and not software:
         raise Failure(
             f"ハードウェアの GPU が見つかりません（あるのは {adapters[0]} だけです）。",
-            "GPU なしで使うなら --backend ndarray のほうが速く動きます。",
+            "GPU なしで使うなら ndarray バックエンドのほうが速く動きます。",
+            code="gpu-only-simulated",
+            adapter=str(adapters[0]),
         )
     return adapters[0]
 
@@ -148,7 +159,12 @@ def open_device(adapter: Adapter) -> Any:
         if available[name] < value:
             raise Failure(
                 f"アダプター {adapter} は WebGPU の最低限に足りません（{name} が {available[name]}）。",
-                "--device で別のアダプターを選ぶか、--backend ndarray を使ってください。",
+                "別のアダプターを選ぶか、ndarray バックエンドを使ってください。",
+                code="adapter-below-minimum",
+                adapter=str(adapter),
+                name=name,
+                limit=available[name],
+                needed=value,
             )
     timing = "timestamp-query"
     features = [timing] if timing in adapter.handle.features else []
@@ -160,7 +176,7 @@ def open_device(adapter: Adapter) -> Any:
 
 @contextmanager
 def translated_errors() -> Iterator[None]:
-    """Turn wgpu's exceptions into ours, with words for the person in front of it."""
+    """Raises wgpu's exceptions as :class:`~jsl_seq2seq.errors.Failure`, in Japanese."""
     try:
         yield
     except wgpu.GPUOutOfMemoryError as error:
@@ -172,12 +188,16 @@ def translated_errors() -> Iterator[None]:
         if "lost" in text.lower():
             raise Failure(
                 "GPU との接続が切れました（ドライバーの再起動や省電力、時間切れで起こります）。",
-                "保存済みのモデルは無事です。もう一度実行し、続きは --load で学習してください。",
+                "保存済みのモデルは無事です。もう一度実行してください。学習の続きは、それを読み込んでできます。",
+                code="gpu-lost",
+                reason=text,
             ) from error
         first = text.splitlines()[0] if text else type(error).__name__
         raise Failure(
             f"GPU の処理に失敗しました: {first}",
-            "ドライバーを更新するか、--device で別のアダプターを選ぶか、--backend ndarray を使ってください。",
+            "ドライバーを更新するか、別のアダプターを選ぶか、ndarray バックエンドを使ってください。",
+            code="gpu-failed",
+            reason=first,
         ) from error
 
 
@@ -188,14 +208,17 @@ def out_of_memory(wanted: int | None = None, limit: int | None = None) -> Failur
     )
     return Failure(
         f"GPU のメモリーが足りません{detail}。",
-        "--batch-size を小さくするか、長い文を分けるか、--backend ndarray を使ってください。",
+        "バッチを小さくするか、長い文を分けるか、ndarray バックエンドを使ってください。",
+        code="gpu-out-of-memory",
+        needed=wanted,
+        limit=limit,
     )
 
 
 @cache
 def _prepare_instance() -> None:
     if sys.platform == "linux":
-        # without a desktop session Vulkan's loader would complain four times on standard error
+        # without a desktop session Vulkan's loader would write four warnings to standard error
         os.environ.setdefault("XDG_RUNTIME_DIR", tempfile.gettempdir())
     try:
         set_instance_extras(backends=["Vulkan", "Metal", "DX12"])

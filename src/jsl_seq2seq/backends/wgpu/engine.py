@@ -188,7 +188,8 @@ class Engine:
         if block.place is None and block.values is None:
             raise Failure(
                 "前の処理が失敗したため、この配列の値は計算されていません。",
-                "保存済みのモデルは無事です。もう一度実行し、続きは --load で学習してください。",
+                "保存済みのモデルは無事です。もう一度実行してください。学習の続きは、それを読み込んでできます。",
+                code="gpu-values-missing",
             )
         self.place(block)
         assert block.place is not None

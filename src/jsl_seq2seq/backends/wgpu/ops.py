@@ -4,6 +4,9 @@ Every method asks for jobs and returns at once; ``g`` is the gradient of the los
 method's result. The kernels' formulas stand in ``kernels/*.wgsl``.
 """
 
+# Arrays are Tensors here, narrower than the interface's: a backend is only handed arrays that it made.
+# pyright: reportIncompatibleMethodOverride=false
+
 from __future__ import annotations
 
 import math
@@ -12,7 +15,8 @@ from typing import Any
 
 import numpy as np
 
-from ..interface import Array, Ops, Recorder
+from ..interface import GraphDecodingOps, Mask, TrainingOps
+from ..tape import Tape
 from . import arrays, rows, training
 from .arrays import elementwise, empty, plain
 from .engine import Engine, shared_engine
@@ -20,35 +24,36 @@ from .matmul import matmul
 from .record import CompiledStep
 from .tensor import Tensor
 
+Array = Tensor
 
-class WgpuOps(Ops):
+
+class WgpuOps(TrainingOps, GraphDecodingOps):
     """Any GPU, through Vulkan, Metal or Direct3D 12.
 
     Args:
-        recorder: see :class:`Ops`.
+        tape: see :class:`~..interface.InferenceOps`.
         device: index or part of the name of an adapter; ``None`` takes the best one. All operations on one
             adapter share its memory, so training and translating work on the same parameters.
         engine: an engine of its own, for tests.
     """
 
     name = "wgpu"
-    captures_graphs = True
     pad_multiple = 4
 
     def __init__(
-        self, recorder: Recorder | None = None, device: str | None = None, engine: Engine | None = None
+        self, tape: Tape | None = None, device: str | None = None, engine: Engine | None = None
     ) -> None:
-        super().__init__(recorder)
+        super().__init__(tape)
         self.engine = engine or shared_engine(device)
         self.device = str(self.engine.adapter)
-        self._triangles: dict[int, Tensor] = {}
+        self._causal_masks: dict[int, Mask] = {}
 
     # -- between Python and the device ------------------------------------------------------------
 
     def array(self, values: Any) -> Array:
         return values if isinstance(values, Tensor) else arrays.upload(self.engine, values)
 
-    def to_host(self, array: Array) -> Any:
+    def to_host(self, array: Any) -> Any:
         if not isinstance(array, Tensor):
             return np.asarray(array)
         if array.size == 0:
@@ -122,8 +127,9 @@ class WgpuOps(Ops):
         y = elementwise(self.engine, arrays.RELU, x)
         return self._recorded(y, (x,), lambda g: (elementwise(self.engine, arrays.GATE, g, y),))
 
-    def softmax(self, scores: Array, mask: Array | None = None) -> Array:
-        y = rows.softmax(self.engine, scores, mask)
+    def softmax(self, scores: Array, mask: Mask | None = None) -> Array:
+        seen: Any = None if mask is None else mask.array
+        y = rows.softmax(self.engine, scores, seen)
         return self._recorded(y, (scores,), lambda g: (rows.softmax_gradient(self.engine, g, y),))
 
     def layer_norm(self, x: Array, weight: Array, bias: Array, epsilon: float = 1e-5) -> Array:
@@ -165,15 +171,16 @@ class WgpuOps(Ops):
 
     # -- masks ------------------------------------------------------------------------------------
 
-    def causal_mask(self, length: int) -> Array:
-        if length not in self._triangles:
-            self._triangles[length] = self.array(np.tri(length, dtype=bool)[None, None])
-        return self._triangles[length]
+    def causal_mask(self, length: int) -> Mask:
+        if length not in self._causal_masks:
+            seen = self.array(np.tri(length, dtype=bool)[None, None])
+            self._causal_masks[length] = Mask("causal", seen)
+        return self._causal_masks[length]
 
-    def padding_mask(self, ids: Array, pad: int) -> Array:
+    def padding_mask(self, ids: Array, pad: int) -> Mask:
         seen = elementwise(self.engine, arrays.DIFFERS, ids, dtype="bool", value=pad)
         batch, length = ids.shape
-        return seen.view((batch, 1, 1, length), (length, 0, 0, 1))
+        return Mask("padding", seen.view((batch, 1, 1, length), (length, 0, 0, 1)))
 
     # -- decoding ---------------------------------------------------------------------------------
 
@@ -203,15 +210,17 @@ class WgpuOps(Ops):
     def cache_reorder(self, buffer: Array, rows: Array, start: int, end: int) -> None:
         shape = (*buffer.shape[:2], end - start, buffer.shape[3])
         place = buffer.view(shape, buffer.strides, buffer.offset + start * buffer.strides[2])
-        elementwise(self.engine, arrays.SCALE, self.gather_rows(place, rows), out=place)
+        values: Any = self.gather_rows(place, rows)
+        elementwise(self.engine, arrays.SCALE, values, out=place)
 
-    def seen_mask(self, position: Array, capacity: int) -> Array:
-        mask = empty(self.engine, (1, 1, 1, capacity), "bool")
-        return elementwise(self.engine, arrays.REACH, position.view((1, 1, 1, 1), (0, 0, 0, 0)), out=mask)
+    def causal_row_mask(self, position: Array, capacity: int) -> Mask:
+        seen = empty(self.engine, (1, 1, 1, capacity), "bool")
+        last = position.view((1, 1, 1, 1), (0, 0, 0, 0))
+        return Mask("prefix", elementwise(self.engine, arrays.REACH, last, out=seen))
 
     # -- training ---------------------------------------------------------------------------------
 
-    def capture(self, step: Callable[..., Array]) -> Callable[..., Array]:
+    def capture(self, step: Callable[..., Any]) -> Callable[..., Any]:
         return CompiledStep(self.engine, step)
 
     def named_views(self, flat: Array, shapes: Mapping[str, tuple[int, ...]]) -> dict[str, Array]:
@@ -222,13 +231,16 @@ class WgpuOps(Ops):
         return pieces
 
     def gradients(self, loss: Array, parameters: Mapping[str, Array]) -> Array:
-        assert self._recorder is not None, "gradients need a recorder"
-        pieces = self._recorder.gradients(loss, list(parameters.values()), self._add)
+        assert self._tape is not None, "gradients need a tape"
+        pieces = self._tape.gradients(loss, list(parameters.values()), self._add)
         return training.joined(self.engine, pieces, [p.shape for p in parameters.values()])
 
     def accumulate(self, total: Array, gradient: Array, weight: Array) -> None:
         gradient = plain(self.engine, gradient)
         elementwise(self.engine, arrays.WEIGH, total, gradient, out=total, weight=weight)
+
+    def reset(self, total: Array) -> None:
+        arrays.fill(self.engine, total, 0.0)
 
     def clip_norm(self, gradient: Array, max_norm: float) -> Array:
         return training.clip_norm(self.engine, plain(self.engine, gradient), max_norm)

@@ -9,7 +9,7 @@ import pytest
 
 from jsl_seq2seq.model import parameter_specs
 from jsl_seq2seq.search import greedy
-from jsl_seq2seq.search.steps import next_tags, side_by_side
+from jsl_seq2seq.search.decoding import decoding_step, group_by_padded_length
 from jsl_seq2seq.settings import SOS, ModelConfig, VocabSize
 
 from ..backend_cases import Backend
@@ -24,7 +24,7 @@ SOURCES = [(3, 4, 5), (6,), (7, 8, 3, 4, 5)]
 def test_steps_equal_one_pass(backend: Backend, config: ModelConfig) -> None:
     ops, model = model_on(backend, random_parameters(config, 1), config)
     written = np.array([[SOS, 5, 3, 7], [SOS, 4, 4, 3], [SOS, 6, 7, 5]])
-    step = next_tags(ops, model, SOURCES, capacity=4)
+    step = decoding_step(ops, model, SOURCES, capacity=4)
     stepped = [step(written[:, index].astype(np.int32)) for index in range(4)]
     width = max(config.source_length, 5)
     source = np.array([[*ids, *[0] * (width - len(ids))] for ids in SOURCES])
@@ -44,10 +44,10 @@ def test_without_masks_earlier_positions_do_change(backend: Backend) -> None:
     assert np.abs(long[:, :2] - short).max() > 0.01
 
 
-def test_without_masks_only_equal_lengths_stand_side_by_side() -> None:
+def test_without_masks_only_equal_lengths_share_a_batch() -> None:
     sources = [(3,), (3,) * 6, (3,) * 9, (3, 4), (4,) * 9]
-    assert side_by_side(CONFIG, sources) == [[0, 1, 2, 3, 4]]
-    assert side_by_side(UNMASKED, sources) == [[0, 1, 3], [2, 4]]
+    assert group_by_padded_length(CONFIG, sources) == [[0, 1, 2, 3, 4]]
+    assert group_by_padded_length(UNMASKED, sources) == [[0, 1, 3], [2, 4]]
 
 
 def test_each_comes_out_as_it_would_alone(backend: Backend) -> None:
