@@ -29,8 +29,8 @@ from jsl_seq2seq.backends.interface import Array
 from jsl_seq2seq.backends.numpy import NumpyOps
 from jsl_seq2seq.backends.tape import Tape
 from jsl_seq2seq.backends.wgpu import WgpuOps
-from jsl_seq2seq.backends.wgpu.encode import Commands
-from jsl_seq2seq.backends.wgpu.record import CompiledStep, HostArray, Recording
+from jsl_seq2seq.backends.wgpu.capture import CapturedStep, CommandRecording, HostArray
+from jsl_seq2seq.backends.wgpu.engine import Commands
 from jsl_seq2seq.errors import JslError
 from jsl_seq2seq.model import Dropout, Transformer, parameter_specs
 from jsl_seq2seq.settings import ModelConfig, VocabSize
@@ -237,7 +237,7 @@ def _gpu_time(ours: OurStep, batch: list[np.ndarray]) -> float | None:
     return statistics.median(times)
 
 
-def profile(ours: OurStep, recording: Recording) -> dict[str, float]:
+def profile(ours: OurStep, recording: CommandRecording) -> dict[str, float]:
     """GPU time of each dispatch alone, added up by kernel; and the products that take longest."""
     engine = ours.ops.engine  # type: ignore[attr-defined]
     dispatches = recording._plan.dispatches
@@ -312,8 +312,8 @@ class Clock:
         return ((stamps[1::2] - stamps[::2]) * 1e-9).tolist()
 
 
-def _recording(step: Any) -> Recording:
-    assert isinstance(step, CompiledStep)
+def _recording(step: Any) -> CommandRecording:
+    assert isinstance(step, CapturedStep)
     return next(iter(step.recordings.values()))
 
 

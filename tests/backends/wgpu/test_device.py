@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from jsl_seq2seq.cli.hints import in_options
 from jsl_seq2seq.errors import Failure, UserError
 
 from ...backend_cases import require
@@ -49,8 +50,10 @@ def test_no_adapter_says_what_to_install(device: Any, monkeypatch: pytest.Monkey
     monkeypatch.setattr(device, "list_adapters", lambda: ())
     with pytest.raises(Failure) as caught:
         device.choose_adapter()
-    assert "libvulkan1" in caught.value.hint
-    assert "--backend ndarray" in caught.value.hint
+    assert caught.value.code == "gpu-not-found"
+    for hint in (caught.value.hint, in_options(caught.value)[1]):
+        assert "libvulkan1" in hint and "ndarray" in hint
+    assert "--backend ndarray" in in_options(caught.value)[1]
 
 
 def test_software_is_refused_where_hardware_was_hoped_for(
@@ -92,7 +95,8 @@ def test_too_much_memory_is_said_in_numbers(engine: Any) -> None:
         ops.to_host(huge)
     assert "メモリー" in caught.value.what
     assert "MiB" in caught.value.what
-    assert "--batch-size" in caught.value.hint
+    assert caught.value.code == "gpu-out-of-memory" and caught.value.needed > caught.value.limit
+    assert "バッチ" in caught.value.hint and "--batch-size" in in_options(caught.value)[1]
     with pytest.raises(Failure, match="計算されていません"):
         ops.to_host(huge)
     del huge

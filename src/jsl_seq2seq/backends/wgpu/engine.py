@@ -1,4 +1,4 @@
-"""One adapter at work: jobs are collected, planned and submitted here, and results brought back."""
+"""One adapter: a queue of jobs, planned and submitted together, and the results read back."""
 
 from __future__ import annotations
 
@@ -10,21 +10,59 @@ import numpy as np
 
 from ...errors import Failure
 from .device import SOFTWARE, Adapter, choose_adapter, native, open_device, translated_errors, wgpu
-from .encode import Commands
 from .job import Block, Job
 from .kernels import MAX_JOBS, ROW_WORDS, Pipelines
 from .memory import Memory
-from .plan import Plan, complete, make_plan
+from .plan import Dispatch, Plan, complete, make_plan
 from .tensor import BlockRef
 
 _LONGEST_QUEUE = 5000
-"""Jobs that are collected at most before they are submitted without being asked for."""
+"""Jobs in the queue at which it is submitted without a read."""
 _IN_FLIGHT = 8
 """Submissions the host may be ahead of the device."""
 
 
+_ROW_BYTES = 4 * ROW_WORDS
+
+
+class Commands:
+    """A plan's dispatches in the form that is encoded fastest.
+
+    WebGPU's command buffers can be used once only, so a captured step is encoded anew each time. wgpu-py's own
+    methods take several microseconds each; where they only pass numbers on, the native library is called directly
+    with the same handles.
+    """
+
+    def __init__(self, dispatches: list[Dispatch], pipelines: Pipelines) -> None:
+        self.count = len(dispatches)
+        self._kept = [pipelines.get(dispatch.kernel, dispatch.constants) for dispatch in dispatches]
+        ffi = native.ffi
+        self._offsets = ffi.new("uint32_t[]", [dispatch.row * _ROW_BYTES for dispatch in dispatches] or [0])
+        before = None
+        self._steps = []
+        for index, (pipeline, dispatch) in enumerate(zip(self._kept, dispatches, strict=True)):
+            changed = pipeline._internal if pipeline is not before else None
+            self._steps.append((changed, self._offsets + index, dispatch.width, dispatch.height))
+            before = pipeline
+
+    def encode(self, encoder: Any, bind_group: Any, timestamps: Any = None) -> None:
+        """Put one compute pass with all dispatches into a command encoder."""
+        compute_pass = encoder.begin_compute_pass(timestamp_writes=timestamps)
+        handle, group = compute_pass._internal, bind_group._internal
+        lib = native.lib
+        set_pipeline = lib.wgpuComputePassEncoderSetPipeline
+        set_bind_group = lib.wgpuComputePassEncoderSetBindGroup
+        dispatch_workgroups = lib.wgpuComputePassEncoderDispatchWorkgroups
+        for pipeline, offset, width, height in self._steps:
+            if pipeline is not None:
+                set_pipeline(handle, pipeline)
+            set_bind_group(handle, 0, group, 1, offset)
+            dispatch_workgroups(handle, width, height, 1)
+        compute_pass.end()
+
+
 class JobTable:
-    """A uniform buffer with the fields of a plan's jobs, and the bind group that shows it to the kernels."""
+    """A uniform buffer with the fields of a plan's jobs, and the bind group that kernels read it through."""
 
     def __init__(self, engine: Engine, rows: int) -> None:
         self._engine = engine
@@ -64,7 +102,7 @@ class JobTable:
 
 
 class Engine:
-    """What all operations on one adapter share.
+    """The device, memory, pipelines and queue that all operations on one adapter share.
 
     Args:
         checked: see :class:`Pipelines`.
@@ -74,7 +112,7 @@ class Engine:
     def __init__(self, adapter: Adapter, checked: bool = False, serial: bool | None = None) -> None:
         self.adapter = adapter
         self.serial = adapter.kind == SOFTWARE if serial is None else serial
-        """Whether few threads that do much are better than many that do little."""
+        """Whether kernels use few threads with much work each: the adapter is a processor."""
         self.wanted_groups = 8 if self.serial else 256
         """Workgroups of a large matrix product that keep the device busy."""
         self.device = open_device(adapter)
@@ -89,8 +127,8 @@ class Engine:
 
     # -- memory -----------------------------------------------------------------------------------
 
-    def hold(self, block: Block) -> BlockRef:
-        """Keep a block until the last array in it is gone."""
+    def ref(self, block: Block) -> BlockRef:
+        """A reference that keeps a block until the last array in it is gone."""
         return BlockRef(block, self._release)
 
     def place(self, block: Block) -> None:
@@ -101,7 +139,7 @@ class Engine:
             self.memory.place(block)
 
     def scratch(self, size: int) -> int:
-        """Where ``size`` words lie that every plan may use, one after another."""
+        """The first of ``size`` words that plans use as scratch memory, one plan after another."""
         if self._scratch.size < size:
             if self._scratch.place is not None:
                 self.memory.free(self._scratch)
@@ -110,7 +148,7 @@ class Engine:
         return self._scratch.place or 0
 
     def _release(self, block: Block) -> None:
-        # jobs that still wait may use it, so its memory comes back only after they were submitted
+        # queued jobs may use it, so its memory is freed only after they were submitted
         if block.place is not None:
             self._returned.append(block)
 
@@ -123,15 +161,15 @@ class Engine:
     # -- work -------------------------------------------------------------------------------------
 
     def add(self, job: Job) -> None:
-        """Remember a job for later."""
+        """Append a job to the queue."""
         self.jobs.append(job)
         if len(self.jobs) >= _LONGEST_QUEUE and not self.recording:
             self.flush()
 
     def flush(self) -> None:
-        """Submit everything that was asked for so far."""
+        """Submit all jobs in the queue."""
         if self.recording:
-            raise RuntimeError("a compiled step must not read values back")
+            raise RuntimeError("a captured step must not read values back")
         jobs, self.jobs = self.jobs, []
         if jobs:
             plan = make_plan(jobs)
@@ -146,7 +184,7 @@ class Engine:
         self._take_back()
 
     def place_all(self, plan: Plan) -> list[Block]:
-        """Give every block of a plan that outlives it a place; returns those that only the plan knows."""
+        """Give every block of a plan that outlives it a place; returns those that no array refers to."""
         own = []
         for dispatch in plan.dispatches:
             for job in dispatch.jobs:
@@ -160,7 +198,7 @@ class Engine:
         return own
 
     def submit(self, commands: Commands, table: JobTable, timestamps: Any = None) -> None:
-        """Send a plan to the device. Waits if the device is far behind."""
+        """Submit a plan to the device; blocks while more than a few submissions are unfinished."""
         with translated_errors():
             encoder = self.device.create_command_encoder()
             commands.encode(encoder, table.bind_group(), timestamps)
@@ -173,7 +211,7 @@ class Engine:
                 self._wait_for(self._submitted.popleft())
 
     def wait(self) -> None:
-        """Until the device has done everything."""
+        """Block until the device has done everything submitted."""
         if self._submitted:
             self._wait_for(self._submitted[-1])
             self._submitted.clear()

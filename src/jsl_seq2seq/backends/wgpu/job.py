@@ -1,4 +1,4 @@
-"""What the device is asked to do, before it is asked: blocks of memory, and jobs that read and write them."""
+"""Blocks of device memory, and jobs that read and write them."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ class Block:
     Attributes:
         size: words.
         place: first word in the device's memory, once it has one.
-        inside: the block that this one is a part of, and where in it.
+        inside: the block that this one is a part of, and its offset there.
         values: what the host puts there before any job runs.
-        held: whether an array that someone can still use lies in it.
+        held: whether an array in it is still referred to.
         bound: its place is different for each replay of a recording (arguments, results, scratch).
-        holder: what keeps it, for who wants to keep it, too.
+        holder: weak reference to its :class:`~.tensor.BlockRef`.
     """
 
     __slots__ = ("bound", "held", "holder", "inside", "place", "size", "values")
@@ -83,7 +83,7 @@ class Job:
     Attributes:
         kernel: the file in ``kernels/``, without suffix.
         fields: of the kernel's ``struct Job``, by name; ``None`` is an operand that is not there.
-        reads, writes: what it touches, for ordering and for deciding what may share memory.
+        reads, writes: the words it reads and writes, for ordering and for sharing memory.
         groups: workgroups.
         constants: of the pipeline.
     """

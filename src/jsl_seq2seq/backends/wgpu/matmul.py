@@ -85,10 +85,10 @@ def matmul(
         writes=[Span(target, 0, target.size)],
         groups=-(-tiles // 64) if kernel == SMALL else tiles,
     )
-    result = Tensor(engine.hold(block), shape, out_strides)
+    result = Tensor(engine.ref(block), shape, out_strides)
     engine.add(job)
     if splits > 1:
-        engine.add(sum_job(Tensor(engine.hold(target), (1, splits, size)), Span(block, 0, size), bias))
+        engine.add(sum_job(Tensor(engine.ref(target), (1, splits, size)), Span(block, 0, size), bias))
     return result
 
 

@@ -85,7 +85,7 @@ class Memory:
         self._staging: Any = None
         self._page: tuple[int, np.ndarray] | None = None
         self.generation = 0
-        """Counts the buffers there were; who has bound the old one must bind the new one."""
+        """Number of buffers so far; a bind group of an older buffer is stale."""
         self.buffer = self._make(min(_FIRST_SIZE, self._limit))
         self._free_list.grow(min(_FIRST_SIZE, self._limit))
 
@@ -125,7 +125,7 @@ class Memory:
         self.changed()
 
     def changed(self) -> None:
-        """Forget what was read: the device has been told to do something."""
+        """Drop the page that was read: the device's memory is about to change."""
         self._page = None
 
     def read(self, place: int, size: int) -> np.ndarray:

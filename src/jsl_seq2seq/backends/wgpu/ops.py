@@ -1,7 +1,7 @@
 """The operations of a Transformer on WebGPU, each with its gradient beside it.
 
-Every method asks for jobs and returns at once; ``g`` is the gradient of the loss with respect to the
-method's result. The kernels' formulas stand in ``kernels/*.wgsl``.
+Every method appends jobs to the engine's queue and returns at once; ``g`` is the gradient of the loss with respect
+to the method's result. The kernels' formulas stand in ``kernels/*.wgsl``.
 """
 
 # Arrays are Tensors here, narrower than the interface's: a backend is only handed arrays that it made.
@@ -17,12 +17,12 @@ import numpy as np
 
 from ..interface import GraphDecodingOps, Mask, TrainingOps
 from ..tape import Tape
-from . import arrays, rows, training
-from .arrays import elementwise, empty, plain
+from . import jobs
+from .capture import CapturedStep
 from .engine import Engine, shared_engine
+from .jobs import elementwise, empty, plain
 from .matmul import matmul
-from .record import CompiledStep
-from .tensor import Tensor
+from .tensor import Tensor, packed_strides
 
 Array = Tensor
 
@@ -51,7 +51,7 @@ class WgpuOps(TrainingOps, GraphDecodingOps):
     # -- between Python and the device ------------------------------------------------------------
 
     def array(self, values: Any) -> Array:
-        return values if isinstance(values, Tensor) else arrays.upload(self.engine, values)
+        return values if isinstance(values, Tensor) else jobs.upload(self.engine, values)
 
     def to_host(self, array: Any) -> Any:
         if not isinstance(array, Tensor):
@@ -59,14 +59,14 @@ class WgpuOps(TrainingOps, GraphDecodingOps):
         if array.size == 0:
             return np.zeros(array.shape, array.dtype)
         packed = plain(self.engine, array)
-        words = self.engine.read(packed.hold.block, packed.offset, packed.size)
-        return arrays.from_words(words, packed.dtype).reshape(packed.shape)
+        words = self.engine.read(packed.ref.block, packed.offset, packed.size)
+        return jobs.from_words(words, packed.dtype).reshape(packed.shape)
 
     # -- shapes -----------------------------------------------------------------------------------
 
     def reshape(self, x: Array, shape: Sequence[int]) -> Array:
-        y = arrays.reshape(self.engine, x, shape)
-        return self._recorded(y, (x,), lambda g: (arrays.reshape(self.engine, g, x.shape),))
+        y = jobs.reshape(self.engine, x, shape)
+        return self._recorded(y, (x,), lambda g: (jobs.reshape(self.engine, g, x.shape),))
 
     def transpose(self, x: Array, axes: Sequence[int]) -> Array:
         back = sorted(range(len(axes)), key=axes.__getitem__)
@@ -76,10 +76,10 @@ class WgpuOps(TrainingOps, GraphDecodingOps):
 
     def add(self, a: Array, b: Array) -> Array:
         y = self._add(a, b)
-        return self._recorded(y, (a, b), lambda g: (g, arrays.sum_to(self.engine, g, b.shape)))
+        return self._recorded(y, (a, b), lambda g: (g, jobs.sum_to(self.engine, g, b.shape)))
 
     def _add(self, a: Tensor, b: Tensor) -> Tensor:
-        return elementwise(self.engine, arrays.ADD, a, b)
+        return elementwise(self.engine, jobs.ADD, a, b)
 
     def scale(self, x: Array, factor: float) -> Array:
         return self._recorded(x.scaled(factor), (x,), lambda g: (g.scaled(factor),))
@@ -98,19 +98,19 @@ class WgpuOps(TrainingOps, GraphDecodingOps):
         if len(a.shape) <= 4:
             return matmul(self.engine, a, b)
         leading = a.shape[:-2]
-        rows_a, rows_b = (arrays.reshape(self.engine, x, (-1, *x.shape[-2:])) for x in (a, b))
+        rows_a, rows_b = (jobs.reshape(self.engine, x, (-1, *x.shape[-2:])) for x in (a, b))
         y = matmul(self.engine, rows_a, rows_b)
-        return arrays.reshape(self.engine, y, (*leading, *y.shape[-2:]))
+        return jobs.reshape(self.engine, y, (*leading, *y.shape[-2:]))
 
     def linear(self, x: Array, weight: Array, bias: Array) -> Array:
         engine = self.engine
-        flat = arrays.reshape(engine, x, (-1, x.shape[-1]))
+        flat = jobs.reshape(engine, x, (-1, x.shape[-1]))
         weight_, bias_ = weight, plain(engine, bias)
         y = matmul(engine, flat, weight_, bias_)
 
         def vjp(g: Array) -> tuple[Array, ...]:  # dx = G Wᵀ,  dW = xᵀ G,  db = Σ G
-            g = arrays.reshape(engine, g, (-1, g.shape[-1]))
-            dx = arrays.reshape(engine, matmul(engine, g, _swapped(weight_)), x.shape)
+            g = jobs.reshape(engine, g, (-1, g.shape[-1]))
+            dx = jobs.reshape(engine, matmul(engine, g, _swapped(weight_)), x.shape)
             inputs, outputs = weight.shape
             if g.factor != 1.0:
                 g = plain(engine, g)
@@ -121,33 +121,33 @@ class WgpuOps(TrainingOps, GraphDecodingOps):
                 both.view((outputs,), (1,), inputs * outputs),
             )
 
-        return self._recorded(arrays.reshape(engine, y, (*x.shape[:-1], -1)), (x, weight, bias), vjp)
+        return self._recorded(jobs.reshape(engine, y, (*x.shape[:-1], -1)), (x, weight, bias), vjp)
 
     def relu(self, x: Array) -> Array:
-        y = elementwise(self.engine, arrays.RELU, x)
-        return self._recorded(y, (x,), lambda g: (elementwise(self.engine, arrays.GATE, g, y),))
+        y = elementwise(self.engine, jobs.RELU, x)
+        return self._recorded(y, (x,), lambda g: (elementwise(self.engine, jobs.GATE, g, y),))
 
     def softmax(self, scores: Array, mask: Mask | None = None) -> Array:
         seen: Any = None if mask is None else mask.array
-        y = rows.softmax(self.engine, scores, seen)
-        return self._recorded(y, (scores,), lambda g: (rows.softmax_gradient(self.engine, g, y),))
+        y = jobs.softmax(self.engine, scores, seen)
+        return self._recorded(y, (scores,), lambda g: (jobs.softmax_gradient(self.engine, g, y),))
 
     def layer_norm(self, x: Array, weight: Array, bias: Array, epsilon: float = 1e-5) -> Array:
         engine = self.engine
         x_, weight_, bias_ = plain(engine, x), plain(engine, weight), plain(engine, bias)
-        y, stats = rows.layer_norm(engine, x_, weight_, bias_, epsilon)
+        y, stats = jobs.layer_norm(engine, x_, weight_, bias_, epsilon)
         return self._recorded(
             y,
             (x, weight, bias),
-            lambda g: rows.layer_norm_gradient(engine, plain(engine, g), x_, weight_, stats),
+            lambda g: jobs.layer_norm_gradient(engine, plain(engine, g), x_, weight_, stats),
         )
 
     def embedding(self, weight: Array, ids: Array) -> Array:
         engine = self.engine
         ids = plain(engine, ids)
-        y = training.embedding(engine, plain(engine, weight), ids)
+        y = jobs.embedding(engine, plain(engine, weight), ids)
         return self._recorded(
-            y, (weight,), lambda g: (training.embedding_gradient(engine, g, ids, weight.shape),)
+            y, (weight,), lambda g: (jobs.embedding_gradient(engine, g, ids, weight.shape),)
         )
 
     def dropout(self, x: Array, rate: float, key: Array, site: int) -> Array:
@@ -155,18 +155,18 @@ class WgpuOps(TrainingOps, GraphDecodingOps):
             return x
 
         def drop(values: Tensor) -> Tensor:
-            return training.dropout(self.engine, plain(self.engine, values), rate, key, site)
+            return jobs.dropout(self.engine, plain(self.engine, values), rate, key, site)
 
         return self._recorded(drop(x), (x,), lambda g: (drop(g),))
 
     def cross_entropy(
         self, logits: Array, targets: Array, ignore: int, label_smoothing: float = 0.0
     ) -> Array:
-        loss = rows.cross_entropy(self.engine, logits, targets, ignore, label_smoothing)
+        loss = jobs.cross_entropy(self.engine, logits, targets, ignore, label_smoothing)
         return self._recorded(
             loss.mean.view((), ()),
             (logits,),
-            lambda g: (rows.cross_entropy_gradient(self.engine, loss, g),),
+            lambda g: (jobs.cross_entropy_gradient(self.engine, loss, g),),
         )
 
     # -- masks ------------------------------------------------------------------------------------
@@ -178,21 +178,21 @@ class WgpuOps(TrainingOps, GraphDecodingOps):
         return self._causal_masks[length]
 
     def padding_mask(self, ids: Array, pad: int) -> Mask:
-        seen = elementwise(self.engine, arrays.DIFFERS, ids, dtype="bool", value=pad)
+        seen = elementwise(self.engine, jobs.DIFFERS, ids, dtype="bool", value=pad)
         batch, length = ids.shape
         return Mask("padding", seen.view((batch, 1, 1, length), (length, 0, 0, 1)))
 
     # -- decoding ---------------------------------------------------------------------------------
 
     def log_softmax(self, logits: Array) -> Array:
-        return rows.log_softmax(self.engine, logits)
+        return jobs.log_softmax(self.engine, logits)
 
     def top_k(self, x: Array, k: int) -> tuple[Array, Array]:
-        return rows.top_k(self.engine, x, k)
+        return jobs.top_k(self.engine, x, k)
 
     def zeros(self, shape: Sequence[int]) -> Array:
         x = empty(self.engine, shape)
-        arrays.fill(self.engine, x, 0.0)
+        jobs.fill(self.engine, x, 0.0)
         return x
 
     def cache_write(self, buffer: Array, values: Array, start: int | Array) -> Array:
@@ -201,54 +201,54 @@ class WgpuOps(TrainingOps, GraphDecodingOps):
         step = buffer.strides[2]
         if isinstance(start, Tensor):
             place = buffer.view(shape, buffer.strides)
-            elementwise(self.engine, arrays.SCALE, values, out=place, shift=(start, step))
+            elementwise(self.engine, jobs.SCALE, values, out=place, shift=(start, step))
             return buffer
         place = buffer.view(shape, buffer.strides, buffer.offset + start * step)
-        elementwise(self.engine, arrays.SCALE, values, out=place)
+        elementwise(self.engine, jobs.SCALE, values, out=place)
         return buffer.view((*buffer.shape[:2], start + count, buffer.shape[3]), buffer.strides)
 
     def cache_reorder(self, buffer: Array, rows: Array, start: int, end: int) -> None:
         shape = (*buffer.shape[:2], end - start, buffer.shape[3])
         place = buffer.view(shape, buffer.strides, buffer.offset + start * buffer.strides[2])
         values: Any = self.gather_rows(place, rows)
-        elementwise(self.engine, arrays.SCALE, values, out=place)
+        elementwise(self.engine, jobs.SCALE, values, out=place)
 
     def causal_row_mask(self, position: Array, capacity: int) -> Mask:
         seen = empty(self.engine, (1, 1, 1, capacity), "bool")
         last = position.view((1, 1, 1, 1), (0, 0, 0, 0))
-        return Mask("prefix", elementwise(self.engine, arrays.REACH, last, out=seen))
+        return Mask("prefix", elementwise(self.engine, jobs.REACH, last, out=seen))
 
     # -- training ---------------------------------------------------------------------------------
 
     def capture(self, step: Callable[..., Any]) -> Callable[..., Any]:
-        return CompiledStep(self.engine, step)
+        return CapturedStep(self.engine, step)
 
     def named_views(self, flat: Array, shapes: Mapping[str, tuple[int, ...]]) -> dict[str, Array]:
         pieces, start = {}, flat.offset
         for name, shape in shapes.items():
-            pieces[name] = flat.view(shape, arrays.packed_strides(shape), start)
+            pieces[name] = flat.view(shape, packed_strides(shape), start)
             start += math.prod(shape)
         return pieces
 
     def gradients(self, loss: Array, parameters: Mapping[str, Array]) -> Array:
         assert self._tape is not None, "gradients need a tape"
         pieces = self._tape.gradients(loss, list(parameters.values()), self._add)
-        return training.joined(self.engine, pieces, [p.shape for p in parameters.values()])
+        return jobs.joined(self.engine, pieces, [p.shape for p in parameters.values()])
 
     def accumulate(self, total: Array, gradient: Array, weight: Array) -> None:
         gradient = plain(self.engine, gradient)
-        elementwise(self.engine, arrays.WEIGH, total, gradient, out=total, weight=weight)
+        elementwise(self.engine, jobs.WEIGH, total, gradient, out=total, weight=weight)
 
     def reset(self, total: Array) -> None:
-        arrays.fill(self.engine, total, 0.0)
+        jobs.fill(self.engine, total, 0.0)
 
     def clip_norm(self, gradient: Array, max_norm: float) -> Array:
-        return training.clip_norm(self.engine, plain(self.engine, gradient), max_norm)
+        return jobs.clip_norm(self.engine, plain(self.engine, gradient), max_norm)
 
     def adam_update(
         self, parameters: Array, gradient: Array, m: Array, v: Array, rates: Array, betas: tuple[float, float]
     ) -> None:
-        training.adam(self.engine, parameters, plain(self.engine, gradient), m, v, rates, betas)
+        jobs.adam(self.engine, parameters, plain(self.engine, gradient), m, v, rates, betas)
 
 
 def _swapped(x: Tensor) -> Tensor:

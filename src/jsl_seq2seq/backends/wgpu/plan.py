@@ -19,7 +19,7 @@ _MAX_WIDTH = 65535
 
 @dataclass(slots=True)
 class Dispatch:
-    """Up to 64 independent jobs of one kernel, told to the device as one thing.
+    """Up to 64 independent jobs of one kernel, in one dispatch.
 
     Attributes:
         row: of its first job in the job table.
@@ -36,13 +36,13 @@ class Dispatch:
 
 @dataclass
 class Plan:
-    """What to tell the device, as soon as the bound blocks have places.
+    """Dispatches, complete but for the places of the bound blocks.
 
     Attributes:
         table: [jobs, 64] words, the jobs' fields; addresses in bound blocks are still missing.
         bindings: for each bound block, which words of the flat table hold addresses in it, and the
             offsets in the block that they mean.
-        scratch: everything that only lives within this plan lies in here.
+        scratch: the block that holds all blocks used within this plan only.
     """
 
     dispatches: list[Dispatch]
@@ -52,7 +52,7 @@ class Plan:
 
 
 def needed(jobs: list[Job]) -> list[Job]:
-    """Leave out jobs whose results nobody reads."""
+    """The jobs whose results are read."""
     wanted: set[Block] = set()
     kept = []
     for job in reversed(jobs):
@@ -63,12 +63,12 @@ def needed(jobs: list[Job]) -> list[Job]:
     return kept[::-1]
 
 
-def side_by_side(jobs: list[Job]) -> list[Dispatch]:
-    """Put jobs that do not wait for each other into the same dispatch.
+def schedule(jobs: list[Job]) -> list[Dispatch]:
+    """Put jobs that do not depend on each other into the same dispatch.
 
     A job's wave is one more than the last wave that it depends on; jobs of a wave with the same kernel share
-    a dispatch. What nobody waits for (the gradients of weights) then moves down to later dispatches of its
-    kernel. The order within is the order in which jobs were asked for, so it is always the same.
+    a dispatch. Jobs that no other depends on (the gradients of weights) then move to later dispatches of their
+    kernel. The order within a dispatch is the order of the list, so it is always the same.
     """
     waves, readers = _waves(jobs)
     groups: defaultdict[tuple[int, str, Constants], list[Job]] = defaultdict(list)
@@ -83,9 +83,9 @@ def side_by_side(jobs: list[Job]) -> list[Dispatch]:
 
 
 def _waves(jobs: list[Job]) -> tuple[dict[Job, int], dict[Job, list[Job]]]:
-    """Each job's earliest wave, and which jobs wait for it."""
+    """Each job's earliest wave, and the jobs that depend on it."""
     waves: dict[Job, int] = {}
-    waiting: dict[Job, list[Job]] = {job: [] for job in jobs}
+    dependants: dict[Job, list[Job]] = {job: [] for job in jobs}
     wrote: defaultdict[Block, list[tuple[int, int, Job]]] = defaultdict(list)
     read: defaultdict[Block, list[tuple[int, int, Job]]] = defaultdict(list)
     for job in jobs:
@@ -101,19 +101,19 @@ def _waves(jobs: list[Job]) -> tuple[dict[Job, int], dict[Job, list[Job]]]:
         }
         waves[job] = max((waves[other] + 1 for other in before), default=0)
         for other in before:
-            waiting[other].append(job)
+            dependants[other].append(job)
         for spans, touched in ((reads, read), (writes, wrote)):
             for block, start, end in spans:
                 touched[block].append((start, end, job))
-    return waves, waiting
+    return waves, dependants
 
 
 def _move_down(
     groups: dict[tuple[int, str, Constants], list[Job]],
     waves: dict[Job, int],
-    waiting: dict[Job, list[Job]],
+    dependants: dict[Job, list[Job]],
 ) -> None:
-    """Join a dispatch with a later one of the same kernel, if all that wait for it come later still."""
+    """Join a dispatch with a later one of the same kernel, if all that depend on it come later still."""
     keys: defaultdict[tuple[str, Constants], list[tuple[int, str, Constants]]] = defaultdict(list)
     for key in sorted(groups):
         keys[key[1:]].append(key)
@@ -122,7 +122,7 @@ def _move_down(
         for key in reversed(chain):
             members = groups[key]
             deadline = min(
-                (waves[job] for member in members for job in waiting[member]), default=later[0] + 1
+                (waves[job] for member in members for job in dependants[member]), default=later[0] + 1
             )
             if later[0] < deadline and len(members) + len(groups[later]) <= MAX_JOBS:
                 groups[later] = members + groups[later]
@@ -134,7 +134,7 @@ def _move_down(
 
 
 def share_memory(dispatches: list[Dispatch], scratch: Block) -> None:
-    """Put blocks that nobody holds into ``scratch``, those whose times overlap side by side."""
+    """Put blocks that no array refers to into ``scratch``; blocks whose lifetimes do not overlap share memory."""
     first: dict[Block, int] = {}
     last: dict[Block, int] = {}
     for time, dispatch in enumerate(dispatches):
@@ -160,11 +160,11 @@ def share_memory(dispatches: list[Dispatch], scratch: Block) -> None:
 
 
 def make_plan(jobs: list[Job]) -> Plan:
-    """The cheapest way we know to do ``jobs``.
+    """Fused and scheduled dispatches for ``jobs``.
 
     Blocks that are held must have a place or be bound by the time the table is completed; so must constants.
     """
-    dispatches = side_by_side(needed(fused(needed(jobs))))
+    dispatches = schedule(needed(fused(needed(jobs))))
     scratch = Block(0)
     scratch.bound = True
     share_memory(dispatches, scratch)

@@ -11,7 +11,7 @@ from .job import Address, Block, Span
 
 
 class BlockRef:
-    """Keeps a block's memory; when the last array that lies in the block is gone, so is the hold."""
+    """A counted reference to a block: its memory is released with the last array in it."""
 
     __slots__ = ("__weakref__", "_release", "block")
 
@@ -39,18 +39,18 @@ class Tensor:
         dtype: ``float32``, ``int32``, ``uint32`` or ``bool``; each element takes one word.
     """
 
-    __slots__ = ("dtype", "factor", "hold", "offset", "shape", "strides")
+    __slots__ = ("dtype", "factor", "offset", "ref", "shape", "strides")
 
     def __init__(
         self,
-        hold: BlockRef,
+        ref: BlockRef,
         shape: Sequence[int],
         strides: Sequence[int] | None = None,
         offset: int = 0,
         factor: float = 1.0,
         dtype: str = "float32",
     ) -> None:
-        self.hold = hold
+        self.ref = ref
         self.shape = tuple(shape)
         self.strides = packed_strides(self.shape) if strides is None else tuple(strides)
         self.offset = offset
@@ -85,23 +85,23 @@ class Tensor:
 
     @property
     def address(self) -> Address:
-        return Address(self.hold.block, self.offset)
+        return Address(self.ref.block, self.offset)
 
     @property
     def span(self) -> Span:
         """All words that lie between its first and its last element."""
         reach = sum((size - 1) * stride for size, stride in zip(self.shape, self.strides, strict=True))
-        return Span(self.hold.block, self.offset, self.offset + reach + 1)
+        return Span(self.ref.block, self.offset, self.offset + reach + 1)
 
     def view(self, shape: Sequence[int], strides: Sequence[int], offset: int | None = None) -> Tensor:
         """Another description of the same memory."""
         return Tensor(
-            self.hold, shape, strides, self.offset if offset is None else offset, self.factor, self.dtype
+            self.ref, shape, strides, self.offset if offset is None else offset, self.factor, self.dtype
         )
 
     def scaled(self, factor: float) -> Tensor:
         """factor · self, without computing anything yet."""
-        return Tensor(self.hold, self.shape, self.strides, self.offset, self.factor * factor, self.dtype)
+        return Tensor(self.ref, self.shape, self.strides, self.offset, self.factor * factor, self.dtype)
 
     def transposed(self, axes: Sequence[int]) -> Tensor:
         """Axes in another order."""

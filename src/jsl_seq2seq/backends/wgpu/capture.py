@@ -1,4 +1,4 @@
-"""Compiled steps: run the Python once, tell the device the same again afterwards."""
+"""Captured steps: the Python runs once for each signature, its commands are recorded, and replayed afterwards."""
 
 from __future__ import annotations
 
@@ -9,19 +9,18 @@ from typing import Any
 
 import numpy as np
 
-from .arrays import to_words
-from .encode import Commands
-from .engine import Engine, JobTable, bind
+from .engine import Commands, Engine, JobTable, bind
 from .job import Block, Job
+from .jobs import to_words
 from .plan import complete, make_plan
 from .tensor import BlockRef, Tensor
 
 MAX_RECORDINGS = 256
-"""Of one compiled step, for as many combinations of argument shapes; the least used one is forgotten."""
+"""Of one captured step, for as many combinations of argument shapes; the least recently used is dropped."""
 
 
 class HostArray:
-    """An argument that is not on the device yet."""
+    """An argument in the host's memory."""
 
     __slots__ = ("dtype", "shape", "words")
 
@@ -31,7 +30,7 @@ class HostArray:
         self.words = words.reshape(-1)
 
 
-class CompiledStep:
+class CapturedStep:
     """A step that is recorded once for each signature of its arguments, and replayed from then on.
 
     No two arguments may share memory that the step writes into.
@@ -39,7 +38,7 @@ class CompiledStep:
 
     def __init__(self, engine: Engine, step: Callable[..., Any]) -> None:
         self._engine, self._step = engine, step
-        self.recordings: OrderedDict[tuple, Recording] = OrderedDict()
+        self.recordings: OrderedDict[tuple, CommandRecording] = OrderedDict()
 
     def __call__(self, *arguments: Any) -> Any:
         prepared = _changed(arguments, _prepared)
@@ -47,7 +46,7 @@ class CompiledStep:
         signature = tuple(_signature(leaf) for leaf in leaves)
         recording = self.recordings.get(signature)
         if recording is None:
-            recording = Recording(self._engine, self._step, prepared)
+            recording = CommandRecording(self._engine, self._step, prepared)
             self.recordings[signature] = recording
             if len(self.recordings) > MAX_RECORDINGS:
                 self.recordings.popitem(last=False)
@@ -56,7 +55,7 @@ class CompiledStep:
         return recording.replay(leaves)
 
 
-class Recording:
+class CommandRecording:
     """The jobs of one call of a step, planned once.
 
     Arguments that come from the host are copied into one place of the recording's own; arrays that are on the
@@ -70,23 +69,23 @@ class Recording:
         sizes = [leaf.words.size if isinstance(leaf, HostArray) else 0 for leaf in leaves]
         self._starts: list[int] = np.cumsum([0, *(-(-size // 4) * 4 for size in sizes)]).tolist()
         self._staged = np.zeros(max(self._starts[-1], 1), np.uint32)
-        self._inputs = engine.hold(Block(self._staged.size))
+        self._inputs = engine.ref(Block(self._staged.size))
         engine.place(self._inputs.block)
         self._arguments: list[Block | None] = []
         stand_ins = _changed(arguments, self._stand_in)
-        jobs, self._results = _listen(engine, step, stand_ins)
+        jobs, self._results = _recorded_jobs(engine, step, stand_ins)
         self._fresh: list[Block] = []
         for result in _leaves(self._results):
             if isinstance(result, Tensor):
                 block = result.address.root().block
                 if block is self._inputs.block:
-                    raise ValueError("a compiled step must not return what it was given from the host")
+                    raise ValueError("a captured step must not return what it was given from the host")
                 if block.place is None and not block.bound and block.values is None:
                     block.bound = True
                     self._fresh.append(block)
         self._plan = make_plan(jobs)
         # constants that the step made and dropped live as long as the recording, as do all arrays it uses
-        self._kept = [engine.hold(block) for block in engine.place_all(self._plan)]
+        self._kept = [engine.ref(block) for block in engine.place_all(self._plan)]
         self._kept += _holders(jobs)
         complete(self._plan)
         self._commands = Commands(self._plan.dispatches, engine.pipelines)
@@ -105,7 +104,7 @@ class Recording:
         return sum(len(dispatch.jobs) for dispatch in self._plan.dispatches)
 
     def replay(self, leaves: list[Any], timestamps: Any = None) -> Any:
-        """Do it again with other arguments of the same shapes."""
+        """Submit the recording with other arguments of the same shapes."""
         engine = self._engine
         engine.flush()
         for argument, block, start in zip(leaves, self._arguments, self._starts, strict=False):
@@ -117,7 +116,7 @@ class Recording:
                 self._bind(block, root.place + offset)
         fresh: dict[Block, BlockRef] = {}
         for block in self._fresh:
-            fresh[block] = engine.hold(Block(block.size))
+            fresh[block] = engine.ref(Block(block.size))
             engine.place(fresh[block].block)
             self._bind(block, fresh[block].block.place)
         self._bind(self._plan.scratch, engine.scratch(self._plan.scratch.size))
@@ -135,7 +134,7 @@ class Recording:
         return _changed(self._results, lambda leaf: _result(leaf, fresh, given))
 
     def _stand_in(self, leaf: Any) -> Any:
-        """What the step sees in place of an argument while it is recorded."""
+        """The argument of the step while it is recorded."""
         start = self._starts[len(self._arguments)]
         if isinstance(leaf, HostArray):
             self._arguments.append(None)
@@ -145,7 +144,7 @@ class Recording:
             block = Block(end - begin)
             block.bound = True
             self._arguments.append(block)
-            return Tensor(self._engine.hold(block), leaf.shape, leaf.strides, 0, leaf.factor, leaf.dtype)
+            return Tensor(self._engine.ref(block), leaf.shape, leaf.strides, 0, leaf.factor, leaf.dtype)
         self._arguments.append(None)
         return leaf
 
@@ -163,16 +162,18 @@ def _result(recorded: Any, fresh: dict[Block, BlockRef], given: dict[Block, Tens
         return recorded
     block, offset = recorded.address.root()
     if block in fresh:
-        hold = fresh[block]
+        ref = fresh[block]
     elif block in given:
-        hold, offset = given[block].hold, given[block].offset + offset
+        ref, offset = given[block].ref, given[block].offset + offset
     else:
         return recorded
-    return Tensor(hold, recorded.shape, recorded.strides, offset, recorded.factor, recorded.dtype)
+    return Tensor(ref, recorded.shape, recorded.strides, offset, recorded.factor, recorded.dtype)
 
 
-def _listen(engine: Engine, step: Callable[..., Any], arguments: tuple[Any, ...]) -> tuple[list[Job], Any]:
-    """Run a step and keep what it asks for, instead of doing it."""
+def _recorded_jobs(
+    engine: Engine, step: Callable[..., Any], arguments: tuple[Any, ...]
+) -> tuple[list[Job], Any]:
+    """Run a step and return its jobs, which are not submitted, and its results."""
     engine.recording = True
     try:
         results = step(*arguments)
@@ -183,7 +184,7 @@ def _listen(engine: Engine, step: Callable[..., Any], arguments: tuple[Any, ...]
 
 
 def _holders(jobs: list[Job]) -> list[Any]:
-    """What keeps the blocks alive that have a place of their own."""
+    """References to the blocks that have a place of their own."""
     blocks = {span.root().block: None for job in jobs for span in (*job.reads, *job.writes)}
     return [block.holder() for block in blocks if block.place is not None]
 
@@ -201,7 +202,7 @@ def _signature(leaf: Any) -> Any:
 
 
 def _leaves(tree: Any) -> Iterator[Any]:
-    """What stands in tuples and dataclasses, in order."""
+    """The leaves of tuples and dataclasses, in order."""
     if isinstance(tree, tuple):
         for part in tree:
             yield from _leaves(part)

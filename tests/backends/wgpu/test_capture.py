@@ -91,9 +91,9 @@ def test_reading_back_inside_a_step_is_refused(ops: Any) -> None:
 
 
 def test_the_least_used_recording_is_forgotten(ops: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    from jsl_seq2seq.backends.wgpu import record  # noqa: PLC0415
+    from jsl_seq2seq.backends.wgpu import capture  # noqa: PLC0415
 
-    monkeypatch.setattr(record, "MAX_RECORDINGS", 2)
+    monkeypatch.setattr(capture, "MAX_RECORDINGS", 2)
     compiled = ops.capture(lambda x: ops.add(x, x))
     for size in (1, 2, 1, 3, 1, 2):
         assert ops.to_host(compiled(np.ones(size, np.float32))).tolist() == [2] * size
