@@ -13,7 +13,7 @@ from jsl_seq2seq.data import read_starter_corpus
 from jsl_seq2seq.data.batching import encode_pairs, make_batch
 from jsl_seq2seq.model.initialization import initial_parameters
 from jsl_seq2seq.settings import ModelConfig, TrainingConfig
-from jsl_seq2seq.tokenize import Vocabularies
+from jsl_seq2seq.tokenize import Tokenizers
 from jsl_seq2seq.training import Trainer
 from timing import race, ratio, show, write_json
 
@@ -28,9 +28,9 @@ def main() -> None:
     arguments = parser.parse_args()
 
     corpus = read_starter_corpus()
-    vocabularies = Vocabularies.from_pairs(corpus.pairs)
-    pairs = encode_pairs(corpus.pairs, vocabularies)[:SENTENCES]
-    config = ModelConfig(vocabularies.size)
+    tokenizers = Tokenizers().learn(corpus.pairs)
+    pairs = encode_pairs(corpus.pairs, tokenizers)[:SENTENCES]
+    config = ModelConfig(tokenizers.size)
     trainer = Trainer(
         choose_backend(arguments.backend), config, TrainingConfig(), initial_parameters(config, seed=0)
     )

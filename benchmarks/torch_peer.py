@@ -186,13 +186,13 @@ def main() -> None:
     from jsl_seq2seq.data import read_starter_corpus  # noqa: PLC0415
     from jsl_seq2seq.data.batching import encode_pairs, epoch_order, make_batch  # noqa: PLC0415
     from jsl_seq2seq.settings import ModelConfig, TrainingConfig, VocabSize  # noqa: PLC0415
-    from jsl_seq2seq.tokenize import Vocabularies  # noqa: PLC0415
+    from jsl_seq2seq.tokenize import Tokenizers  # noqa: PLC0415
 
     torch.manual_seed(0)
     corpus = read_starter_corpus()
-    vocabularies = Vocabularies.from_pairs(corpus.pairs)
-    pairs = encode_pairs(corpus.pairs, vocabularies)
-    config, training = ModelConfig(vocabularies.size), TrainingConfig()
+    tokenizers = Tokenizers().learn(corpus.pairs)
+    pairs = encode_pairs(corpus.pairs, tokenizers)
+    config, training = ModelConfig(tokenizers.size), TrainingConfig()
     assert isinstance(config.vocab_size, VocabSize)
     model = TorchPeer(
         *(config.vocab_size.source, config.vocab_size.target),

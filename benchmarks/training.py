@@ -21,7 +21,7 @@ from jsl_seq2seq.data import read_starter_corpus
 from jsl_seq2seq.data.batching import encode_pairs, epoch_order, make_batch
 from jsl_seq2seq.model.initialization import initial_parameters
 from jsl_seq2seq.settings import ModelConfig, TrainingConfig
-from jsl_seq2seq.tokenize import Vocabularies
+from jsl_seq2seq.tokenize import Tokenizers
 from jsl_seq2seq.training import Trainer
 from timing import race, ratio, show, write_json
 from torch_peer import PeerTrainer, TorchPeer
@@ -50,9 +50,9 @@ def main() -> None:
 
 def _race_steps(rounds: int) -> dict[str, list[float]]:
     corpus = read_starter_corpus()
-    vocabularies = Vocabularies.from_pairs(corpus.pairs)
-    pairs = encode_pairs(corpus.pairs, vocabularies)
-    config, training = ModelConfig(vocabularies.size), TrainingConfig()
+    tokenizers = Tokenizers().learn(corpus.pairs)
+    pairs = encode_pairs(corpus.pairs, tokenizers)
+    config, training = ModelConfig(tokenizers.size), TrainingConfig()
     order = epoch_order(pairs, training.batch_size, seed=0, epoch=0)
     batches = [make_batch([pairs[index] for index in indices]) for indices in order]
     tensors = [

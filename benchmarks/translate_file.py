@@ -97,7 +97,7 @@ def main() -> None:
 
 
 def _ours(translator: Translator, texts: list[str]) -> list[tuple[int, ...]]:
-    ids = translator.vocabularies.target
+    ids = translator.tokenizers.target.vocabulary
     return [ids.ids_of(one.tags) for one in translator.translate_batch(texts)]
 
 

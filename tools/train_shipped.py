@@ -97,7 +97,7 @@ def _first(arguments: argparse.Namespace, corpus: Path) -> TrainingRequest:
 def _polishing(arguments: argparse.Namespace, corpus: Path, first: Path) -> TrainingRequest:
     """A few epochs without label smoothing, so that probabilities mean what they say, and with the starter
     sentences, which are shorter than what the grammar makes."""
-    known = load_model(first).vocabularies.target
+    known = load_model(first).tokenizers.target.vocabulary
     starter = [pair for pair in read_starter_corpus().pairs if all(tag in known for tag in pair.tags)]
     pairs = [*read_corpus(corpus / "train.tsv").pairs[:_POLISHED], *starter]
     data = arguments.output / "polish.tsv"

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from jsl_seq2seq.data.batching import EncodedPair, encode_pairs, epoch_order, make_batch
 from jsl_seq2seq.settings import EOS, PAD, SOS
-from jsl_seq2seq.tokenize import Vocabularies
+from jsl_seq2seq.tokenize import Tokenizers
 
 from ..small_models import eight_sentences
 
@@ -69,7 +69,9 @@ def test_tokens_are_what_is_not_padding(pairs: list[EncodedPair]) -> None:
 
 def test_pairs_as_ids() -> None:
     pairs = eight_sentences().pairs
-    vocabularies = Vocabularies.from_pairs(pairs)
-    for pair, encoded in zip(pairs, encode_pairs(pairs, vocabularies), strict=True):
-        assert "".join(vocabularies.source.unit_of(index) for index in encoded.source) == pair.source
-        assert vocabularies.decode_target(encoded.target) == pair.tags
+    tokenizers = Tokenizers().learn(pairs)
+    for pair, encoded in zip(pairs, encode_pairs(pairs, tokenizers), strict=True):
+        assert (
+            "".join(tokenizers.source.vocabulary.token_of(index) for index in encoded.source) == pair.source
+        )
+        assert tokenizers.target.decode(encoded.target) == pair.tags

@@ -16,7 +16,7 @@ from jsl_seq2seq.data.formats.lines import MAX_LINE
 from jsl_seq2seq.data.index import Index
 from jsl_seq2seq.data.stored import StoredPairs
 from jsl_seq2seq.errors import UserError
-from jsl_seq2seq.tokenize import Units
+from jsl_seq2seq.tokenize import Tokenizers
 
 from ..refusals import refused
 from ..small_models import EIGHT_LINES
@@ -135,4 +135,4 @@ def test_an_index_is_small() -> None:
 def test_units_decide_how_a_sentence_is_spelled(tmp_path: Path) -> None:
     (tmp_path / "a.tsv").write_text("Ｓtraße, 3½  km!\t<a>\n", encoding="utf-8")
     assert read_corpus(tmp_path / "a.tsv").pairs[0].source == "Straße、 31⁄2 km！"
-    assert read_corpus(tmp_path / "a.tsv", Units("word")).pairs[0].source == "Ｓtraße, 3½ km!"
+    assert read_corpus(tmp_path / "a.tsv", Tokenizers.of("word")).pairs[0].source == "Ｓtraße, 3½ km!"

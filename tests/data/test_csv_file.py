@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from jsl_seq2seq.data import Corpus, SentencePair, read_corpus
 from jsl_seq2seq.errors import UserError
-from jsl_seq2seq.tokenize import Units, format_tags, normalize, parse_tags
+from jsl_seq2seq.tokenize import Tokenizers, format_tags, normalize, parse_tags
 
 from ..refusals import refused
 
@@ -22,11 +22,11 @@ PAIRS = (SentencePair("はい、わかります", ("はい", "分かる")), Sent
 
 
 def read(
-    folder: Path, content: str | bytes, units: Units | None = None, name: str = "データ 1.csv"
+    folder: Path, content: str | bytes, tokenizers: Tokenizers | None = None, name: str = "データ 1.csv"
 ) -> Corpus:
     path = folder / name
     path.write_bytes(content if isinstance(content, bytes) else content.encode())
-    return read_corpus(path, units or Units())
+    return read_corpus(path, tokenizers or Tokenizers())
 
 
 @pytest.mark.parametrize(

@@ -12,16 +12,18 @@ from hypothesis import strategies as st
 
 from jsl_seq2seq.data import Corpus, SentencePair, read_corpus
 from jsl_seq2seq.errors import UserError
-from jsl_seq2seq.tokenize import Units
+from jsl_seq2seq.tokenize import Tokenizers
 
 from ..refusals import refused
 
 PAIR = SentencePair("はい、わかります", ("はい", "分かる"))
 
 
-def read(folder: Path, content: str, units: Units | None = None, name: str = "データ 1.jsonl") -> Corpus:
+def read(
+    folder: Path, content: str, tokenizers: Tokenizers | None = None, name: str = "データ 1.jsonl"
+) -> Corpus:
     (folder / name).write_text(content, encoding="utf-8")
-    return read_corpus(folder / name, units or Units())
+    return read_corpus(folder / name, tokenizers or Tokenizers())
 
 
 @pytest.mark.parametrize(
@@ -81,7 +83,7 @@ def test_an_empty_file_is_refused(tmp_path: Path) -> None:
 @pytest.mark.parametrize("target", ['["ICH", "GEHEN"]', '"ICH GEHEN"', '"ICH\\nGEHEN"'])
 def test_words(tmp_path: Path, target: str) -> None:
     line = f'{{"source": "Ich gehe.", "gloss": {target}}}'
-    assert read(tmp_path, line, Units("word", "words")).pairs == (
+    assert read(tmp_path, line, Tokenizers.of("word", "words")).pairs == (
         SentencePair("Ich gehe.", ("ICH", "GEHEN")),
     )
 
@@ -89,7 +91,7 @@ def test_words(tmp_path: Path, target: str) -> None:
 @pytest.mark.parametrize("word", ["a b", "", "\\ud800"])
 def test_impossible_words(tmp_path: Path, word: str) -> None:
     with refused(UserError, "1 行目", "語として読めません"):
-        read(tmp_path, f'{{"source": "a", "gloss": ["x", "{word}"]}}', Units("word", "words"))
+        read(tmp_path, f'{{"source": "a", "gloss": ["x", "{word}"]}}', Tokenizers.of("word", "words"))
 
 
 JSON = st.recursive(

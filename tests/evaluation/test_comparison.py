@@ -13,7 +13,8 @@ import pytest
 from jsl_seq2seq.evaluation.comparison import compare
 from jsl_seq2seq.settings import VocabSize
 from jsl_seq2seq.store import SavedModel, save_model
-from jsl_seq2seq.tokenize import Vocabularies, Vocabulary
+from jsl_seq2seq.tokenize import Tokenizers, Vocabulary
+from jsl_seq2seq.tokenize.tokenizer import TagTokenizer
 
 from ..processes import run_program
 from ..small_models import EIGHT_LINES, trained_small, translator_of
@@ -61,7 +62,7 @@ def test_from_nothing_the_distance_is_absolute() -> None:
 def test_settings_and_translations() -> None:
     model = trained_small()
     bias = model.parameters[OUTPUT].copy()
-    bias[model.vocabularies.target.id_of("OK")] += 1000
+    bias[model.tokenizers.target.vocabulary.id_of("OK")] += 1000
     other = replace(changed(**{OUTPUT: bias}), training=replace(model.training, seed=3))
     found = compare(model, other, TEXTS, translate)
     assert found.settings == {"training.seed": (0, 3)}
@@ -79,11 +80,12 @@ def test_other_training_of_the_same_weights_is_the_same() -> None:
 
 def test_vocabularies() -> None:
     model = trained_small()
-    target = model.vocabularies.target.units
-    moved = Vocabularies(
-        model.vocabularies.source, Vocabulary((target[1], target[0], *target[2:-1], "新しい"))
+    target = model.tokenizers.target.vocabulary.tokens
+    moved = Tokenizers(
+        model.tokenizers.source,
+        TagTokenizer(Vocabulary((target[1], target[0], *target[2:-1], "新しい"))),
     )
-    found = compare(model, replace(model, vocabularies=moved), [], translate)
+    found = compare(model, replace(model, tokenizers=moved), [], translate)
     assert found.only == {"source": ((), ()), "target": ((target[-1],), ("新しい",))}
     assert found.moved == {"source": False, "target": True}
 

@@ -27,7 +27,6 @@ from jsl_seq2seq.render.export import (
     read_table,
     require_exportable,
     table_csv,
-    vocabulary_labels,
 )
 from jsl_seq2seq.translate.translator import Attention, Translation
 
@@ -164,7 +163,7 @@ def test_long_translations_count_too(tmp_path: Path) -> None:
     "name", ["decoder.output_projection.weight", "encoder.final_norm.bias", "decoder.embedding.weight"]
 )
 def test_one_weight(tmp_path: Path, name: str) -> None:
-    written = export_weights(MODEL.parameters, MODEL.vocabularies, [name], tmp_path)
+    written = export_weights(MODEL.parameters, MODEL.tokenizers, [name], tmp_path)
     assert [path.name for path in written] == [f"weights_{name}.csv", f"weights_{name}.svg"]
     values, *_ = table(written[0])
     assert values.tobytes() == MODEL.parameters[name].tobytes()
@@ -173,7 +172,7 @@ def test_one_weight(tmp_path: Path, name: str) -> None:
 
 def test_everything_below_a_name(tmp_path: Path) -> None:
     name = "decoder.output_projection"
-    written = export_weights(MODEL.parameters, MODEL.vocabularies, [name], tmp_path)
+    written = export_weights(MODEL.parameters, MODEL.tokenizers, [name], tmp_path)
     assert [path.name for path in written if path.suffix == ".csv"] == [
         f"weights_{name}.weight.csv",
         f"weights_{name}.bias.csv",
@@ -202,7 +201,7 @@ def test_a_prefix_ends_at_a_dot() -> None:
 )
 def test_a_wrong_name_lists_the_nearest(tmp_path: Path, wrong: str, nearest: str) -> None:
     with refused(UserError, repr(wrong), nearest, "近い名前", code="weights-not-found", name=wrong):
-        export_weights(MODEL.parameters, MODEL.vocabularies, [wrong], tmp_path)
+        export_weights(MODEL.parameters, MODEL.tokenizers, [wrong], tmp_path)
     assert not list(tmp_path.iterdir())
 
 
@@ -213,7 +212,7 @@ def test_a_place_that_cannot_be_written_to(tmp_path: Path) -> None:
     ):
         export_attention([translated()], tmp_path / "file")
     with refused(Failure, "書き出せませんでした", "--export-dir", code="export-not-written"):
-        export_weights(MODEL.parameters, MODEL.vocabularies, ["decoder.embedding"], tmp_path / "file" / "x")
+        export_weights(MODEL.parameters, MODEL.tokenizers, ["decoder.embedding"], tmp_path / "file" / "x")
 
 
 def contents(folder: Path) -> dict[str, bytes]:
@@ -228,7 +227,7 @@ def test_every_file_says_which_sentence_it_shows(tmp_path: Path) -> None:
                 first.startswith("# わたしは⏎たべます → <私> <食べる>　")
                 and f"ヘッド {path.stem[-1]}" in first
             )
-    for path in export_weights(MODEL.parameters, MODEL.vocabularies, ["encoder.embedding"], tmp_path / "w"):
+    for path in export_weights(MODEL.parameters, MODEL.tokenizers, ["encoder.embedding"], tmp_path / "w"):
         assert "encoder.embedding.weight" in path.read_text(encoding="utf-8-sig")[:1000]
 
 
@@ -250,7 +249,7 @@ def test_an_export_replaces_the_earlier_one_whole(tmp_path: Path) -> None:
     for name, content in kept.items():
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).write_bytes(content)
-    export_weights(MODEL.parameters, MODEL.vocabularies, ["encoder", "decoder.embedding"], tmp_path)
+    export_weights(MODEL.parameters, MODEL.tokenizers, ["encoder", "decoder.embedding"], tmp_path)
     export_attention([translated(), translated("ありがとう"), translated("わ")], tmp_path)
     (tmp_path / "attn_layer7_head7.svg").write_text("of a larger model", encoding="utf-8")
     weights = {path.name: path.read_bytes() for path in tmp_path.glob("weights_*coder.*")}
@@ -258,7 +257,7 @@ def test_an_export_replaces_the_earlier_one_whole(tmp_path: Path) -> None:
     names = {path.name for path in attention}
     assert len(weights) > 10 and set(contents(tmp_path)) == names | set(weights) | set(kept)
     assert not (tmp_path / "01").exists() and not (tmp_path / "03").exists()
-    export_weights(MODEL.parameters, MODEL.vocabularies, ["decoder.final_norm.bias"], tmp_path)
+    export_weights(MODEL.parameters, MODEL.tokenizers, ["decoder.final_norm.bias"], tmp_path)
     found = contents(tmp_path)
     assert set(found) == names | set(kept) | {
         f"weights_decoder.final_norm.bias.{end}" for end in ("csv", "svg")
@@ -315,7 +314,7 @@ def test_nothing_to_export_changes_nothing(tmp_path: Path) -> None:
     export_attention([translated()], tmp_path)
     before = contents(tmp_path)
     assert export_attention([None], tmp_path) == export_attention([], tmp_path) == []
-    assert export_weights(MODEL.parameters, MODEL.vocabularies, [], tmp_path) == []
+    assert export_weights(MODEL.parameters, MODEL.tokenizers, [], tmp_path) == []
     assert contents(tmp_path) == before
 
 
@@ -324,8 +323,8 @@ def test_tables_of_earlier_versions_have_no_title() -> None:
     assert values.tolist() == [[0.5, -1.0]] and (rows, columns) == (["a"], ["c", "d"])
 
 
-SOURCE = ["<PAD>", "<SOS>", "<EOS>", *MODEL.vocabularies.source.units]
-TARGET = ["<PAD>", "<SOS>", "<EOS>", *(f"<{tag}>" for tag in MODEL.vocabularies.target.units)]
+SOURCE = ["<PAD>", "<SOS>", "<EOS>", *MODEL.tokenizers.source.vocabulary.tokens]
+TARGET = ["<PAD>", "<SOS>", "<EOS>", *(f"<{tag}>" for tag in MODEL.tokenizers.target.vocabulary.tokens)]
 
 
 def numbers(count: int) -> list[str]:
@@ -333,8 +332,8 @@ def numbers(count: int) -> list[str]:
 
 
 def test_vocabularies_in_id_order() -> None:
-    assert vocabulary_labels(MODEL.vocabularies.source, tags=False) == SOURCE
-    assert vocabulary_labels(MODEL.vocabularies.target, tags=True) == TARGET
+    assert MODEL.tokenizers.source.labels() == SOURCE
+    assert MODEL.tokenizers.target.labels() == TARGET
 
 
 @pytest.mark.parametrize(
@@ -350,12 +349,12 @@ def test_vocabularies_in_id_order() -> None:
 )
 def test_parameters(name: str, rows: list[str], columns: list[str]) -> None:
     shape = MODEL.parameters[name].shape
-    assert parameter_labels(name, shape, MODEL.vocabularies) == (rows, columns)
+    assert parameter_labels(name, shape, MODEL.tokenizers) == (rows, columns)
 
 
 def test_every_parameter_has_as_many_labels_as_values() -> None:
     for name, values in MODEL.parameters.items():
-        rows, columns = parameter_labels(name, values.shape, MODEL.vocabularies)
+        rows, columns = parameter_labels(name, values.shape, MODEL.tokenizers)
         assert len(rows) * len(columns) == values.size
 
 

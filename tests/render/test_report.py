@@ -14,7 +14,7 @@ from jsl_seq2seq.errors import Failure
 from jsl_seq2seq.evaluation import Evaluation, Search, evaluate
 from jsl_seq2seq.evaluation.evaluation import SYNTHETIC, WRITTEN, FileReport
 from jsl_seq2seq.render.report import report_page, write_report
-from jsl_seq2seq.tokenize import Units
+from jsl_seq2seq.tokenize import Tokenizers
 from jsl_seq2seq.translate.translator import Translator
 
 from ..refusals import refused
@@ -59,7 +59,7 @@ def test_the_page(translator: Translator, found: FileReport) -> None:
 
 def test_the_page_of_a_model_of_words() -> None:
     corpus = parse_corpus(
-        "Heute regnet es\tHEUTE UNBEKANNT\nGuten Tag\tTAG\n", "w.tsv", Units("word", "words")
+        "Heute regnet es\tHEUTE UNBEKANNT\nGuten Tag\tTAG\n", "w.tsv", Tokenizers.of("word", "words")
     )
     page = report_page(evaluation(evaluate(translator_of(trained_words()), corpus)))
     check_page(page)

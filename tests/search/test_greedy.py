@@ -61,12 +61,12 @@ def sentence(tags: int) -> tuple[SavedModel, Transformer, list[int], list[int]]:
     """A trained model and a sentence with so many tags: source ids, target ids."""
     model = trained_small()
     pair = next(pair for pair in eight_sentences().pairs if len(pair.tags) == tags)
-    source = list(model.vocabularies.encode_source(pair.source).ids)
+    source = list(model.tokenizers.source.encode(pair.source).ids)
     return (
         model,
         Transformer(OPS, model.parameters, model.config),
         source,
-        list(model.vocabularies.encode_target(pair.tags)),
+        list(model.tokenizers.target.vocabulary.ids_of(pair.tags)),
     )
 
 

@@ -54,8 +54,8 @@ def test_everything_comes_back(saved: Path) -> None:
         model.data_name,
         model.data_digest,
     )
-    assert loaded.vocabularies.to_json() == model.vocabularies.to_json()
-    assert loaded.metadata == {**model.metadata, "vocab_hash": model.vocabularies.hash}
+    assert loaded.tokenizers.to_json() == model.tokenizers.to_json()
+    assert loaded.metadata == {**model.metadata, "vocab_hash": model.tokenizers.hash}
 
 
 def test_saving_what_was_loaded_gives_the_same_bytes(saved: Path, tmp_path: Path) -> None:
@@ -103,7 +103,7 @@ def test_metadata_has_what_a_reader_needs(saved: Path) -> None:
     assert metadata["libraries"]["numpy"] == np.__version__
     assert set(metadata["libraries"]) == {"numpy", "safetensors"}
     assert metadata["backend"] == "ndarray" and "NumPy" in metadata["device"]
-    assert metadata["vocab_hash"] == trained_small().vocabularies.hash
+    assert metadata["vocab_hash"] == trained_small().tokenizers.hash
     assert metadata["seed"] == 0
     trained_at = datetime.fromisoformat(metadata["trained_at"])
     assert trained_at.utcoffset() == timedelta(0)

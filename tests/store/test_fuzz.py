@@ -68,9 +68,9 @@ def check(directory: Path, good: SavedModel, what: str, honest: bool) -> None:
         if honest:
             assert model.config == good.config and model.progress == good.progress, what
             assert same_arrays(model.parameters, good.parameters), what
-            assert model.vocabularies.to_json() == good.vocabularies.to_json(), what
+            assert model.tokenizers.to_json() == good.tokenizers.to_json(), what
         assert all(np.isfinite(array).all() for array in model.parameters.values()), what
-        assert model.vocabularies.size == model.config.vocab_size, what
+        assert model.tokenizers.size == model.config.vocab_size, what
 
 
 @counted("disk")

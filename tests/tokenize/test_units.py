@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 from jsl_seq2seq.data import SentencePair
 from jsl_seq2seq.errors import UserError
 from jsl_seq2seq.settings import SPECIALS
-from jsl_seq2seq.tokenize import Units, Vocabularies
-from jsl_seq2seq.tokenize.normalize import tidy
+from jsl_seq2seq.tokenize import Tokenizers
+from jsl_seq2seq.tokenize.normalize import nfc
 
 from ..refusals import refused
 
@@ -26,42 +26,42 @@ WEATHER = [
 KINDS = ["char", "word", "subword"]
 
 
-def learnt(source: str, target: str = "words", size: int = 60) -> Vocabularies:
+def learnt(source: str, target: str = "words", size: int = 60) -> Tokenizers:
     if source == "subword":
         pytest.importorskip("tokenizers")
-    return Vocabularies.from_pairs(WEATHER, Units(source, target), size)
+    return Tokenizers.of(source, target, size).learn(WEATHER)
 
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_every_sentence_comes_back(kind: str) -> None:
-    vocabularies = learnt(kind)
+    tokenizers = learnt(kind)
     joined = {
         "char": "".join,
         "word": " ".join,
         "subword": lambda units: "".join(units).replace("▁", " ")[1:],
     }
     for pair in WEATHER:
-        encoded = vocabularies.encode_source(pair.source)
-        assert encoded.unknown == ()
-        assert joined[kind](encoded.units) == pair.source
-        assert [vocabularies.source.unit_of(index) for index in encoded.ids] == list(encoded.units)
+        encoded = tokenizers.source.encode(pair.source)
+        assert encoded.unknown_texts == ()
+        assert joined[kind](encoded.tokens) == pair.source
+        assert [tokenizers.source.vocabulary.token_of(index) for index in encoded.ids] == list(encoded.tokens)
         assert min(encoded.ids) >= len(SPECIALS)
 
 
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("target", ["tags", "words"])
 def test_json_comes_back(kind: str, target: str) -> None:
-    vocabularies = learnt(kind, target)
-    again = Vocabularies.from_json(json.loads(json.dumps(vocabularies.to_json())))
-    assert again.hash == vocabularies.hash and again.kinds == Units(kind, target)
+    tokenizers = learnt(kind, target)
+    again = Tokenizers.from_json(json.loads(json.dumps(tokenizers.to_json())))
+    assert again.hash == tokenizers.hash and again.settings == tokenizers.settings
     text = "Morgen scheint die Sonne im Nordsüden"
-    assert again.encode_source(text) == vocabularies.encode_source(text)
+    assert again.source.encode(text) == tokenizers.source.encode(text)
 
 
 def test_the_units_are_part_of_the_hash() -> None:
     pairs = [SentencePair("a b", ("x",))]
     found = {
-        Vocabularies.from_pairs(pairs, Units(source, target)).hash
+        Tokenizers.of(source, target).learn(pairs).hash
         for source in ("char", "word")
         for target in ("tags", "words")
     }
@@ -73,35 +73,35 @@ def test_characters_and_tags_are_written_as_ever() -> None:
 
 
 def test_unknown_words_are_named_once_and_left_out() -> None:
-    encoded = learnt("word").encode_source("Morgen schneit  es\nund schneit morgen")
-    assert encoded.units == ("Morgen", "es", "und")
-    assert encoded.unknown == ("schneit", "morgen")
+    encoded = learnt("word").source.encode("Morgen schneit  es\nund schneit morgen")
+    assert encoded.tokens == ("Morgen", "es", "und")
+    assert encoded.unknown_texts == ("schneit", "morgen")
 
 
 def test_unknown_characters_of_subwords_are_named_and_left_out() -> None:
-    encoded = learnt("subword").encode_source("龍Mor龍gen ß 龍 es")
-    assert encoded.unknown == ("龍", "ß")
-    assert "".join(encoded.units) == "▁Morgen▁es"
-    assert learnt("subword").encode_source("龍 龍").ids == ()
+    encoded = learnt("subword").source.encode("龍Mor龍gen ß 龍 es")
+    assert encoded.unknown_texts == ("龍", "ß")
+    assert "".join(encoded.tokens) == "▁Morgen▁es"
+    assert learnt("subword").source.encode("龍 龍").ids == ()
 
 
 def test_words_that_look_like_specials_are_words() -> None:
     for kind in ("word", "subword"):
-        vocabularies = learnt(kind)
-        again = Vocabularies.from_json(vocabularies.to_json())
-        assert min(again.encode_source("PAD EOS").ids) >= len(SPECIALS)
+        tokenizers = learnt(kind)
+        again = Tokenizers.from_json(tokenizers.to_json())
+        assert min(again.source.encode("PAD EOS").ids) >= len(SPECIALS)
 
 
 @pytest.mark.parametrize("kind", KINDS)
 @given(text=st.text(st.characters(codec=None, categories=None)))
 def test_any_text_can_be_encoded(kind: str, text: str) -> None:
-    encoded = learnt(kind).encode_source(text)
-    assert len(encoded.ids) == len(encoded.units)
+    encoded = learnt(kind).source.encode(text)
+    assert len(encoded.ids) == len(encoded.tokens)
 
 
 @given(st.text(st.characters(codec=None, categories=None)))
 def test_tidying_twice_is_tidying_once(text: str) -> None:
-    assert tidy(tidy(text)) == tidy(text)
+    assert nfc(nfc(text)) == nfc(text)
 
 
 @pytest.mark.parametrize(
@@ -109,25 +109,25 @@ def test_tidying_twice_is_tidying_once(text: str) -> None:
     ["Straße, ½ km!", "ﬁn", "می‌خواهم", "क्‍ष", "今天，天气。", "ｶﾞ", "I‘m", "e\u0301"],
 )
 def test_other_languages_are_left_alone(text: str) -> None:
-    assert tidy(f" {text}\t\n{text}\x00") == f"{tidy(text)} {tidy(text)}"
-    assert tidy(text) == text.replace("e\u0301", "é")
+    assert nfc(f" {text}\t\n{text}\x00") == f"{nfc(text)} {nfc(text)}"
+    assert nfc(text) == text.replace("e\u0301", "é")
 
 
 def test_as_one_writes_them() -> None:
-    assert learnt("word", "tags").format_target(("A", "B")) == "<A> <B>"
-    assert learnt("word", "words").format_target(("A", "B")) == "A B"
+    assert learnt("word", "tags").target.join(("A", "B")) == "<A> <B>"
+    assert learnt("word", "words").target.join(("A", "B")) == "A B"
 
 
 def test_the_same_data_give_the_same_subwords() -> None:
     first, second = learnt("subword"), learnt("subword")
     assert first.to_json() == second.to_json()
-    assert len(first.source.units) == 60
-    assert {len(unit) for unit in first.source.units} >= {1, 2, 3}
+    assert len(first.source.vocabulary.tokens) == 60
+    assert {len(unit) for unit in first.source.vocabulary.tokens} >= {1, 2, 3}
 
 
 def test_too_few_subwords_for_all_characters() -> None:
     pytest.importorskip("tokenizers")
-    with refused(UserError, "--subword-vocab（5）", "文字の種類"):
+    with refused(UserError, "subword_vocab（5）", "文字の種類"):
         learnt("subword", size=5)
 
 
@@ -147,12 +147,12 @@ def test_a_missing_library_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
         "units": {"source": "subword", "target": "tags"},
         "merges": [["▁", "a"]],
     }
-    vocabularies = Vocabularies.from_json(values)  # a model can be looked at without it
+    tokenizers = Tokenizers.from_json(values)  # a model can be looked at without it
     with refused(UserError, "pip install 'jsl-seq2seq[subword]'"):
-        vocabularies.encode_source("a")
+        tokenizers.source.encode("a")
     with refused(UserError, "pip install 'jsl-seq2seq[subword]'"):
-        Vocabularies.from_pairs(WEATHER, Units("subword"))
-    assert Vocabularies.from_pairs(WEATHER, Units("word")).encode_source("Morgen").ids
+        Tokenizers.of("subword").learn(WEATHER)
+    assert Tokenizers.of("word").learn(WEATHER).source.encode("Morgen").ids
 
 
 @pytest.mark.parametrize(
@@ -161,7 +161,7 @@ def test_a_missing_library_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
         ({"units": None}, "units"),
         ({"units": {"source": "word"}}, "units"),
         ({"units": {"source": "byte", "target": "tags"}}, "byte"),
-        ({"units": {"source": ["word"], "target": "tags"}}, "--source-units"),
+        ({"units": {"source": ["word"], "target": "tags"}}, "source_units"),
         ({"merges": []}, "subword"),
         ({"units": {"source": "subword", "target": "tags"}}, "merges"),
         ({"units": {"source": "subword", "target": "tags"}, "merges": [["▁"]]}, "merges"),
@@ -173,4 +173,4 @@ def test_a_missing_library_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_damaged_json_is_refused(change: dict, named: str) -> None:
     values = {"specials": list(SPECIALS), "source": ["▁", "a"], "target": ["x"]}
     with refused(UserError, named):
-        Vocabularies.from_json(values | change)
+        Tokenizers.from_json(values | change)

@@ -21,7 +21,7 @@ from jsl_seq2seq.errors import UserError
 from jsl_seq2seq.model.initialization import initial_parameters
 from jsl_seq2seq.settings import ModelConfig, TrainingConfig
 from jsl_seq2seq.store import SavedModel, load_model, save_model
-from jsl_seq2seq.tokenize import Vocabularies
+from jsl_seq2seq.tokenize import Tokenizers
 from jsl_seq2seq.training import Trainer
 
 from ..backend_cases import Backend, require
@@ -29,9 +29,9 @@ from ..processes import POSIX
 from ..refusals import refused
 from ..small_models import EIGHT_LINES, eight_sentences, small_job, train
 
-VOCABULARIES = Vocabularies.from_pairs(eight_sentences().pairs)
-PAIRS = encode_pairs(eight_sentences().pairs, VOCABULARIES)
-CONFIG = ModelConfig(VOCABULARIES.size, d_model=8, n_heads=2, n_layers=1, d_ff=16)
+TOKENIZERS = Tokenizers().learn(eight_sentences().pairs)
+PAIRS = encode_pairs(eight_sentences().pairs, TOKENIZERS)
+CONFIG = ModelConfig(TOKENIZERS.size, d_model=8, n_heads=2, n_layers=1, d_ff=16)
 
 
 def trainer(backend: Backend, **options: float) -> Trainer:

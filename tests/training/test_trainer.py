@@ -11,18 +11,18 @@ from jsl_seq2seq.backends.registry import choose_backend
 from jsl_seq2seq.data.batching import Batch, encode_pairs, make_batch
 from jsl_seq2seq.model.initialization import initial_parameters
 from jsl_seq2seq.settings import ModelConfig, TrainingConfig
-from jsl_seq2seq.tokenize import Vocabularies
+from jsl_seq2seq.tokenize import Tokenizers
 from jsl_seq2seq.training import Trainer
 
 from ..small_models import eight_sentences, same_arrays
 
-VOCABULARIES = Vocabularies.from_pairs(eight_sentences().pairs)
-CONFIG = ModelConfig(VOCABULARIES.size, d_model=8, n_heads=2, n_layers=1, d_ff=16)
+TOKENIZERS = Tokenizers().learn(eight_sentences().pairs)
+CONFIG = ModelConfig(TOKENIZERS.size, d_model=8, n_heads=2, n_layers=1, d_ff=16)
 TRAINING = TrainingConfig(learning_rate=0.01, warmup_steps=1)
 
 
 def batch(count: int = 4) -> Batch:
-    return make_batch(encode_pairs(eight_sentences().pairs[:count], VOCABULARIES))
+    return make_batch(encode_pairs(eight_sentences().pairs[:count], TOKENIZERS))
 
 
 def trainer(training: TrainingConfig = TRAINING) -> Trainer:

@@ -41,16 +41,16 @@ def test_learnt_saved_and_loaded(tmp_path: Path, german: Path, units: dict[str, 
     assert (result.exact, result.checked) == (3, 3)
     save_model(result.model, tmp_path / "m")
     loaded = load_model(tmp_path / "m", training_state=True)
-    assert loaded.vocabularies.hash == result.model.vocabularies.hash
+    assert loaded.tokenizers.hash == result.model.tokenizers.hash
     translation = translator_of(loaded).translate("Am Abend weht der Wind", attention=True)
     assert str(translation) == "ABEND WIND" and translation.tags == ("ABEND", "WIND")
     assert translation.attention is not None
-    assert translation.attention["decoder.0.cross"].query_labels == ("<SOS>", "ABEND", "WIND")
+    assert translation.attention["decoder.0.cross"].query_labels == ("ABEND", "WIND", "<EOS>")
     readme = (tmp_path / "m" / "README.md").read_text(encoding="utf-8")
     assert f'--predict "{result.model.examples[0].source}"' in readme
     assert "`ABEND WIND`" in readme and "--target-units words" in readme
     job = small_job(tmp_path, load=tmp_path / "m", data=german, epochs=1)
-    assert job.start.vocabularies.kinds == result.model.vocabularies.kinds and job.notes == []
+    assert job.start.tokenizers.settings == result.model.tokenizers.settings and job.notes == []
 
 
 def test_unknown_words_are_said_and_left_out(tmp_path: Path, german: Path) -> None:
@@ -131,6 +131,6 @@ def test_from_the_command_line(tmp_path: Path, german: Path) -> None:
         tmp_path,
     )
     assert run.returncode == 0, run.stderr.decode()
-    assert load_model(tmp_path / "m").vocabularies.kinds.source == "word"
+    assert load_model(tmp_path / "m").tokenizers.source.kind == "word"
     wrong = run_program(["train", "--data", german.name, "--source-units", "words"], tmp_path)
     assert wrong.returncode == 2 and "--source-units" in wrong.stderr.decode()

@@ -124,7 +124,7 @@ def test_the_product_is_the_whole_probability(small: Translator, endless: Transl
 
 
 def test_only_tags_are_written(starter: Translator) -> None:
-    known = set(trained_starter().model.vocabularies.target.units)
+    known = set(trained_starter().model.tokenizers.target.vocabulary.tokens)
     for text in ("ん" * 50, "いいい", "ききききききき", "、"):
         assert set(starter.translate(text).tags) <= known
 
@@ -178,7 +178,7 @@ def test_nothing_to_translate(small: Translator, text: str) -> None:
 
 @pytest.mark.parametrize("text", ["<食べる>", "<EOS>", "<PAD><SOS>", "PAD"])
 def test_what_looks_like_a_tag_is_text(small: Translator, text: str) -> None:
-    units = trained_small().vocabularies.source.units
+    units = trained_small().tokenizers.source.vocabulary.tokens
     alone = small.translate("わたしは" + "".join(character for character in text if character in units))
     beside = small.translate("わたしは" + text)
     assert beside.tags == alone.tags
@@ -192,7 +192,7 @@ def test_far_too_long_is_refused_unread(
     def unread(*_: Any) -> None:
         raise AssertionError("the text was read")
 
-    monkeypatch.setattr(type(small.vocabularies), "encode_source", unread)
+    monkeypatch.setattr(type(small.tokenizers.source), "encode", unread)
     with refused(
         UserError, "長すぎます", f"{len(text):,}", code="text-too-long", found=len(text), limit=2_000
     ):
@@ -272,8 +272,8 @@ def test_attention_is_that_of_the_tags_that_were_written(starter: Translator) ->
     found = starter.translate("えきはどこですか", attention=True)
     assert found.tags == ("駅", "場所", "何") and found.attention is not None
     capture = Capture()
-    source = model.vocabularies.encode_source("えきはどこですか").ids
-    target = (1, *model.vocabularies.encode_target(found.tags))
+    source = model.tokenizers.source.encode("えきはどこですか").ids
+    target = (1, *model.tokenizers.target.vocabulary.ids_of(found.tags))
     ops = NumpyOps()
     network = Transformer(ops, model.parameters, model.config)
     network(np.array([source]), np.array([target]), observe=capture)
@@ -314,7 +314,7 @@ def test_a_translator_names_its_model_backend_and_tags(tmp_path: Path) -> None:
     save_model(trained_small(), tmp_path / "m")
     loaded = Translator.load(tmp_path / "m", backend="ndarray")
     assert (loaded.directory, loaded.backend, loaded.precision) == (tmp_path / "m", "ndarray", "fp32")
-    assert loaded.tags == trained_small().vocabularies.target.units
+    assert loaded.tags == trained_small().tokenizers.target.vocabulary.tokens
     count = len(loaded.tags)
     assert (
         repr(loaded)

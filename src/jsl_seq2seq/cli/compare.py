@@ -28,7 +28,7 @@ def compare(
     as_json: opt.Json = False,
 ) -> None:
     models = load_model(first), load_model(second)
-    corpus = read_corpus(data, models[0].vocabularies.kinds) if data else read_starter_corpus()
+    corpus = read_corpus(data, models[0].tokenizers) if data else read_starter_corpus()
     backend = choose_backend("ndarray")
     found = compare_models(
         *models,

@@ -49,7 +49,7 @@ def _show(diagnosis: Diagnosis, quiet: bool) -> None:
         note(f"警告: {warning}")
     say(f"{translation.text} → {translation}（確からしさ {math.exp(translation.log_prob):.1%}）")
     say()
-    unit, target = diagnosis.kinds.source_name, diagnosis.kinds.target_name
+    unit, target = diagnosis.tokenizers.source.name, diagnosis.tokenizers.target.name
     say(
         f"{target}と確率、ほかの候補、見た{unit}（最後の層の交差アテンション、ヘッドの平均。<EOS> は文の終わり）"
     )
@@ -66,7 +66,7 @@ def _show(diagnosis: Diagnosis, quiet: bool) -> None:
 
 
 def _show_place(number: int, place: Place, diagnosis: Diagnosis) -> None:
-    units, unit = diagnosis.units, diagnosis.kinds.source_name
+    units, unit = diagnosis.units, diagnosis.tokenizers.source.name
     others = [(tag, share) for tag, share in place.alternatives if tag != place.tag and share >= 0.0005]
     listed = "、".join(f"{diagnosis.label(tag)} {share:.1%}" for tag, share in others) or "ほぼなし"
     say(f"{number:>3}. {diagnosis.label(place.tag)} {place.probability:.1%}　ほかの候補: {listed}")
@@ -80,7 +80,7 @@ def _show_place(number: int, place: Place, diagnosis: Diagnosis) -> None:
 
 
 def _show_deletions(diagnosis: Diagnosis) -> None:
-    unit = diagnosis.kinds.source_name
+    unit = diagnosis.tokenizers.source.name
     if not diagnosis.deletions:
         say(f"1 {unit}の文なので、{unit}を消して比べることはできません。")
         return

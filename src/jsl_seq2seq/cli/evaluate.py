@@ -75,7 +75,7 @@ def _computed(translator: Translator) -> str:
 
 
 def _read(path: Path, model: SavedModel) -> Corpus:
-    corpus = read_corpus(path, model.vocabularies.kinds)
+    corpus = read_corpus(path, model.tokenizers)
     if digest(corpus.pairs) != model.data_digest:
         return corpus
     seen = f"{path}: このモデルの学習に使ったデータです。成績は、初めて見る文での実力を表しません。"

@@ -31,6 +31,6 @@ def run_weight_export(model: SavedModel, names: Sequence[str], directory: Path, 
     """Export the parameters called ``names`` or below them, and say where to."""
     from ..render.export import export_weights  # noqa: PLC0415  pictures are slow to import
 
-    written = export_weights(model.parameters, model.vocabularies, names, directory)
+    written = export_weights(model.parameters, model.tokenizers, names, directory)
     if not quiet:
         note(f"重み {'、'.join(names)} を書き出しました: {directory}（{len(written)} ファイル）")

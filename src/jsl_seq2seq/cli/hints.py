@@ -49,6 +49,11 @@ HINTS: dict[str, Callable[[JslError], str]] = {
     "gpu-values-missing": lambda error: (
         "保存済みのモデルは無事です。もう一度実行し、続きは --load で学習してください。"
     ),
+    "not-a-token": lambda error: (
+        error.hint + "（< > のない語の列なら --target-units words を付けます）"
+        if error.units == "tags" and isinstance(error.written, str) and not {"<", ">"} & set(error.written)
+        else error.hint
+    ),
     "not-imported": lambda error: (
         "import-burn で取り込んだモデルだけを書き出せます。"
         "元のプロジェクトには最後の LayerNorm・マスク・別々の語彙がなく、同じ計算になりません。"
@@ -63,17 +68,33 @@ HINTS: dict[str, Callable[[JslError], str]] = {
         "先に止まったプロセスのメッセージを見てください。最後の途中保存は無事です。"
         "同じコマンドに --resume を付けると、そこから続けられます。"
     ),
+    "recorded-data-missing": lambda error: "--data で学習データのファイルを指定してください。",
     "save-locked": lambda error: "そちらが終わるのを待つか、--save などで別のフォルダーを指定してください。",
     "save-not-a-directory": lambda error: "--save などに別の名前を指定してください。",
     "save-not-writable": lambda error: (
         "フォルダーの権限を確かめるか、--save などで書き込める場所を指定してください。"
     ),
+    "sentence-too-long": lambda error: (
+        f"--max-seq-len {error.longest} で新しく学習するか、その文を分けてください。"
+    ),
     "setting-fixed-by-model": lambda error: (
         f"{flag(error.setting)} を外すか、--load を外して新しいモデルを学習してください。"
     ),
     "setting-negative": lambda error: f"使わないなら {flag(error.setting)} 0 とします。",
+    "starter-units-fixed": lambda error: (
+        "--source-units と --target-units を外すか、--data で自分のデータを指定してください。"
+    ),
+    "subword-vocab-too-small": lambda error: (
+        f"--subword-vocab {2 * error.characters} のように、大きくしてください。"
+    ),
+    "subword-vocab-without-subwords": lambda error: (
+        "--source-units subword を足すか、--subword-vocab を外してください。"
+    ),
     "torch-device-unusable": lambda error: (
         "--device cuda、mps、cpu のうち、この機械にあるものを指定してください。"
+    ),
+    "unknown-tags": lambda error: (
+        "--load を外して新しいモデルを学習するか、そのタグの文をデータから外してください。"
     ),
     "wgpu-missing": lambda error: (
         "pip install wgpu で入ります。入れられない機械では --backend ndarray を使ってください。"

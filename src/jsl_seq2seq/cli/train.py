@@ -200,7 +200,7 @@ def _show(result: TrainingResult, directory: Path, quiet: bool, as_json: bool) -
             f"警告: 何も学習していません。でたらめに選んでも、損失は {guessing:.1f} ほどです。\n"
             f"  → --learning-rate（いまは {model.training.learning_rate:g}）を小さくしてください。"
         )
-    written = model.vocabularies.format_target
+    written = model.tokenizers.target.join
     for example in model.examples:
         right = example.hypothesis == example.reference
         verdict = "" if right else f"（正しくは {written(example.reference)}）"

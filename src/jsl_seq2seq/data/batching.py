@@ -11,7 +11,7 @@ import numpy as np
 
 from ..backends.process_group import ProcessGroup
 from ..settings import EOS, PAD, SOS
-from ..tokenize import Vocabularies
+from ..tokenize import Tokenizers
 from . import SentencePair
 from .encoding import EncodedPair, EncodedPairs
 from .padding import pad_rows
@@ -82,10 +82,11 @@ class BatchOrder(Sequence[list[int]]):
     __hash__ = None  # type: ignore[assignment]
 
 
-def encode_pairs(pairs: Sequence[SentencePair], vocabularies: Vocabularies) -> EncodedPairs:
+def encode_pairs(pairs: Sequence[SentencePair], tokenizers: Tokenizers) -> EncodedPairs:
     """Pairs as ids. Every tag must be known; unknown units are left out, as in translation."""
     return EncodedPairs(
-        (vocabularies.encode_source(pair.source).ids, vocabularies.encode_target(pair.tags)) for pair in pairs
+        (tokenizers.source.encode(pair.source).ids, tokenizers.target.vocabulary.ids_of(pair.tags))
+        for pair in pairs
     )
 
 

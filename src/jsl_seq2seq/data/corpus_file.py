@@ -13,7 +13,7 @@ from typing import BinaryIO
 import numpy as np
 
 from ..errors import UserError
-from ..tokenize.units import CHARACTERS_AND_TAGS, Units
+from ..tokenize import CHARACTERS_AND_TAGS, Tokenizers
 from .formats.base import Format
 from .formats.csv import CSV
 from .formats.jsonl import JSONL
@@ -51,14 +51,14 @@ def read_starter_corpus() -> Corpus:
     return parse_corpus(data.read_text(encoding="utf-8"), "付属の例文（starter.tsv）")
 
 
-def read_corpus(path: Path, units: Units = CHARACTERS_AND_TAGS) -> Corpus:
+def read_corpus(path: Path, tokenizers: Tokenizers = CHARACTERS_AND_TAGS) -> Corpus:
     """Read a corpus file; its name's ending says how (.csv, .jsonl; everything else is tab-separated).
 
     Memory: all pairs of a file up to :data:`IN_MEMORY`; of a larger one about 60 bytes a line while it is
     read and 16 a sentence afterwards, whatever the sentences' lengths.
 
     Args:
-        units: what the model counts in; characters and tags unless given.
+        tokenizers: how sentences and tags are spelled; characters and tags unless given.
 
     Raises:
         UserError: the file cannot be read or a line cannot be understood; names file and line.
@@ -71,13 +71,13 @@ def read_corpus(path: Path, units: Units = CHARACTERS_AND_TAGS) -> Corpus:
         lines = Lines(file, str(path))
         rows = kind.start(lines)
         for row in rows(lines):
-            pair = pair_of(row, units, lines.name, kind.hint)
+            pair = pair_of(row, tokenizers, lines.name, kind.hint)
             index.add(row, pair)
             if not large:
                 pairs.append(pair)
         found: Sequence[SentencePair] = pairs
         if large:
-            found = StoredPairs(path, stamp, rows, units, kind.hint, index.offsets(), index.sources())
+            found = StoredPairs(path, stamp, rows, tokenizers, kind.hint, index.offsets(), index.sources())
     return _settled(str(path), found, index, kind.hint)
 
 
@@ -89,11 +89,11 @@ def is_large(path: Path) -> bool:
         return False
 
 
-def parse_corpus(text: str, name: str, units: Units = CHARACTERS_AND_TAGS) -> Corpus:
+def parse_corpus(text: str, name: str, tokenizers: Tokenizers = CHARACTERS_AND_TAGS) -> Corpus:
     """The pairs in a tab-separated file's text; ``name`` stands in messages. Raises UserError as above."""
     index, pairs = Index(), []
     for row in TSV.start(lines := Lines(io.BytesIO(text.encode("utf-8", "replace")), name))(lines):
-        pairs.append(pair_of(row, units, name, TSV.hint))
+        pairs.append(pair_of(row, tokenizers, name, TSV.hint))
         index.add(row, pairs[-1])
     return _settled(name, pairs, index, TSV.hint)
 

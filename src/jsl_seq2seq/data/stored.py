@@ -11,7 +11,7 @@ from typing import BinaryIO, NamedTuple, overload
 import numpy as np
 
 from ..errors import UserError
-from ..tokenize.units import Units
+from ..tokenize import Tokenizers
 from .formats.base import Rows
 from .formats.lines import Lines
 from .pairs import SentencePair, pair_of
@@ -47,12 +47,18 @@ class StoredPairs(Sequence[SentencePair]):
         path: Path,
         stamp: Stamp,
         rows: Rows,
-        units: Units,
+        tokenizers: Tokenizers,
         hint: str,
         offsets: np.ndarray,
         sources: np.ndarray,
     ) -> None:
-        self._path, self._stamp, self._rows, self._units, self._hint = path, stamp, rows, units, hint
+        self._path, self._stamp, self._rows, self._tokenizers, self._hint = (
+            path,
+            stamp,
+            rows,
+            tokenizers,
+            hint,
+        )
         self._offsets, self.sources = offsets, sources
 
     def without(self, positions: np.ndarray) -> StoredPairs:
@@ -61,7 +67,7 @@ class StoredPairs(Sequence[SentencePair]):
             self._path,
             self._stamp,
             self._rows,
-            self._units,
+            self._tokenizers,
             self._hint,
             np.delete(self._offsets, positions),
             np.delete(self.sources, positions),
@@ -76,7 +82,7 @@ class StoredPairs(Sequence[SentencePair]):
             position = 0
             for row in self._rows(Lines(file, str(self._path), int(self._offsets[0]))):
                 if row.offset == self._offsets[position]:
-                    yield pair_of(row, self._units, str(self._path), self._hint)
+                    yield pair_of(row, self._tokenizers, str(self._path), self._hint)
                     position += 1
                     if position == len(self):
                         return
@@ -90,7 +96,7 @@ class StoredPairs(Sequence[SentencePair]):
             return tuple(self[position] for position in range(*index.indices(len(self))))
         with self._opened() as file:
             row = next(self._rows(Lines(file, str(self._path), int(self._offsets[index]))))
-            return pair_of(row, self._units, str(self._path), self._hint)
+            return pair_of(row, self._tokenizers, str(self._path), self._hint)
 
     @contextmanager
     def _opened(self) -> Iterator[BinaryIO]:

@@ -86,8 +86,8 @@ def compare(one: SavedModel, other: SavedModel, texts: Sequence[str], translate:
         if first != second
     }
     vocabularies = {
-        "source": (one.vocabularies.source, other.vocabularies.source),
-        "target": (one.vocabularies.target, other.vocabularies.target),
+        "source": (one.tokenizers.source.vocabulary, other.tokenizers.source.vocabulary),
+        "target": (one.tokenizers.target.vocabulary, other.tokenizers.target.vocabulary),
     }
     distances, unlike = [], []
     for name, first, second in _paired(one.parameters, other.parameters):
@@ -106,7 +106,7 @@ def compare(one: SavedModel, other: SavedModel, texts: Sequence[str], translate:
         settings,
         {side: (_only(a, b), _only(b, a)) for side, (a, b) in vocabularies.items()},
         {
-            side: any(a.id_of(u) != b.id_of(u) for u in a.units if u in b)
+            side: any(a.id_of(token) != b.id_of(token) for token in a.tokens if token in b)
             for side, (a, b) in vocabularies.items()
         },
         tuple(sorted(distances, key=lambda distance: (-distance.relative, distance.name))),
@@ -134,7 +134,7 @@ def _paired(first: Mapping[str, Any], second: Mapping[str, Any]) -> list[tuple[s
 
 
 def _only(one: Vocabulary, other: Vocabulary) -> tuple[str, ...]:
-    return tuple(unit for unit in one.units if unit not in other)
+    return tuple(token for token in one.tokens if token not in other)
 
 
 def _distance(name: str, first: np.ndarray, second: np.ndarray) -> Distance:
@@ -144,4 +144,4 @@ def _distance(name: str, first: np.ndarray, second: np.ndarray) -> Distance:
 
 
 def _written(model: SavedModel, translations: Sequence[tuple[str, ...] | None]) -> list[str | None]:
-    return [None if tags is None else model.vocabularies.format_target(tags) for tags in translations]
+    return [None if tags is None else model.tokenizers.target.join(tags) for tags in translations]

@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from ..settings import EOS, PAD, SOS
-from ..tokenize import EncodedSource, Units, format_tags
+from ..tokenize import Encoding, Tokenizers
 from ..translate.translator import Translation, Translator
 
 EOS_LABEL = "<EOS>"
@@ -77,13 +77,13 @@ class Diagnosis:
     deletions: tuple[Deletion, ...]
 
     @property
-    def kinds(self) -> Units:
-        """The units of the model."""
-        return self.translation.kinds
+    def tokenizers(self) -> Tokenizers:
+        """The model's."""
+        return self.translation.tokenizers
 
     def written(self, tags: Iterable[str]) -> str:
         """Tags in their brackets (or words), separated by blanks; a phrase if there are none."""
-        return format_tags(tags, self.kinds.target) or f"（{self.kinds.target_name}なし）"
+        return self.tokenizers.target.join(tags) or f"（{self.tokenizers.target.name}なし）"
 
     def label(self, tag: str | None) -> str:
         """The label of a position that produced ``tag``; ``None`` is the end of the sentence."""
@@ -132,13 +132,13 @@ def diagnose(translator: Translator, text: str, alternatives: int = 5) -> Diagno
     source = translator.encode(text)
     translation = translator.translate(text, attention=True)
     log_probs = translator.log_probs(source, translation.tags)
-    attention = _attention(translation, len(source.units))
+    attention = _attention(translation, len(source.tokens))
     written: list[str | None] = [*translation.tags, *([None] if translation.finished else [])]
     places = tuple(
         _place(translator, tag, log_probs[index], attention[index], alternatives)
         for index, tag in enumerate(written)
     )
-    return Diagnosis(translation, source.units, places, _deletions(translator, source, translation))
+    return Diagnosis(translation, source.tokens, places, _deletions(translator, source, translation))
 
 
 def _place(
@@ -146,9 +146,9 @@ def _place(
 ) -> Place:
     row = row.copy()
     row[[PAD, SOS]] = -np.inf  # never a tag
-    target = translator.vocabularies.target
+    target = translator.tokenizers.target.vocabulary
     best = np.argsort(-row, kind="stable")[: min(count, len(row) - 2)]
-    names = [None if index == EOS else target.unit_of(int(index)) for index in best]
+    names = [None if index == EOS else target.token_of(int(index)) for index in best]
     own = EOS if tag is None else target.id_of(tag)
     return Place(
         tag,
@@ -165,18 +165,16 @@ def _attention(translation: Translation, length: int) -> np.ndarray:
     return translation.attention[layers[-1]].weights.mean(axis=0)[:, :length]
 
 
-def _deletions(
-    translator: Translator, source: EncodedSource, translation: Translation
-) -> tuple[Deletion, ...]:
+def _deletions(translator: Translator, source: Encoding, translation: Translation) -> tuple[Deletion, ...]:
     if len(source.ids) < 2:
         return ()
-    shorter = [_without(source, index) for index in range(len(source.ids))]
+    shorter = [source.without(index) for index in range(len(source.ids))]
     tags = translation.tags
     original, *scored = translator.score_batch([(sentence, tags) for sentence in (source, *shorter)])
     translated = translator.translate_batch(shorter)
     return tuple(
         Deletion(unit, found.tags, _differences(score.log_probs, original.log_probs, translation))
-        for unit, found, score in zip(source.units, translated, scored, strict=True)
+        for unit, found, score in zip(source.tokens, translated, scored, strict=True)
     )
 
 
@@ -185,10 +183,3 @@ def _differences(
 ) -> tuple[float, ...]:
     count = len(translation.tags) + translation.finished
     return tuple(a - b for a, b in zip(after[:count], before[:count], strict=True))
-
-
-def _without(source: EncodedSource, index: int) -> EncodedSource:
-    keep = [i for i in range(len(source.ids)) if i != index]
-    return EncodedSource(
-        tuple(source.ids[i] for i in keep), tuple(source.units[i] for i in keep), source.unknown
-    )

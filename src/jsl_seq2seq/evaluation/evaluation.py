@@ -10,8 +10,7 @@ from typing import Any
 
 from ..data import Corpus, SentencePair
 from ..errors import UserError
-from ..tokenize import Units, format_tags
-from ..tokenize.units import CHARACTERS_AND_TAGS
+from ..tokenize import CHARACTERS_AND_TAGS, Tokenizer, Tokenizers
 from ..translate.translator import DEFAULT_PENALTY, Translation, Translator
 from .breakdown import Confusion, Group, by_length, by_phenomenon, confusions
 from .metrics import Result, Scores, scores
@@ -47,7 +46,7 @@ class FileReport:
         origin: where its sentences come from, by its name (:func:`origin_of`).
         unknown_tags: reference tags outside the model's vocabulary.
         notes: about the file and its figures, in Japanese.
-        kinds: the units of the model.
+        tokenizers: the model's.
     """
 
     name: str
@@ -59,11 +58,11 @@ class FileReport:
     unknown_tags: tuple[str, ...]
     results: tuple[Result, ...]
     notes: tuple[str, ...] = ()
-    kinds: Units = CHARACTERS_AND_TAGS
+    tokenizers: Tokenizers = CHARACTERS_AND_TAGS
 
     def written(self, tag: str) -> str:
         """A tag with its brackets, or a word."""
-        return format_tags([tag], self.kinds.target)
+        return self.tokenizers.target.join([tag])
 
     def to_json(self, sentences: bool = True) -> dict[str, Any]:
         """Plain values; every sentence with ``sentences``."""
@@ -134,14 +133,14 @@ def evaluate(
     """
     search = search or Search()
     options = {"beam": search.beam, "length_penalty": search.length_penalty}
-    kinds = translator.vocabularies.kinds
+    tokenizers = translator.tokenizers
     results: list[Result] = []
     for start in range(0, len(corpus.pairs), BATCH):
         pairs = [corpus.pairs[index] for index in range(start, min(start + BATCH, len(corpus.pairs)))]
         translations = translator.translate_each([pair.source for pair in pairs], **options)
-        results += map(_result, pairs, translations, repeat(kinds))
+        results += map(_result, pairs, translations, repeat(tokenizers.source))
         progress(len(pairs))
-    known = translator.vocabularies.target
+    known = tokenizers.target.vocabulary
     found = scores(results)
     undefined = (f"{corpus.name}: {found.undefined}",) if found.undefined else ()
     return FileReport(
@@ -156,7 +155,7 @@ def evaluate(
         ),
         results=tuple(results),
         notes=(*corpus.notes, *undefined),
-        kinds=kinds,
+        tokenizers=tokenizers,
     )
 
 
@@ -168,9 +167,9 @@ def origin_of(name: str) -> str:
     return WRITTEN if stem in _WRITTEN else UNKNOWN
 
 
-def _result(pair: SentencePair, translation: Translation | UserError, kinds: Units) -> Result:
+def _result(pair: SentencePair, translation: Translation | UserError, tokenizer: Tokenizer) -> Result:
     if isinstance(translation, UserError):
-        nothing = f"読める{kinds.left_out}がありません。"
+        nothing = f"読める{tokenizer.unit_name}がありません。"
         return Result(pair.source, pair.tags, (), 0.0, pair.phenomenon, (nothing,))
     return Result(
         pair.source, pair.tags, translation.tags, translation.log_prob, pair.phenomenon, translation.warnings

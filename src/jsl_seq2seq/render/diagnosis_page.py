@@ -13,7 +13,7 @@ from .pages import render
 
 def diagnosis_page(diagnosis: Diagnosis) -> str:
     """The page, in Japanese, with heat maps."""
-    unit, target = diagnosis.kinds.source_name, diagnosis.kinds.target_name
+    unit, target = diagnosis.tokenizers.source.name, diagnosis.tokenizers.target.name
     produced = [diagnosis.label(place.tag) for place in diagnosis.places]
     attention = heatmap_svg(
         [place.attention for place in diagnosis.places],

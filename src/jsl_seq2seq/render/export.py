@@ -20,8 +20,7 @@ from pathlib import Path
 import numpy as np
 
 from ..errors import Failure, UserError
-from ..tokenize import Vocabularies, Vocabulary
-from ..tokenize.units import TAGS
+from ..tokenize import Tokenizers
 from ..translate.translator import Translation
 from .glyphs import visible
 from .heatmap import heatmap_svg
@@ -145,7 +144,7 @@ def export_attention(
 def attention_tables(translation: Translation) -> list[Table]:
     """One table for each layer and head; rows are queries, columns keys."""
     tables = []
-    source, target = translation.kinds.source_name, translation.kinds.target_name
+    source, target = translation.tokenizers.source.name, translation.tokenizers.target.name
     for name, attention in (translation.attention or {}).items():
         stack, layer, kind = name.split(".")
         columns = target if (stack, kind) == ("decoder", "self") else source
@@ -175,8 +174,8 @@ def attention_page(translation: Translation, tables: Sequence[Table]) -> str:
     return render(
         "attention.html",
         title=subject_of(translation),
-        source=translation.kinds.source_name,
-        target=translation.kinds.target_name,
+        source=translation.tokenizers.source.name,
+        target=translation.tokenizers.target.name,
         warnings=translation.warnings,
         sections=[(title, members) for title, members in sections if members],
     )
@@ -194,7 +193,7 @@ def subject_of(translation: Translation) -> str:
 
 
 def export_weights(
-    parameters: Mapping[str, np.ndarray], vocabularies: Vocabularies, wanted: Sequence[str], directory: Path
+    parameters: Mapping[str, np.ndarray], tokenizers: Tokenizers, wanted: Sequence[str], directory: Path
 ) -> list[Path]:
     """Write parameters, a CSV and an SVG each.
 
@@ -213,7 +212,7 @@ def export_weights(
     tables = []
     for name in names:
         values = parameters[name]
-        rows, columns = parameter_labels(name, values.shape, vocabularies)
+        rows, columns = parameter_labels(name, values.shape, tokenizers)
         table = values.reshape(len(rows), len(columns))
         tables.append(
             Table(
@@ -241,29 +240,21 @@ def matching_names(parameters: Mapping[str, np.ndarray], wanted: str) -> list[st
     )
 
 
-def vocabulary_labels(vocabulary: Vocabulary, tags: bool) -> list[str]:
-    """Every entry in id order; tags and specials in brackets."""
-    units = [vocabulary.unit_of(index) for index in range(len(vocabulary))]
-    plain = 0 if tags else len(vocabulary.units)
-    return [f"<{unit}>" for unit in units[: len(units) - plain]] + units[len(units) - plain :]
-
-
 def parameter_labels(
-    name: str, shape: tuple[int, ...], vocabularies: Vocabularies
+    name: str, shape: tuple[int, ...], tokenizers: Tokenizers
 ) -> tuple[list[str], list[str]]:
     """Row and column labels of a parameter as a table (a vector is one row).
 
     An axis over a vocabulary has its entries as labels, every other axis its indices.
     """
-    tags = vocabularies.kinds.target == TAGS
     rows, columns = (1, *shape)[-2:]
     row_labels, column_labels = [str(i) for i in range(rows)], [str(i) for i in range(columns)]
     if name == "encoder.embedding.weight":
-        row_labels = vocabulary_labels(vocabularies.source, tags=False)
+        row_labels = tokenizers.source.labels()
     elif name == "decoder.embedding.weight":
-        row_labels = vocabulary_labels(vocabularies.target, tags)
+        row_labels = tokenizers.target.labels()
     elif name.startswith("decoder.output_projection."):
-        column_labels = vocabulary_labels(vocabularies.target, tags)
+        column_labels = tokenizers.target.labels()
     return row_labels, column_labels
 
 

@@ -9,6 +9,7 @@ from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
+from ..tokenize import CHARACTERS_AND_TAGS
 from .metadata import published, stages_of
 from .saved_model import STARTER, Example, SavedModel, Stage
 
@@ -39,7 +40,7 @@ def render_readme(model: SavedModel, directory: Path) -> str:
                 "## 結果\n\n" + _result(model),
                 *_evaluation(model),
                 "## 訳の例\n\n保存したときに、このモデルが実際に出した訳です。\n\n"
-                + _examples(model.examples, model.vocabularies.format_target),
+                + _examples(model.examples, model.tokenizers.target.join),
                 "## 使い方\n\n" + _commands(model, directory),
             ]
         )
@@ -50,14 +51,14 @@ def render_readme(model: SavedModel, directory: Path) -> str:
 def _settings(model: SavedModel) -> str:
     config, training, metadata = model.config, model.training, model.metadata
     stages = stages_of(model)
-    kinds = model.vocabularies.kinds
+    source, target = model.tokenizers.source, model.tokenizers.target
     rows = {
         "d_model": config.d_model,
         "n_heads": config.n_heads,
         "n_layers": f"エンコーダー {config.n_layers} + デコーダー {config.n_layers}",
         "d_ff": config.d_ff,
         "max_seq_len": config.max_seq_len,
-        "語彙": f"{kinds.source_name} {config.vocab_size.source}、{kinds.target_name}"
+        "語彙": f"{source.name} {config.vocab_size.source}、{target.name}"
         f" {config.vocab_size.target}（PAD・SOS・EOS を含む）",
         "パラメーター": f"{model.n_parameters:,} 個",
         "学習率": training.learning_rate,
@@ -219,15 +220,8 @@ def _path_flag(option: str, name: str) -> str:
 
 def _units(model: SavedModel) -> dict[str, Any]:
     """What the vocabulary says about the options it was made with."""
-    kinds = model.vocabularies.kinds
-    units: dict[str, Any] = {}
-    if kinds.source != "char":
-        units["source_units"] = kinds.source
-    if kinds.source == "subword":
-        units["subword_vocab"] = len(model.vocabularies.source.units)
-    if kinds.target != "tags":
-        units["target_units"] = kinds.target
-    return units
+    usual = CHARACTERS_AND_TAGS.settings
+    return {name: value for name, value in model.tokenizers.settings.items() if value != usual.get(name)}
 
 
 def _code(written: str) -> str:

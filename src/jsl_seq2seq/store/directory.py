@@ -2,7 +2,7 @@
 
 config.json                  model, training, progress, metadata with the SHA-256 of the other files
 model.safetensors            parameters
-vocabulary.json              both vocabularies
+vocabulary.json              both tokenizers
 metrics.json                 training curve, statistics of every layer, example translations
 training_state.safetensors   Adam's moments, for continuing (optional)
 burn.json                    what else the original project's file held, for export-burn (imported models)
@@ -28,7 +28,7 @@ import numpy as np
 from ..errors import Failure, JslError, UserError
 from ..model import parameter_specs
 from ..settings import ModelConfig, TrainingConfig, from_mapping
-from ..tokenize import Vocabularies
+from ..tokenize import Tokenizers
 from .card import render_readme
 from .files import locked, read_checked, replace_files, sha256, while_unchanged
 from .saved_model import EpochMetrics, Example, Moments, Progress, SavedModel, Stage
@@ -75,7 +75,7 @@ def save_model(model: SavedModel, directory: Path) -> None:
     holds_model(directory)
     files = {
         WEIGHTS: pack(model.parameters),
-        VOCABULARY: _json_bytes(model.vocabularies.to_json()),
+        VOCABULARY: _json_bytes(model.tokenizers.to_json()),
         METRICS: _json_bytes(_metrics(model)),
         README: render_readme(model, directory).encode("utf-8", "replace"),
     }
@@ -91,7 +91,7 @@ def save_model(model: SavedModel, directory: Path) -> None:
             **model.metadata,
             "format": FORMAT,
             "format_version": FORMAT_VERSION,
-            "vocab_hash": model.vocabularies.hash,
+            "vocab_hash": model.tokenizers.hash,
             "data": {"name": model.data_name, "sha256": model.data_digest},
             "stages": [asdict(stage) for stage in model.stages],
             "files": {name: {"bytes": len(data), "sha256": sha256(data)} for name, data in files.items()},
@@ -166,8 +166,8 @@ def _load(directory: Path, training_state: bool, record: bool) -> SavedModel:
     def read(name: str) -> bytes:
         return read_checked(directory, name, listed[name]["bytes"], listed[name]["sha256"], limits[name])
 
-    vocabularies = _read_vocabulary(read(VOCABULARY), directory, record)
-    if vocabularies.hash != metadata["vocab_hash"] or vocabularies.size != model_config.vocab_size:
+    tokenizers = _read_vocabulary(read(VOCABULARY), directory, record)
+    if tokenizers.hash != metadata["vocab_hash"] or tokenizers.size != model_config.vocab_size:
         raise Failure(
             f"語彙が設定と合いません: {directory / VOCABULARY}",
             "別のモデルのファイルが混ざっています。",
@@ -186,7 +186,7 @@ def _load(directory: Path, training_state: bool, record: bool) -> SavedModel:
     model = SavedModel(
         config=model_config,
         training=training,
-        vocabularies=vocabularies,
+        tokenizers=tokenizers,
         parameters=parameters,
         moments=moments,
         progress=progress,
@@ -354,13 +354,13 @@ def _no_model(directory: Path) -> JslError:
     )
 
 
-def _read_vocabulary(content: bytes, directory: Path, record: bool) -> Vocabularies:
+def _read_vocabulary(content: bytes, directory: Path, record: bool) -> Tokenizers:
     path = directory / VOCABULARY
     values = _parsed(content, path, "vocabulary-invalid")
     if record:
         _validated("VocabularyFile", values, path, "vocabulary-invalid")
     try:
-        return Vocabularies.from_json(values)
+        return Tokenizers.from_json(values)
     except UserError as error:
         raise Failure(
             f"語彙のファイルを読めません: {path}（{error.what}）",

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from ..settings import ModelConfig, TrainingConfig
-from ..tokenize import Vocabularies
+from ..tokenize import Tokenizers
 
 STARTER = "builtin:starter"
 """``data_name`` of the corpus that ships with the package."""
@@ -152,7 +152,7 @@ class SavedModel:
 
     config: ModelConfig
     training: TrainingConfig
-    vocabularies: Vocabularies
+    tokenizers: Tokenizers
     parameters: dict[str, np.ndarray]
     moments: Moments | None = None
     progress: Progress = Progress()
@@ -171,8 +171,8 @@ class SavedModel:
     def sample(self) -> str:
         """A sentence to try the model with."""
         thanks = "ありがとう"
-        known = self.vocabularies.source.knows(thanks)
-        return thanks if known or not self.examples else self.examples[0].source
+        known = self.tokenizers.source.encode(thanks)
+        return thanks if (known.ids and not known.unknown) or not self.examples else self.examples[0].source
 
     @property
     def n_parameters(self) -> int:

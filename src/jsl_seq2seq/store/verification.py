@@ -118,7 +118,7 @@ def holdings(model: SavedModel, versions: Mapping[str, Any]) -> dict[str, Any]:
         **versions,
         "model": model.config.to_json(),
         "parameters": model.n_parameters,
-        "vocab_hash": model.vocabularies.hash,
+        "vocab_hash": model.tokenizers.hash,
         "progress": asdict(model.progress),
         "loss": None if last is None else last.loss,
         "training_state": model.moments is not None,

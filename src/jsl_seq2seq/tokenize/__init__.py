@@ -1,16 +1,31 @@
-"""Text and tags to ids and back: normalization, units, vocabularies."""
+"""Text and tags to ids and back: normalization, tokenizers, vocabularies."""
 
-from .normalize import normalize
-from .tags import format_tags, parse_tags
-from .units import Units
-from .vocabulary import EncodedSource, Vocabularies, Vocabulary
+from .normalize import normalize, normalize_with_offsets
+from .tokenizer import (
+    SOURCE_TOKENIZERS,
+    TARGET_TOKENIZERS,
+    Encoding,
+    TargetTokenizer,
+    Tokenizer,
+    Unknown,
+    format_tags,
+    parse_tags,
+)
+from .tokenizers import CHARACTERS_AND_TAGS, Tokenizers
+from .vocabulary import Vocabulary
 
 __all__ = [
-    "EncodedSource",
-    "Units",
-    "Vocabularies",
+    "CHARACTERS_AND_TAGS",
+    "SOURCE_TOKENIZERS",
+    "TARGET_TOKENIZERS",
+    "Encoding",
+    "TargetTokenizer",
+    "Tokenizer",
+    "Tokenizers",
+    "Unknown",
     "Vocabulary",
     "format_tags",
     "normalize",
+    "normalize_with_offsets",
     "parse_tags",
 ]

@@ -1,6 +1,7 @@
-"""One spelling for what looks the same, so that a vocabulary does not have to know every variant.
+"""One spelling for what looks the same, and where each character of it stood in the text as it was written.
 
-:func:`normalize` is for Japanese, :func:`tidy` for every other language. In the former NFKC folds half-width
+A :class:`Normalizer` is a list of steps; the plain result and the result with offsets come from the same steps.
+:data:`JAPANESE` is for Japanese, :data:`NFC` for every other language. In the former NFKC folds half-width
 kana, full-width letters and digits, and decomposed か + ゙ (Unicode Standard Annex 15). What it gets wrong for
 Japanese sentences is put right around it.
 """
@@ -9,6 +10,141 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Literal, Protocol
+
+Offset = tuple[int, int]
+"""[start, end) in the text as it was written, in characters (code points)."""
+
+
+class Step(Protocol):
+    """One change of a text."""
+
+    def plain(self, text: str) -> str:
+        """The changed text."""
+        ...
+
+    def aligned(self, text: str, offsets: Sequence[Offset]) -> tuple[str, list[Offset]]:
+        """The changed text and the offsets of its characters, from those of ``text``'s characters."""
+        ...
+
+
+@dataclass(frozen=True)
+class _Map:
+    """Single characters by other single characters, as :meth:`str.translate`."""
+
+    table: dict[int, str]
+
+    def plain(self, text: str) -> str:
+        return text.translate(self.table)
+
+    def aligned(self, text: str, offsets: Sequence[Offset]) -> tuple[str, list[Offset]]:
+        return self.plain(text), list(offsets)
+
+
+@dataclass(frozen=True)
+class _Replace:
+    """What matches, by at most one character; that character covers all of the match."""
+
+    pattern: re.Pattern[str]
+    by: str
+
+    def plain(self, text: str) -> str:
+        return self.pattern.sub(self.by, text)
+
+    def aligned(self, text: str, offsets: Sequence[Offset]) -> tuple[str, list[Offset]]:
+        parts: list[str] = []
+        found: list[Offset] = []
+        end = 0
+        for match in self.pattern.finditer(text):
+            begin = match.start()
+            parts += (text[end:begin], self.by)
+            found += offsets[end:begin]
+            end = match.end()
+            if self.by:
+                found.append((offsets[begin][0], offsets[end - 1][1]))
+        return "".join((*parts, text[end:])), [*found, *offsets[end:]]
+
+
+@dataclass(frozen=True)
+class _Form:
+    """A Unicode normalization form. Characters that it makes of several are made of all of them."""
+
+    form: Literal["NFC", "NFKC"]
+
+    def plain(self, text: str) -> str:
+        return unicodedata.normalize(self.form, text)
+
+    def aligned(self, text: str, offsets: Sequence[Offset]) -> tuple[str, list[Offset]]:
+        parts: list[str] = []
+        found: list[Offset] = []
+        for begin, end in self._segments(text):
+            part = self.plain(text[begin:end])
+            parts.append(part)
+            found += [(offsets[begin][0], offsets[end - 1][1])] * len(part)
+        return "".join(parts), found
+
+    def _segments(self, text: str) -> Iterator[tuple[int, int]]:
+        """[start, end) of pieces that can be normalized one by one: each begins with a character that begins
+        with a starter (combining class 0) and does not compose with what stands before it."""
+        begin, before = 0, ""
+        for end, character in enumerate(text):
+            own = self.plain(character)
+            if end and not self._is_boundary(text[begin:end], before, character, own):
+                before = self.plain(text[begin : end + 1])
+                continue
+            if end:
+                yield begin, end
+            begin, before = end, own
+        if text:
+            yield begin, len(text)
+
+    def _is_boundary(self, segment: str, before: str, character: str, own: str) -> bool:
+        first = unicodedata.normalize("NFKD", character)[:1]
+        return not unicodedata.combining(first) and self.plain(segment + character) == before + own
+
+
+@dataclass(frozen=True)
+class _Strip:
+    """No blanks at the ends."""
+
+    def plain(self, text: str) -> str:
+        return text.strip()
+
+    def aligned(self, text: str, offsets: Sequence[Offset]) -> tuple[str, list[Offset]]:
+        begin = len(text) - len(text.lstrip())
+        stripped = text.strip()
+        return stripped, list(offsets[begin : begin + len(stripped)])
+
+
+class Normalizer:
+    """Steps, one after the other. Idempotent; never fails."""
+
+    def __init__(self, *steps: Step) -> None:
+        self._steps = steps
+        self._plain = tuple(step.plain for step in steps)
+
+    def __call__(self, text: str) -> str:
+        """The spelling that vocabularies are made of."""
+        for plain in self._plain:
+            text = plain(text)
+        return text
+
+    def with_offsets(self, text: str) -> tuple[str, Sequence[Offset]]:
+        """The same spelling, and for each of its characters [start, end) in ``text``.
+
+        Starts and ends never fall. Characters that one character was made of share its offsets (½ -> 1⁄2);
+        what was removed belongs to none (the comma in 1,500), unless something was made of it and its
+        neighbours (か + ゙).
+        """
+        offsets: Sequence[Offset] = list(zip(range(len(text)), range(1, len(text) + 1), strict=True))
+        if self(text) == text:
+            return text, offsets
+        for step in self._steps:
+            text, offsets = step.aligned(text, offsets)
+        return text, offsets
+
 
 _SPACING_TO_COMBINING = str.maketrans({"゛": "\u3099", "゜": "\u309a"})
 """NFKC would turn the free-standing voicing marks into a space and a mark; people type them for か゛."""
@@ -28,32 +164,56 @@ _INVISIBLE = re.compile(
 """Joiners, directions, fillers, variation selectors, tags: nothing a reader sees."""
 
 _SURROGATE = re.compile("[\ud800-\udfff]")
+_BYTE_ORDER_MARK = re.compile("\ufeff")
 _BLANK = re.compile(r"[\s\x00-\x1f\x7f-\x9f]+")
+
+JAPANESE = Normalizer(
+    _Replace(_SURROGATE, "\ufffd"),
+    _Map(_SPACING_TO_COMBINING),
+    _Replace(_INVISIBLE, ""),
+    _Replace(_FULL_STOP, "。"),
+    _Form("NFKC"),
+    _Replace(_THOUSANDS, ""),
+    _Map(_JAPANESE_PUNCTUATION),
+    _Replace(_BLANK, " "),
+    _Strip(),
+)
+NFC = Normalizer(
+    _Replace(_SURROGATE, "\ufffd"),
+    _Replace(_BYTE_ORDER_MARK, ""),
+    _Form("NFC"),
+    _Replace(_BLANK, " "),
+    _Strip(),
+)
+
+NORMALIZERS = {"japanese": JAPANESE, "nfc": NFC}
+"""By the name under which ``vocabulary.json`` may ask for one that is not its tokenizer's own. A normalizer
+that folds katakana into hiragana, for a model trained with it, belongs here."""
 
 
 def normalize(text: str) -> str:
-    """The spelling that vocabularies are made of. Idempotent; never fails.
+    """The spelling of a Japanese sentence. Idempotent; never fails.
 
     Half-width and decomposed kana become ordinary kana, full-width letters and digits become ASCII, ASCII
     sentence marks become Japanese ones, invisible characters go, runs of blanks and control characters
     become one space, none at the ends. Half a surrogate pair becomes U+FFFD.
     """
-    text = _SURROGATE.sub("\ufffd", text)
-    text = _INVISIBLE.sub("", text.translate(_SPACING_TO_COMBINING))
-    text = unicodedata.normalize("NFKC", _FULL_STOP.sub("。", text))
-    text = _THOUSANDS.sub("", text).translate(_JAPANESE_PUNCTUATION)
-    return _BLANK.sub(" ", text).strip()
+    return JAPANESE(text)
 
 
-def tidy(text: str) -> str:
-    """The spelling of a sentence whose language nobody knows: canonical composition (NFC) and single blanks.
+def normalize_with_offsets(text: str) -> tuple[str, Sequence[Offset]]:
+    """:func:`normalize`, and where each character of the result stood in ``text``."""
+    return JAPANESE.with_offsets(text)
+
+
+def nfc(text: str) -> str:
+    """The spelling of a sentence in any other language: canonical composition (NFC) and single blanks.
 
     Letters, case, width, punctuation, joiners and variation selectors stay as they are: in German, Persian or
     Hindi they carry meaning. Idempotent; never fails. Byte-order marks go, and half a surrogate pair becomes
     U+FFFD.
     """
-    text = unicodedata.normalize("NFC", _SURROGATE.sub("\ufffd", text).replace("\ufeff", ""))
-    return _BLANK.sub(" ", text).strip()
+    return NFC(text)
 
 
 def kana_sibling(character: str) -> str:

@@ -27,6 +27,9 @@ def _library() -> Any:
         raise UserError(
             "部分語（subword）を使うには、追加のライブラリ tokenizers が要ります。",
             "pip install 'jsl-seq2seq[subword]' を実行してください。",
+            code="library-missing",
+            library="tokenizers",
+            extra="subword",
         ) from None
     return tokenizers
 
@@ -46,8 +49,12 @@ def learn_subwords(
     alphabet = sorted({BLANK, *characters} - {" "})
     if len(alphabet) > size:
         raise UserError(
-            f"--subword-vocab（{size}）より、データの文字の種類（{len(alphabet)}）のほうが多くあります。",
-            f"--subword-vocab {2 * len(alphabet)} のように、大きくしてください。",
+            f"subword_vocab（{size}）より、データの文字の種類（{len(alphabet)}）のほうが多くあります。",
+            f"subword_vocab を {2 * len(alphabet)} のように、大きくしてください。",
+            code="subword-vocab-too-small",
+            setting="subword_vocab",
+            value=size,
+            characters=len(alphabet),
         )
     library = _library()
     tokenizer = library.Tokenizer(library.models.BPE())

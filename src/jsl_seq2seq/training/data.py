@@ -16,75 +16,82 @@ from ..errors import UserError
 from ..settings import DATA_SETTINGS, require_range
 from ..store import STARTER, SavedModel
 from ..store.metadata import published
-from ..tokenize import Units, Vocabularies
-from ..tokenize.units import SUBWORD
+from ..tokenize import CHARACTERS_AND_TAGS, Tokenizers
 
 _SHOWN = 5
 _MAX_SUBWORDS = 1_000_000
+_KINDS = ("source_units", "target_units")
 
 
-def read_data(path: Path | None, loaded: SavedModel | None, units: Units) -> tuple[Corpus, str]:
+def read_data(path: Path | None, loaded: SavedModel | None, tokenizers: Tokenizers) -> tuple[Corpus, str]:
     """The training data and the name under which it is recorded."""
     if path is not None:
-        return read_corpus(path, units), published(path).as_posix()
+        return read_corpus(path, tokenizers), published(path).as_posix()
     if loaded is None or loaded.data_name == STARTER:
-        if units != Units():
+        kinds = {name: tokenizers.settings[name] for name in _KINDS}
+        if any(kind != CHARACTERS_AND_TAGS.settings[name] for name, kind in kinds.items()):
             raise UserError(
                 "付属の例文は、文字とタグの単位でしか学習できません。",
-                "--source-units と --target-units を外すか、--data で自分のデータを指定してください。",
+                "source_units と target_units を指定しないか、自分のデータを指定してください。",
+                code="starter-units-fixed",
+                settings=kinds,
             )
         return read_starter_corpus(), STARTER
     recorded = Path(loaded.data_name)
     if not recorded.is_file():
         raise UserError(
             f"このモデルの学習データが見つかりません: {recorded}",
-            "--data で学習データのファイルを指定してください。",
+            "学習データのファイルを指定してください。",
+            code="recorded-data-missing",
+            path=recorded,
         )
-    return read_corpus(recorded, units), published(recorded).as_posix()
+    return read_corpus(recorded, tokenizers), published(recorded).as_posix()
 
 
-def units_of(options: Mapping[str, Any], loaded: SavedModel | None, resume: bool) -> Units:
-    """What the request wants to count in. Raises UserError if that is not what the loaded model counts in."""
-    size = options.get("subword_vocab")
+def tokenizers_of(options: Mapping[str, Any], loaded: SavedModel | None, resume: bool) -> Tokenizers:
+    """The loaded model's tokenizers, or those of a new model before anything is learnt.
+
+    Raises:
+        UserError: the request asks for other tokens than the loaded model's, or for what does not exist.
+    """
     if loaded is not None:
-        kinds = loaded.vocabularies.kinds
-        fixed: dict[str, Any] = {"source_units": kinds.source, "target_units": kinds.target}
-        if kinds.source == SUBWORD:
-            learnt = len(loaded.vocabularies.source.units)
-            # the same command once more: fewer pieces may have been found than were asked for
-            fixed["subword_vocab"] = size if resume and size and size >= learnt else learnt
-        for name in sorted(DATA_SETTINGS):
-            if options.get(name) not in (None, fixed.get(name)):
-                raise UserError(
-                    f"続きの学習では {name} を変えられません"
-                    f"（このモデルの単位は {kinds.source} と {kinds.target} です）。",
-                    f"{name} を指定しないか、新しいモデルを学習してください。",
-                    code="setting-fixed-by-model",
-                    setting=name,
-                    value=options.get(name),
-                    fixed=fixed.get(name),
-                )
-        return kinds
+        _require_same(options, loaded.tokenizers, resume)
+        return loaded.tokenizers
+    size = options.get("subword_vocab")
     if size is not None:
         require_range("subword_vocab", size, 1, _MAX_SUBWORDS)
-    units = Units(options.get("source_units") or Units.source, options.get("target_units") or Units.target)
-    if size is not None and units.source != SUBWORD:
+    kinds = {name: options.get(name) or CHARACTERS_AND_TAGS.settings[name] for name in _KINDS}
+    tokenizers = Tokenizers.of(kinds["source_units"], kinds["target_units"], size)
+    if size is not None and "subword_vocab" not in tokenizers.settings:
         raise UserError(
-            "--subword-vocab は、--source-units subword と一緒に使います。",
-            "--source-units subword を足すか、--subword-vocab を外してください。",
+            "subword_vocab は、source_units が subword のときだけ使います。",
+            "source_units を subword にするか、subword_vocab を指定しないでください。",
+            code="subword-vocab-without-subwords",
+            setting="subword_vocab",
         )
-    return units
+    return tokenizers
 
 
-def learn_vocabularies(corpus: Corpus, units: Units, options: Mapping[str, Any]) -> Vocabularies:
-    """The vocabularies of a new model."""
-    size = options.get("subword_vocab")
-    if size is None:
-        return Vocabularies.from_pairs(corpus.pairs, units)
-    return Vocabularies.from_pairs(corpus.pairs, units, size)
+def _require_same(options: Mapping[str, Any], tokenizers: Tokenizers, resume: bool) -> None:
+    fixed = tokenizers.settings
+    size, learnt = options.get("subword_vocab"), fixed.get("subword_vocab")
+    if resume and size and learnt and size >= learnt:
+        # the same command once more: fewer pieces may have been found than were asked for
+        fixed["subword_vocab"] = size
+    for name in sorted(DATA_SETTINGS):
+        if options.get(name) not in (None, fixed.get(name)):
+            raise UserError(
+                f"続きの学習では {name} を変えられません"
+                f"（このモデルの単位は {fixed['source_units']} と {fixed['target_units']} です）。",
+                f"{name} を指定しないか、新しいモデルを学習してください。",
+                code="setting-fixed-by-model",
+                setting=name,
+                value=options.get(name),
+                fixed=fixed.get(name),
+            )
 
 
-def encode_corpus(corpus: Corpus, vocabularies: Vocabularies) -> tuple[EncodedPairs, list[str]]:
+def encode_corpus(corpus: Corpus, tokenizers: Tokenizers) -> tuple[EncodedPairs, list[str]]:
     """The corpus as ids, and notes about what the model does not know in it, in Japanese.
 
     Raises:
@@ -93,30 +100,39 @@ def encode_corpus(corpus: Corpus, vocabularies: Vocabularies) -> tuple[EncodedPa
     tags: set[str] = set()
     units: dict[str, None] = {}
     blank: list[str] = []
+    target = tokenizers.target.vocabulary
 
     def encoded() -> Iterator[tuple[tuple[int, ...], tuple[int, ...]]]:
         for pair in corpus.pairs:
-            source = vocabularies.encode_source(pair.source)
-            units.update(dict.fromkeys(source.unknown))
-            unknown = [tag for tag in pair.tags if tag not in vocabularies.target]
+            source = tokenizers.source.encode(pair.source)
+            units.update(dict.fromkeys(source.unknown_texts))
+            unknown = [tag for tag in pair.tags if tag not in target]
             if unknown:
                 tags.update(unknown)
             elif not source.ids:
                 blank[:] = blank or [pair.source]
             else:
-                yield source.ids, vocabularies.encode_target(pair.tags)
+                yield source.ids, target.ids_of(pair.tags)
 
     pairs = EncodedPairs(encoded())
-    kind = vocabularies.kinds.left_out
+    kind = tokenizers.source.unit_name
     if tags:
-        listed = [vocabularies.format_target([tag]) for tag in sorted(tags)]
+        listed = [tokenizers.target.join([tag]) for tag in sorted(tags)]
         raise UserError(
             f"{corpus.name} に、モデルの語彙にないタグがあります: {_listed(listed)}",
             "検証データにだけあるタグなら、学習データに足すか、検証データから外してください。"
-            "--load で続きを学習しているなら、--load を外して新しいモデルを学習してください。",
+            "続きの学習なら、新しいモデルを学習してください。",
+            code="unknown-tags",
+            path=corpus.name,
+            found=sorted(tags),
         )
     if blank:
-        raise UserError(f"{corpus.name} に、モデルの知っている{kind}が 1 つもない文があります: {blank[0]}")
+        raise UserError(
+            f"{corpus.name} に、モデルの知っている{kind}が 1 つもない文があります: {blank[0]}",
+            code="nothing-known",
+            path=corpus.name,
+            found=blank[0],
+        )
     notes = []
     if units:
         notes.append(
@@ -139,7 +155,13 @@ def check_lengths(corpus: Corpus, pairs: EncodedPairs, limit: int) -> None:
         first = int(too_long[0])
         raise UserError(
             f"{corpus.name} に長すぎる文があります（{positions[first]}、上限は {limit}）: {corpus.pairs[first].source}",
-            f"--max-seq-len {positions.max()} で新しく学習するか、その文を分けてください。",
+            f"max_seq_len を {positions.max()} にして新しく学習するか、その文を分けてください。",
+            code="sentence-too-long",
+            setting="max_seq_len",
+            path=corpus.name,
+            found=int(positions[first]),
+            limit=limit,
+            longest=int(positions.max()),
         )
 
 

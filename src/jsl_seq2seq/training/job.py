@@ -19,9 +19,9 @@ from ..model.initialization import initial_parameters
 from ..settings import DATA_SETTINGS, ModelConfig, TrainingConfig
 from ..store import EpochMetrics, Example, Progress, SavedModel, Stage, load_model
 from ..store.metadata import describe_run, published, stages_of, with_stage
-from ..tokenize import Vocabularies
+from ..tokenize import Tokenizers
 from ..translate.translator import Translator
-from .data import check_lengths, digest, encode_corpus, learn_vocabularies, longest, read_data, units_of
+from .data import check_lengths, digest, encode_corpus, longest, read_data, tokenizers_of
 from .loop import Outcome, Quiet, Reporter, fit
 from .trainer import Trainer
 
@@ -94,20 +94,19 @@ class TrainingJob:
         self.notes: list[str] = []
         self._request = request
         loaded = load_model(request.load, training_state=True) if request.load else None
-        units = units_of(request.options, loaded, request.resume)
-        self.corpus, self._data_name = read_data(request.data, loaded, units)
+        tokenizers = tokenizers_of(request.options, loaded, request.resume)
+        self.corpus, self._data_name = read_data(request.data, loaded, tokenizers)
         self._digest = digest(self.corpus.pairs)
-        self.valid = read_corpus(request.valid, units) if request.valid else None
+        self.valid = read_corpus(request.valid, tokenizers) if request.valid else None
         self._valid_digest = digest(self.valid.pairs) if self.valid else ""
-        vocabularies = (
-            loaded.vocabularies if loaded else learn_vocabularies(self.corpus, units, request.options)
-        )
-        self._pairs, unknown = encode_corpus(self.corpus, vocabularies)
-        self.start = self._continued(loaded, request) if loaded else self._fresh(vocabularies, request)
+        if loaded is None:
+            tokenizers = tokenizers.learn(self.corpus.pairs)
+        self._pairs, unknown = encode_corpus(self.corpus, tokenizers)
+        self.start = self._continued(loaded, request) if loaded else self._fresh(tokenizers, request)
         check_lengths(self.corpus, self._pairs, self.start.config.max_seq_len)
         self._valid_pairs: Sequence[EncodedPair] = []
         if self.valid:
-            self._valid_pairs, more = encode_corpus(self.valid, vocabularies)
+            self._valid_pairs, more = encode_corpus(self.valid, tokenizers)
             check_lengths(self.valid, self._valid_pairs, self.start.config.max_seq_len)
             unknown += more
         self._note_data(unknown)
@@ -172,18 +171,16 @@ class TrainingJob:
             seen.update(array.tobytes())
         return seen.hexdigest()
 
-    def _fresh(self, vocabularies: Vocabularies, request: TrainingRequest) -> SavedModel:
+    def _fresh(self, tokenizers: Tokenizers, request: TrainingRequest) -> SavedModel:
         shape = {name: request.options[name] for name in _MODEL_OPTIONS if name in request.options}
         shape.setdefault("max_seq_len", max(ModelConfig.max_seq_len, longest(self._pairs)))
-        config = ModelConfig(vocabularies.size, **shape)
+        config = ModelConfig(tokenizers.size, **shape)
         training = _overridden(TrainingConfig(), request.options)
         if training.schedule == "cosine" and not training.decay_steps:
             batches = math.ceil(len(self.corpus.pairs) / training.batch_size / training.accumulate)
             training = replace(training, decay_steps=batches * training.epochs)
         parameters = initial_parameters(config, training.seed)
-        return SavedModel(
-            config, training, vocabularies, parameters, progress=Progress(until=training.epochs)
-        )
+        return SavedModel(config, training, tokenizers, parameters, progress=Progress(until=training.epochs))
 
     def _continued(self, loaded: SavedModel, request: TrainingRequest) -> SavedModel:
         for name in _MODEL_OPTIONS:

@@ -28,8 +28,7 @@ from ..search import (
 from ..settings import SOS, require_range
 from ..store import SavedModel, load_model, shipped_model
 from ..store.tensors import flatten
-from ..tokenize import EncodedSource, Vocabularies, format_tags
-from ..tokenize.units import CHAR, CHARACTERS_AND_TAGS, TAGS, Units
+from ..tokenize import CHARACTERS_AND_TAGS, Encoding, Tokenizers
 
 BackendName = Literal["auto", "ndarray", "wgpu", "torch"]
 """What :meth:`Translator.load` can compute with; ``auto`` takes the fastest that this machine has."""
@@ -43,7 +42,7 @@ MAX_CHARACTERS = 2_000
 _ROWS, _ROWS_OF_GRAPHS = 64, 256
 """Sentences translated side by side, at most: with more a CPU's caches overflow, and a GPU gains nothing more."""
 
-Sentence = str | EncodedSource
+Sentence = str | Encoding
 """A sentence as text, or as the units it was cut into."""
 
 DEFAULT_PENALTY = 0.6
@@ -78,17 +77,17 @@ class Candidate:
         probabilities: of each tag, given those before it, 0 to 1.
         log_prob: natural logarithm of the whole sequence's probability, its end included.
         finished: whether the model ended the sentence itself.
-        kinds: what the model counts in; says whether the tags are written as tags or as plain words.
+        tokenizers: the model's; they say how tags are written.
     """
 
     tags: tuple[str, ...]
     probabilities: tuple[float, ...]
     log_prob: float
     finished: bool
-    kinds: Units = CHARACTERS_AND_TAGS
+    tokenizers: Tokenizers = field(default=CHARACTERS_AND_TAGS, repr=False, compare=False)
 
     def __str__(self) -> str:
-        return format_tags(self.tags, self.kinds.target)
+        return self.tokenizers.target.join(self.tags)
 
     def to_dict(self) -> dict[str, Any]:
         """The candidate as JSON values: ``tags`` with each one's probability, ``probability``, ``finished``."""
@@ -108,7 +107,7 @@ class Translation:
         warnings: what a reader should know about this translation, in Japanese.
         attention: by name (``encoder.0.self``, ``decoder.0.cross``, ...), if it was asked for.
         alternatives: the next best translations, best first, if more than one was asked for.
-        kinds: what the model counts in; says whether the tags are written as tags or as plain words.
+        tokenizers: the model's; they say how tags are written.
     """
 
     text: str
@@ -119,10 +118,10 @@ class Translation:
     warnings: tuple[str, ...] = ()
     attention: dict[str, Attention] | None = field(default=None, compare=False)
     alternatives: tuple[Candidate, ...] = ()
-    kinds: Units = CHARACTERS_AND_TAGS
+    tokenizers: Tokenizers = field(default=CHARACTERS_AND_TAGS, repr=False, compare=False)
 
     def __str__(self) -> str:
-        return format_tags(self.tags, self.kinds.target)
+        return self.tokenizers.target.join(self.tags)
 
     def to_dict(self) -> dict[str, Any]:
         """The translation as JSON values, without its attention; docs/library.md has the schema.
@@ -171,7 +170,7 @@ class Translator:
     def __init__(self, model: SavedModel, backend: Backend, directory: Path | None = None) -> None:
         self.directory = directory
         self.config = model.config
-        self.vocabularies: Vocabularies = model.vocabularies
+        self.tokenizers: Tokenizers = model.tokenizers
         self.ops = backend.open(None)
         shapes = {name: spec.shape for name, spec in parameter_specs(model.config).items()}
         flat = flatten(model.parameters, shapes)
@@ -181,11 +180,11 @@ class Translator:
         self._graphs = (
             GraphGreedy(self.ops, self._network) if isinstance(self.ops, GraphDecodingOps) else None
         )
-        self._dropped = frozenset() if model.config.specials_masked else _no_tags(model.vocabularies)
+        self._dropped = frozenset() if model.config.specials_masked else _no_tags(model.tokenizers)
         self.backend: str = self.ops.name
         self.precision: str = self.ops.precision
-        target = self.vocabularies.target
-        self.tags = tuple(tag for tag in target.units if target.id_of(tag) not in self._dropped)
+        target = self.tokenizers.target.vocabulary
+        self.tags = tuple(tag for tag in target.tokens if target.id_of(tag) not in self._dropped)
 
     def __repr__(self) -> str:
         source = "" if self.directory is None else f"{str(self.directory)!r}, "
@@ -246,7 +245,7 @@ class Translator:
         """Translate sentences side by side; each comes out as it would alone. Arguments and errors as above."""
         _check_search(beam, n_best, length_penalty)
         _require_several(texts, "translate_batch")
-        encoded = [(_written(text), self.encode(text)) for text in texts]
+        encoded = [(self._written(text), self.encode(text)) for text in texts]
         return self._translated(encoded, attention, beam, n_best, length_penalty)
 
     def translate_each(
@@ -271,15 +270,15 @@ class Translator:
         translations = iter(self._translated(readable, False, beam, n_best, length_penalty))
         return [one if isinstance(one, UserError) else next(translations) for one in found]
 
-    def _readable(self, text: Sentence) -> tuple[str, EncodedSource] | UserError:
+    def _readable(self, text: Sentence) -> tuple[str, Encoding] | UserError:
         try:
-            return _written(text), self.encode(text)
+            return self._written(text), self.encode(text)
         except UserError as error:
             return error
 
     def _translated(
         self,
-        encoded: Sequence[tuple[str, EncodedSource]],
+        encoded: Sequence[tuple[str, Encoding]],
         attention: bool,
         beam: int,
         n_best: int,
@@ -326,7 +325,7 @@ class Translator:
             group = [sources[index] for index in indices], [targets[index] for index in indices]
             found.update(zip(indices, score(self.ops, self._network, *group), strict=True))
         return [
-            Score(_written(text), tuple(tags), found[index].log_probs)
+            Score(self._written(text), tuple(tags), found[index].log_probs)
             for index, (text, tags) in enumerate(pairs)
         ]
 
@@ -336,11 +335,11 @@ class Translator:
             self.ops, self._network, [self._read(self.encode(text))], [self._encode_tags(tags)]
         )[0]
 
-    def encode(self, text: Sentence) -> EncodedSource:
+    def encode(self, text: Sentence) -> Encoding:
         """The units of a sentence that the model knows. Raises UserError if there is none, or far too many."""
-        if isinstance(text, EncodedSource):
+        if isinstance(text, Encoding):
             return text
-        text = _written(text)
+        text = self._written(text)
         shown = text if len(text) <= 20 else text[:20] + "…"
         if len(text) > MAX_CHARACTERS:
             raise UserError(
@@ -350,45 +349,51 @@ class Translator:
                 found=len(text),
                 limit=MAX_CHARACTERS,
             )
-        source = self.vocabularies.encode_source(text)
+        tokenizer = self.tokenizers.source
+        source = tokenizer.encode(text)
         if not source.ids:
-            kinds = self.vocabularies.kinds
-            hiragana = "ひらがなで書いてみてください。" if kinds.source == CHAR else ""
             raise UserError(
-                f"訳せる{kinds.left_out}がありません: 「{shown}」",
-                f"空の文か、モデルが学習していない{kinds.left_out}だけの文です。{hiragana}",
+                f"訳せる{tokenizer.unit_name}がありません: 「{shown}」",
+                f"空の文か、モデルが学習していない{tokenizer.unit_name}だけの文です。{tokenizer.unknown_hint}",
                 code="nothing-to-translate",
                 text=text,
-                unknown=source.unknown,
+                unknown=source.unknown_texts,
             )
         return source
 
-    def _read(self, source: EncodedSource) -> tuple[int, ...]:
+    def _read(self, source: Encoding) -> tuple[int, ...]:
         """The ids that the model reads: all of a sentence's, or those that it is cut to."""
         return source.ids[: self.config.source_length] if self.config.source_cut else source.ids
 
+    def _written(self, sentence: Sentence) -> str:
+        """The sentence as text. Raises TypeError for anything else."""
+        if isinstance(sentence, Encoding):
+            return self.tokenizers.source.join(sentence.tokens)
+        if not isinstance(sentence, str):
+            raise TypeError(f"a sentence is a str, not {type(sentence).__name__}")
+        return sentence
+
     def _encode_tags(self, tags: Sequence[str]) -> tuple[int, ...]:
-        known = self.vocabularies.target
+        target = self.tokenizers.target
+        known = target.vocabulary
         unknown = [tag for tag in tags if tag not in known]
         if unknown:
-            near = difflib.get_close_matches(unknown[0], known.units, n=3, cutoff=0.4)
-            name, written = self.vocabularies.kinds.target_name, self.vocabularies.format_target
-            brackets = "タグはカッコ < > なしで渡します。" if self.vocabularies.kinds.target == TAGS else ""
+            near = difflib.get_close_matches(unknown[0], known.tokens, n=3, cutoff=0.4)
             raise UserError(
-                f"このモデルにない{name}です: {written(unknown[:1])}",
-                f"近い{name}: {written(near)}" if near else brackets,
+                f"このモデルにない{target.name}です: {target.join(unknown[:1])}",
+                f"近い{target.name}: {target.join(near)}" if near else target.unknown_hint,
                 code="unknown-tag",
                 tag=unknown[0],
                 near=near,
             )
-        return self.vocabularies.encode_target(tags)
+        return known.ids_of(tags)
 
     def _groups(self, sources: Sequence[tuple[int, ...]], beam: int = 1) -> Iterator[list[int]]:
         most = _ROWS if self._graphs is None else _ROWS_OF_GRAPHS
         return group_by_length([len(source) for source in sources], most, beam)
 
     def _translation(
-        self, text: str, source: EncodedSource, hypotheses: Sequence[Hypothesis], attention: bool
+        self, text: str, source: Encoding, hypotheses: Sequence[Hypothesis], attention: bool
     ) -> Translation:
         best, *others = (self._candidate(hypothesis) for hypothesis in hypotheses)
         return Translation(
@@ -400,42 +405,42 @@ class Translator:
             warnings=tuple(self._warnings(source, hypotheses[0])),
             attention=self._attention(source, hypotheses[0]) if attention else None,
             alternatives=tuple(others),
-            kinds=best.kinds,
+            tokenizers=best.tokenizers,
         )
 
     def _candidate(self, hypothesis: Hypothesis) -> Candidate:
         kept = [place for place, tag in enumerate(hypothesis.ids) if tag not in self._dropped]
         return Candidate(
-            tags=self.vocabularies.decode_target(hypothesis.ids[place] for place in kept),
+            tags=self.tokenizers.target.decode(hypothesis.ids[place] for place in kept),
             probabilities=tuple(math.exp(hypothesis.log_probs[place]) for place in kept),
             log_prob=hypothesis.log_prob,
             finished=hypothesis.finished,
-            kinds=self.vocabularies.kinds,
+            tokenizers=self.tokenizers,
         )
 
-    def _warnings(self, source: EncodedSource, hypothesis: Hypothesis) -> list[str]:
-        warnings, kinds = [], self.vocabularies.kinds
+    def _warnings(self, source: Encoding, hypothesis: Hypothesis) -> list[str]:
+        warnings, tokenizers = [], self.tokenizers
         if source.unknown:
-            listed = "".join(f"「{character}」" for character in source.unknown[:10])
-            more = "など" if len(source.unknown) > 10 else ""
-            warnings.append(f"学習していない{kinds.left_out}を読み飛ばしました: {listed}{more}")
+            listed = "".join(f"「{text}」" for text in source.unknown_texts[:10])
+            more = "など" if len(source.unknown_texts) > 10 else ""
+            warnings.append(f"学習していない{tokenizers.source.unit_name}を読み飛ばしました: {listed}{more}")
         if len(self._read(source)) < len(source.ids):
             warnings.append(
-                f"このモデルは文の初めの {self.config.source_length} {kinds.source_name}だけを読みます。"
-                f"残りの {len(source.ids) - self.config.source_length} {kinds.source_name}は訳に入っていません。"
+                f"このモデルは文の初めの {self.config.source_length} {tokenizers.source.name}だけを読みます。"
+                f"残りの {len(source.ids) - self.config.source_length} {tokenizers.source.name}は訳に入っていません。"
             )
         elif len(source.ids) > self.config.max_seq_len:
             warnings.append(
-                f"モデルの上限より長い文です（{len(source.ids)} {kinds.source_name}、"
+                f"モデルの上限より長い文です（{len(source.ids)} {tokenizers.source.name}、"
                 f"上限は {self.config.max_seq_len}）。訳は当てにできません。"
             )
         if not hypothesis.finished:
             warnings.append(
-                f"文の終わりが出ないまま上限（{self.config.max_seq_len} {kinds.target_name}）に達しました。"
+                f"文の終わりが出ないまま上限（{self.config.max_seq_len} {tokenizers.target.name}）に達しました。"
             )
         return warnings
 
-    def _attention(self, source: EncodedSource, hypothesis: Hypothesis) -> dict[str, Attention]:
+    def _attention(self, source: Encoding, hypothesis: Hypothesis) -> dict[str, Attention]:
         """One teacher-forced pass over the hypothesis, every layer's attention captured.
 
         The decoder reads SOS and all tags but the last of what it produced, the EOS included: row t is the
@@ -446,9 +451,9 @@ class Translator:
         source_ids = pad_rows([sentence], at_least=self.config.source_length)
         ids = hypothesis.ids if hypothesis.finished else hypothesis.ids[:-1]
         self._network(self.ops.array(source_ids), self.ops.array([[SOS, *ids]]), observe=capture)
-        characters = source.units[: len(sentence)] + ("<PAD>",) * (source_ids.shape[1] - len(sentence))
-        decoded = self.vocabularies.decode_target(hypothesis.ids)
-        tags = tuple(self.vocabularies.format_target([tag]) for tag in decoded)
+        characters = source.tokens[: len(sentence)] + ("<PAD>",) * (source_ids.shape[1] - len(sentence))
+        decoded = self.tokenizers.target.decode(hypothesis.ids)
+        tags = tuple(self.tokenizers.target.label(tag) for tag in decoded)
         produced = (*tags, "<EOS>") if hypothesis.finished else tags
         read = ("<SOS>", *tags)[: len(produced)]
         labels = {
@@ -463,22 +468,13 @@ class Translator:
         }
 
 
-def _no_tags(vocabularies: Vocabularies) -> frozenset[int]:
+def _no_tags(tokenizers: Tokenizers) -> frozenset[int]:
     """Target ids that stand for no tag, where both sides share one vocabulary.
 
     A tag is an entry that the source side has in brackets: ``私`` is one if the source has ``<私>``.
     """
-    target = vocabularies.target
-    return frozenset(i for i in range(len(target)) if f"<{target.unit_of(i)}>" not in vocabularies.source)
-
-
-def _written(sentence: Sentence) -> str:
-    """The sentence as text. Raises TypeError for anything else."""
-    if isinstance(sentence, EncodedSource):
-        return "".join(sentence.units)
-    if not isinstance(sentence, str):
-        raise TypeError(f"a sentence is a str, not {type(sentence).__name__}")
-    return sentence
+    source, target = tokenizers.source.vocabulary, tokenizers.target.vocabulary
+    return frozenset(i for i in range(len(target)) if f"<{target.token_of(i)}>" not in source)
 
 
 def _require_several(texts: object, method: str) -> None:

@@ -97,14 +97,14 @@ def test_every_tensor_is_where_it_belongs(tmp_path: Path) -> None:
         loaded.parameters["encoder.layers.0.norm2.bias"],
         tree["encoder"]["encoder_blocks"][0]["layer_norm2"]["beta"],
     )
-    vocabulary = loaded.vocabularies
+    tokenizers = loaded.tokenizers
     for character in ("わ", " ", "ー"):
         np.testing.assert_array_equal(
-            loaded.parameters["encoder.embedding.weight"][vocabulary.source.id_of(character)],
+            loaded.parameters["encoder.embedding.weight"][tokenizers.source.vocabulary.id_of(character)],
             tree["encoder"]["embedding"][row_of(character)],
         )
     np.testing.assert_array_equal(
-        loaded.parameters["decoder.output_projection.weight"][:, vocabulary.target.id_of("年")],
+        loaded.parameters["decoder.output_projection.weight"][:, tokenizers.target.vocabulary.id_of("年")],
         tree["decoder"]["output_projection"]["weight"][:, 164],
     )
 
@@ -211,10 +211,10 @@ def test_attention_can_be_looked_at(tmp_path: Path) -> None:
 
 def test_a_kanji_is_not_taken_for_a_tag(tmp_path: Path) -> None:
     import_burn(Original().write(tmp_path / "o"), tmp_path / "m")
-    vocabularies = load_model(tmp_path / "m").vocabularies
-    encoded = vocabularies.encode_source("私は<私>")
-    assert encoded.units == ("は",) and encoded.unknown == ("私", "<", ">")
-    assert vocabularies.target.id_of("私") == vocabularies.source.id_of("<私>")
+    tokenizers = load_model(tmp_path / "m").tokenizers
+    encoded = tokenizers.source.encode("私は<私>")
+    assert encoded.tokens == ("は",) and encoded.unknown_texts == ("私", "<", ">")
+    assert tokenizers.target.vocabulary.id_of("私") == tokenizers.source.vocabulary.id_of("<私>")
 
 
 def test_an_imported_model_can_learn_and_still_go_back(tmp_path: Path) -> None:

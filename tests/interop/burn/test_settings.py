@@ -108,10 +108,10 @@ def test_a_vocabulary_of_its_own(tmp_path: Path, form: str) -> None:
     model = imported(tmp_path, {"tokenizer": {"vocab": forms.get(form, entries)}})
     tree = Original(n_layers=1).tree
     ours = model.parameters["encoder.embedding.weight"]
-    target = model.vocabularies.target
+    target = model.tokenizers.target.vocabulary
     for row, (entry, unit) in enumerate(
         zip(entries[3:], reversed([*CHARACTERS, *TAGS]), strict=True), start=3
     ):
         assert ours[target.id_of(unit)].tobytes() == tree["encoder"]["embedding"][row].tobytes(), entry
     assert ours[0].tobytes() == tree["encoder"]["embedding"][0].tobytes()
-    assert "<私>" in model.vocabularies.source and "私" not in model.vocabularies.source
+    assert "<私>" in model.tokenizers.source.vocabulary and "私" not in model.tokenizers.source.vocabulary

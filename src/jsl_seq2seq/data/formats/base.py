@@ -20,7 +20,7 @@ class Row(NamedTuple):
         line: the first line it stands on, from 1.
         offset: where that line begins, in bytes.
         target: as one text, or taken apart already.
-        place: where in the row the target stands, for messages; empty if that is plain to see.
+        column, column_name: where in the row the target stands, from 1; 0 and empty if that is plain to see.
     """
 
     line: int
@@ -28,7 +28,8 @@ class Row(NamedTuple):
     source: str
     target: str | tuple[str, ...]
     phenomenon: str = ""
-    place: str = ""
+    column: int = 0
+    column_name: str = ""
 
 
 Rows = Callable[[Lines], Iterator[Row]]

@@ -81,8 +81,15 @@ def _rows(lines: Lines, delimiter: str, columns: _Columns) -> Iterator[Row]:
             )
         at = columns.phenomenon
         phenomenon = fields[at] if at is not None and at < len(fields) else ""
-        place = f"の {columns.target + 1} 列目（{columns.names[columns.target]}）"
-        yield Row(number, offset, fields[columns.source], fields[columns.target], phenomenon, place)
+        yield Row(
+            number,
+            offset,
+            fields[columns.source],
+            fields[columns.target],
+            phenomenon,
+            columns.target + 1,
+            columns.names[columns.target],
+        )
 
 
 def _broken(error: csv.Error, where: str) -> UserError:

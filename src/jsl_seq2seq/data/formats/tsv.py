@@ -24,7 +24,7 @@ def _rows(lines: Lines) -> Iterator[Row]:
                     f"{lines.name} の {lines.number} 行目: タブで区切られた列が {len(columns)} 個あります。",
                     HINT,
                 )
-            yield Row(lines.number, offset, columns[0], columns[1], *columns[2:])
+            yield Row(lines.number, offset, columns[0], columns[1], columns[2] if columns[2:] else "")
         offset = lines.offset
 
 

@@ -164,7 +164,7 @@ def _converted(record: Record, found: OriginalSettings, weights: Path) -> tuple[
             embedding_scale=False,
             specials_masked=False,
         )
-        vocabularies = vocabulary.vocabularies()
+        tokenizers = vocabulary.tokenizers()
     except UserError as error:
         raise Failure(
             f"{weights}: {error.what}", error.hint, code="burn-shape-invalid", path=weights, cause=error.code
@@ -187,7 +187,7 @@ def _converted(record: Record, found: OriginalSettings, weights: Path) -> tuple[
     model = SavedModel(
         config,
         TrainingConfig(),
-        vocabularies,
+        tokenizers,
         parameters,
         metadata={"imported_from": f"Burn {record.header[3]}", "package_version": __version__},
         data_name="元のプロジェクトの学習データ",

@@ -11,7 +11,8 @@ from typing import Any
 
 from ...errors import Failure
 from ...settings import SPECIALS
-from ...tokenize import Vocabularies, Vocabulary
+from ...tokenize import Tokenizers, Vocabulary
+from ...tokenize.tokenizer import CharTokenizer, TagTokenizer
 
 CHARACTERS = (
     "あいうえおかきくけこさしすせそたちつてとなにぬねのはひふへほまみむめもやゆよらりるれろわをん"
@@ -60,7 +61,7 @@ class OriginalVocabulary:
         rest = [row for row in range(len(self.tags)) if row not in self.specials]
         return [*self.specials, *rest]
 
-    def vocabularies(self) -> Vocabularies:
+    def tokenizers(self) -> Tokenizers:
         """Ours. Both sides have all entries, since the original's embeddings have a row for each.
 
         On the source side a tag is written ``<私>``, so that no sentence's 私 can be taken for it.
@@ -75,7 +76,7 @@ class OriginalVocabulary:
             elif character is not None:
                 source.append(character)
                 target.append(character if character not in taken else f"文字:{character}")
-        return Vocabularies(Vocabulary(source), Vocabulary(target))
+        return Tokenizers(CharTokenizer(Vocabulary(source)), TagTokenizer(Vocabulary(target)))
 
 
 def known_vocabulary() -> OriginalVocabulary:
