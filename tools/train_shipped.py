@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import math
 import time
 from collections.abc import Mapping
 from dataclasses import replace
@@ -104,12 +103,10 @@ def _polishing(arguments: argparse.Namespace, corpus: Path, first: Path) -> Trai
     data.parent.mkdir(parents=True, exist_ok=True)
     lines = (f"{pair.source}\t{format_tags(pair.tags)}\n" for pair in pairs)
     data.write_text("".join(lines), encoding="utf-8")
-    steps = math.ceil(len(pairs) / arguments.batch_size) * _POLISHING_EPOCHS
     options = {
         "epochs": _POLISHING_EPOCHS,
         "learning_rate": 0.0003,
         "warmup_steps": 100,
-        "decay_steps": steps,
         "label_smoothing": 0.0,
         "keep": "last",
     }

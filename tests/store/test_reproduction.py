@@ -125,7 +125,7 @@ def test_a_later_stage_switches_off_what_the_first_had(desk: Path) -> None:
 
 
 def test_going_on_with_the_same_options_is_the_same_stage(desk: Path) -> None:
-    trained()
+    trained(schedule="constant")
     model = trained(load="models/first", epochs=3)
     assert [(stage.start, stage.end, stage.until) for stage in model.stages] == [(0, 5, 5)]
     assert len(commands(Path("models/first"))) == 1
@@ -141,7 +141,7 @@ def test_a_training_state_that_was_not_saved(desk: Path) -> None:
 
 
 def test_an_interrupted_training_says_so(desk: Path) -> None:
-    job = small_job(desk, epochs=5)
+    job = small_job(desk, epochs=5, schedule="constant")
     asked = iter(range(100))
     model = job.run(should_stop=lambda: next(asked) >= 4).model
     assert model.stages[0].interrupted and (model.stages[0].end, model.stages[0].until) == (1, 5)
@@ -175,6 +175,25 @@ def test_an_imported_model_begins_with_its_import(desk: Path) -> None:
     assert same_arrays(again.parameters, model.parameters)
 
 
+@pytest.mark.parametrize("options", [{}, {"keep": "average"}, {"keep": "best", "patience": 3}], ids=str)
+def test_a_run_that_was_resumed_is_one_stage(desk: Path, options: dict[str, Any]) -> None:
+    wanted = SMALL | {"epochs": 5} | options
+    request = TrainingRequest(wanted, "ndarray", data=Path("eight.tsv"), valid=Path("検証 1.tsv"))
+    asked = iter(range(100))
+    save_model(TrainingJob(request).run(should_stop=lambda: next(asked) >= 4).model, Path("models/first"))
+    model = TrainingJob(replace(request, load=Path("models/first"), resume=True)).run().model
+    save_model(model, Path("models/first"))
+    assert [(stage.start, stage.interrupted) for stage in model.stages] == [(0, False)]
+    assert same_training_state(typed_again(Path("models/first")), model)
+
+
+def test_a_run_that_continues_another_is_a_stage_with_a_schedule_of_its_own(desk: Path) -> None:
+    trained()
+    model = trained(load="models/first", epochs=3)
+    assert [(stage.start, stage.end) for stage in model.stages] == [(0, 2), (2, 5)]
+    assert same_training_state(typed_again(Path("models/first")), model)
+
+
 def stage(**changes: Any) -> Stage:
     settings = {"keep": "last", "schedule": "constant", "patience": 0} | changes.pop("settings", {})
     return replace(Stage(0, 2, 2, False, settings, "a.tsv", "d", backend="ndarray"), **changes)
@@ -204,6 +223,15 @@ def test_when_two_runs_are_one(first: dict[str, Any], second: dict[str, Any], me
     found = with_stage((stage(**first),), latest)
     assert len(found) == (1 if merged else 2)
     assert found[0].start == 0 and found[-1].end == 4
+
+
+@pytest.mark.parametrize(("changed", "stages"), [({}, [(0, 4)]), ({"learning_rate": 0.1}, [(0, 2), (2, 4)])])
+def test_a_resumed_run_is_the_same_stage_until_its_settings_change(
+    changed: dict[str, Any], stages: list[tuple[int, int]]
+) -> None:
+    first = stage(until=4, settings={"keep": "best", "patience": 3, "schedule": "cosine"})
+    latest = replace(first, end=4, settings=first.settings | changed)
+    assert [(one.start, one.end) for one in with_stage((first,), latest)] == stages
 
 
 def test_stages_travel_as_plain_json() -> None:

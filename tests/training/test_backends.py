@@ -21,13 +21,14 @@ from ..small_models import EIGHT_LINES, SMALL
 OPTIONS = SMALL | {"label_smoothing": 0.1}
 
 
-def job(folder: Path, backend: str, load: Path | None = None, **options: object) -> TrainingJob:
+def job(
+    folder: Path, backend: str, load: Path | None = None, resume: bool = False, **options: object
+) -> TrainingJob:
     data = folder / "eight.tsv"
     data.write_text(EIGHT_LINES, encoding="utf-8")
     device = "cpu" if backend == "torch" else None
-    return TrainingJob(
-        TrainingRequest(options if load else OPTIONS | options, backend, device, data=data, load=load)
-    )
+    given = options if load else OPTIONS | options
+    return TrainingJob(TrainingRequest(given, backend, device, data=data, load=load, resume=resume))
 
 
 def losses(model: SavedModel) -> list[float]:
@@ -50,8 +51,7 @@ def test_training_goes_on_elsewhere(tmp_path: Path, wanted: SavedModel, first: s
     stopped = begun.run(should_stop=lambda: next(asked) == 9).model  # the second batch of the third epoch
     assert stopped.progress.batch
     save_model(stopped, tmp_path / "m")
-    left = 6 - stopped.progress.epoch
-    model = job(tmp_path, second, load=tmp_path / "m", epochs=left).run().model
+    model = job(tmp_path, second, load=tmp_path / "m", resume=True).run().model
     assert (model.progress.step, model.progress.epoch) == (wanted.progress.step, 6)
     whole = [0, 1, 3, 4, 5]  # the third epoch's loss is that of its rest only
     np.testing.assert_allclose(np.array(losses(model))[whole], np.array(losses(wanted))[whole], rtol=2e-3)

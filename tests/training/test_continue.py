@@ -1,4 +1,9 @@
-"""Training N epochs, saving, loading and training M more is training N + M: bit for bit."""
+"""A saved model is trained on.
+
+At a constant learning rate, training N epochs, saving, loading and training M more is training N + M, bit for bit.
+With the default schedule that is what resuming does (test_resume.py); a run that continues a model has a schedule
+of its own.
+"""
 
 from __future__ import annotations
 
@@ -12,6 +17,7 @@ import pytest
 from jsl_seq2seq.errors import UserError
 from jsl_seq2seq.store import Progress, SavedModel, load_model, save_model
 from jsl_seq2seq.training import TrainingJob, TrainingRequest
+from jsl_seq2seq.training.schedule import learning_rate
 
 from ..refusals import refused
 from ..small_models import EIGHT_LINES, same_arrays, same_training_state, small_job, train
@@ -24,6 +30,7 @@ KINDS: dict[str, dict[str, Any]] = {
     "one batch an epoch": {"batch_size": 100},
 }
 EPOCHS = 5
+CONSTANT: dict[str, Any] = {"schedule": "constant"}
 
 
 def after(batches: int) -> Callable[[], bool]:
@@ -52,6 +59,7 @@ def losses(model: SavedModel) -> list[tuple[int, float, float | None]]:
 @pytest.mark.parametrize("options", KINDS.values(), ids=KINDS.keys())
 @pytest.mark.parametrize("first", [1, 2, 4])
 def test_between_epochs(tmp_path: Path, valid: Path, options: dict[str, Any], first: int) -> None:
+    options = CONSTANT | options
     whole = train(tmp_path, epochs=EPOCHS, valid=valid, **options).model
     save_model(train(tmp_path, epochs=first, valid=valid, **options).model, tmp_path / "m")
     rest = train(tmp_path, load=tmp_path / "m", valid=valid, epochs=EPOCHS - first).model
@@ -62,6 +70,7 @@ def test_between_epochs(tmp_path: Path, valid: Path, options: dict[str, Any], fi
 @pytest.mark.parametrize("options", KINDS.values(), ids=KINDS.keys())
 @pytest.mark.parametrize("stop", [1, 2, 5, 6])
 def test_in_the_middle_of_an_epoch(tmp_path: Path, options: dict[str, Any], stop: int) -> None:
+    options = CONSTANT | options
     whole = train(tmp_path, epochs=EPOCHS, **options).model
     stopped = small_job(tmp_path, epochs=EPOCHS, **options).run(should_stop=after(stop))
     assert stopped.interrupted
@@ -73,8 +82,8 @@ def test_in_the_middle_of_an_epoch(tmp_path: Path, options: dict[str, Any], stop
 
 
 def test_stopped_again_and_again(tmp_path: Path) -> None:
-    whole = train(tmp_path, epochs=2).model
-    model = small_job(tmp_path, epochs=2).run(should_stop=after(1)).model
+    whole = train(tmp_path, epochs=2, **CONSTANT).model
+    model = small_job(tmp_path, epochs=2, **CONSTANT).run(should_stop=after(1)).model
     while model.progress.epoch < 2:
         save_model(model, tmp_path / "m")
         job = small_job(tmp_path, load=tmp_path / "m", epochs=2 - model.progress.epoch)
@@ -96,7 +105,7 @@ def notes_after(
     tmp_path: Path, stop: int = 0, data: Path | None = None, **options: Any
 ) -> tuple[list[str], Progress]:
     """What is said when a training of 2 epochs (or ``stop`` batches) goes on differently, and from where."""
-    first = small_job(tmp_path, epochs=2).run(should_stop=after(stop) if stop else lambda: False)
+    first = small_job(tmp_path, epochs=2, **CONSTANT).run(should_stop=after(stop) if stop else lambda: False)
     save_model(first.model, tmp_path / "m")
     job = small_job(tmp_path, load=tmp_path / "m", data=data, **options)
     return job.notes, job.start.progress
@@ -104,6 +113,23 @@ def notes_after(
 
 def test_nothing_is_said_when_nothing_changed(tmp_path: Path) -> None:
     assert notes_after(tmp_path) == ([], Progress(step=6, epoch=2))
+
+
+@pytest.mark.parametrize("before", ["cosine", "constant"])
+def test_a_continued_run_has_a_cosine_of_its_own(tmp_path: Path, before: str) -> None:
+    """Not the 1 % at which the first one ended; and to ask for a cosine is not to be at its end."""
+    save_model(train(tmp_path, epochs=4, schedule=before).model, tmp_path / "m")
+    job = small_job(tmp_path, load=tmp_path / "m", epochs=3, schedule="cosine")
+    assert any("0.01 に戻り" in note and "3 エポック" in note for note in job.notes)
+    assert (job.training.restart_step, job.training.decay_steps) == (12, 21)
+    rates = [learning_rate(job.training, step) for step in (13, 21)]
+    assert rates[0] > 0.9 * 0.01 and rates[1] == pytest.approx(0.01 * 0.01)
+
+
+def test_a_continued_run_says_nothing_of_a_constant_rate(tmp_path: Path) -> None:
+    save_model(train(tmp_path, epochs=2, **CONSTANT).model, tmp_path / "m")
+    job = small_job(tmp_path, load=tmp_path / "m")
+    assert job.notes == [] and (job.training.restart_step, job.training.decay_steps) == (0, 0)
 
 
 def test_another_seed_is_said(tmp_path: Path) -> None:
@@ -164,8 +190,8 @@ def test_a_model_says_nothing_about_the_folders_of_who_trained_it(tmp_path: Path
 
 
 def test_a_model_that_recorded_an_absolute_path_goes_on_and_forgets_it(tmp_path: Path) -> None:
-    whole = train(tmp_path, epochs=2).model
-    model = train(tmp_path, epochs=1).model
+    whole = train(tmp_path, epochs=2, **CONSTANT).model
+    model = train(tmp_path, epochs=1, **CONSTANT).model
     save_model(replace(model, data_name=str(tmp_path / "eight.tsv")), tmp_path / "m")
     rest = TrainingJob(TrainingRequest({"epochs": 1}, "ndarray", load=tmp_path / "m")).run().model
     assert same_training_state(rest, whole)

@@ -9,11 +9,13 @@ import pytest
 
 from jsl_seq2seq.data import read_starter_corpus
 from jsl_seq2seq.errors import UserError
+from jsl_seq2seq.store import SavedModel
 from jsl_seq2seq.training import TrainingJob, TrainingRequest
 
 from ..refusals import refused
 from ..small_models import (
     EIGHT_LINES,
+    SMALL,
     eight_sentences,
     same_training_state,
     small_job,
@@ -51,6 +53,34 @@ def test_at_least_nine_of_ten_seeds_learn_it_too() -> None:
     jobs = [TrainingJob(TrainingRequest({"seed": seed}, "ndarray")) for seed in range(10)]
     results = [job.run() for job in jobs]
     assert sum(result.exact == result.checked for result in results) >= 9, [r.exact for r in results]
+
+
+def test_the_weights_are_saved_before_anything_is_translated(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whatever goes wrong afterwards, such as a device that runs out of memory, is a note."""
+    saved: list[SavedModel] = []
+    good = small_job(tmp_path, epochs=2).run(save=saved.append)
+    assert [len(model.examples) for model in saved] == [0, 5]
+    assert same_training_state(*saved) and saved[1] is good.model
+
+    def fails(*_: Any) -> None:
+        raise MemoryError("no room")
+
+    monkeypatch.setattr("jsl_seq2seq.training.job.Translator", fails)
+    saved.clear()
+    result = small_job(tmp_path, epochs=2).run(save=saved.append)
+    assert len(saved) == 1 and same_training_state(saved[0], good.model)
+    assert "no room" in result.notes[0] and (result.exact, result.checked) == (0, 0)
+
+
+def test_a_sentence_that_is_too_long_to_translate_does_not_cost_the_training(tmp_path: Path) -> None:
+    data = tmp_path / "long.tsv"
+    data.write_text("はい\t<はい>\n" + "あ" * 2001 + "\t<a>\n", encoding="utf-8")
+    result = TrainingJob(
+        TrainingRequest(SMALL | {"epochs": 1, "max_seq_len": 2001}, "ndarray", data=data)
+    ).run()
+    assert result.checked == 2 and result.model.examples[1].hypothesis == ()
 
 
 def test_the_same_request_gives_the_same_model(tmp_path: Path) -> None:

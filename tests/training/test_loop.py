@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from jsl_seq2seq.errors import Failure
-from jsl_seq2seq.store import EpochMetrics
+from jsl_seq2seq.store import EpochMetrics, load_model, save_model
 
 from ..refusals import refused
 from ..small_models import EIGHT_LINES, small_job
@@ -68,7 +68,7 @@ def test_stopping_finishes_the_batch(tmp_path: Path, batches: int) -> None:
 
 @pytest.mark.parametrize("rate", [1e30, 1e300])
 def test_divergence_is_said(tmp_path: Path, rate: float) -> None:
-    with refused(Failure, "発散", "1 エポック目", "--learning-rate"):
+    with refused(Failure, "発散", "--learning-rate", code="training-diverged", epoch=1, value=rate):
         small_job(tmp_path, epochs=3, learning_rate=rate).run()
 
 
@@ -84,3 +84,14 @@ def test_validation_loss_is_that_of_the_trained_model(tmp_path: Path) -> None:
     assert same.history[-1].valid_exact == 1
     last = same.history[-1]
     assert last.valid_loss is not None and last.valid_loss < last.loss * 1.5
+
+
+def test_a_validation_loss_that_is_no_number_is_not_recorded(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    valid = tmp_path / "valid.tsv"
+    valid.write_text("わたしはみます\t<私> <飲む>\n", encoding="utf-8")
+    monkeypatch.setattr("jsl_seq2seq.training.trainer.Trainer.loss", lambda *_: float("nan"))
+    model = small_job(tmp_path, epochs=2, valid=valid).run().model
+    save_model(model, tmp_path / "m")
+    assert [point.valid_loss for point in load_model(tmp_path / "m").history] == [None, None]

@@ -54,8 +54,8 @@ def test_from_disk_as_from_memory(
 
 
 def test_going_on_from_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    whole = small_job(tmp_path, epochs=3).run().model
-    save_model(small_job(tmp_path, epochs=2).run().model, tmp_path / "m")
+    whole = small_job(tmp_path, epochs=3, schedule="constant").run().model
+    save_model(small_job(tmp_path, epochs=2, schedule="constant").run().model, tmp_path / "m")
     monkeypatch.setattr(corpus_file, "IN_MEMORY", 0)
     job = small_job(tmp_path, load=tmp_path / "m", epochs=1)
     assert isinstance(job.corpus.pairs, StoredPairs) and job.notes == []

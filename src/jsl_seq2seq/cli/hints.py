@@ -96,6 +96,9 @@ HINTS: dict[str, Callable[[JslError], str]] = {
     "unknown-tags": lambda error: (
         "--load を外して新しいモデルを学習するか、そのタグの文をデータから外してください。"
     ),
+    "validation-data-missing": lambda error: (
+        f"--valid FILE で検証データを指定するか、{flag(error.setting)} を外してください。"
+    ),
     "wgpu-missing": lambda error: (
         "pip install wgpu で入ります。入れられない機械では --backend ndarray を使ってください。"
     ),

@@ -86,7 +86,7 @@ BatchSize = Annotated[int | None, _training("batch_size", "1 回の更新に使�
 LearningRate = Annotated[float | None, _training("learning_rate", "学習率")]
 WarmupSteps = Annotated[int | None, _training("warmup_steps", "学習率を 0 から上げる更新の数")]
 Schedule = Annotated[
-    str | None, _training("schedule", "その後の学習率: constant、inverse-sqrt、cosine", "NAME")
+    str | None, _training("schedule", "その後の学習率: cosine、constant、inverse-sqrt", "NAME")
 ]
 PositionShift = Annotated[int | None, _training("position_shift", "文の始まりをずらす幅（長い文への備え）")]
 Keep = Annotated[str | None, _training("keep", "保存する重み: last、best、average", "NAME")]

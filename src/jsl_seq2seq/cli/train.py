@@ -26,7 +26,7 @@ from ..store import SavedModel, holds_model, save_model
 from ..store.card import in_quotes, quoted
 from ..store.directory import CONFIG
 from ..store.files import locked
-from ..training import Checkpoints, Quiet, TrainingJob, TrainingRequest, TrainingResult
+from ..training import Checkpoints, NullReporter, TrainingJob, TrainingRequest, TrainingResult
 from ..translate import Translator
 from . import options as opt
 from .console import NO_TAGS, note, report, say, say_json
@@ -164,9 +164,10 @@ def run_training(
             inform(f"保存先: {directory}（--save で変えられます）")
         with _stoppable(inform, together) as should_stop, _reporter(quiet or as_json) as reporter:
             every = Checkpoints(checkpoint_every, _saver(directory)) if checkpoint_every else None
-            result = job.run(reporter, should_stop, every)
-        model = result.model if keep_training_state else replace(result.model, moments=None)
-        _save(model, directory)
+            # within _stoppable: a signal during the last save lets it end
+            result = job.run(reporter, should_stop, every, _final_saver(directory, keep_training_state))
+    for line in result.notes:
+        inform(f"注意: {line}")
     _show(result, directory, quiet, as_json)
     if result.interrupted and not quiet and not as_json:
         _show_how_to_go_on(result, request, directory, checkpoint_every)
@@ -192,8 +193,10 @@ def _show(result: TrainingResult, directory: Path, quiet: bool, as_json: bool) -
     say()
     if result.interrupted:
         say(f"途中で止めました（{model.progress.epoch} エポックまで終了）。ここまでを保存してあります。")
-    final = "" if loss is None else f"損失 {loss:.4f}、"
-    say(f"学習しました: {final}例文 {result.checked} のうち {result.exact} が完全に一致")
+    found = [] if loss is None else [f"損失 {loss:.4f}"]
+    if result.checked:
+        found.append(f"例文 {result.checked} のうち {result.exact} が完全に一致")
+    say(f"学習しました: {'、'.join(found)}")
     guessing = math.log(model.config.vocab_size.target)
     if loss is not None and loss > _WORSE * guessing:
         note(
@@ -214,9 +217,6 @@ def _show_how_to_go_on(
     result: TrainingResult, request: TrainingRequest, directory: Path, checkpoint_every: int | None
 ) -> None:
     """The command that ends bit for bit where the whole training would have: all that is not in the model."""
-    kept = result.model.training.keep
-    if kept != "last":
-        say(f"（--keep {kept} の重みを保存したので、続けた結果は、止めなかった場合と同じにはなりません）")
     given = {
         "--data": request.data and quoted(request.data),
         "--valid": request.valid and quoted(request.valid),
@@ -261,6 +261,15 @@ def _saver(directory: Path) -> Callable[[SavedModel], None]:
     return save
 
 
+def _final_saver(directory: Path, keep_training_state: bool) -> Callable[[SavedModel], None]:
+    """Saves what training ends with."""
+
+    def save(model: SavedModel) -> None:
+        _save(model if keep_training_state else replace(model, moments=None), directory)
+
+    return save
+
+
 def _save(model: SavedModel, directory: Path) -> None:
     """Save; if the place has become impossible, save elsewhere rather than lose what was learnt."""
     try:
@@ -292,7 +301,7 @@ def _timestamped() -> Path:
 
 def _reporter(quiet: bool) -> Any:
     if quiet:
-        return contextlib.nullcontext(Quiet())
+        return contextlib.nullcontext(NullReporter())
     return BarReporter() if sys.stderr.isatty() else LineReporter()
 
 

@@ -17,6 +17,7 @@ _TRAINING_RANGES = {
     "accumulate": (1, 10**6),
     "warmup_steps": (0, 10**9),
     "decay_steps": (0, 10**18),
+    "restart_step": (0, 10**18),
     "position_shift": (0, 100_000),
     "average": (1, 1_000),
     "patience": (0, 10**9),
@@ -25,9 +26,12 @@ _TRAINING_RANGES = {
 """Beyond any training; what is computed from them stays a number that every backend can hold."""
 _CHOICES = {
     "optimizer": ("adam",),
-    "schedule": ("constant", "inverse-sqrt", "cosine"),
+    "schedule": ("cosine", "constant", "inverse-sqrt"),
     "keep": ("last", "best", "average"),
 }
+
+_ABSENT = {"schedule": "constant"}
+"""What a file means that lacks a key, where that is not today's default: it was written before there was one."""
 
 
 @dataclass(frozen=True)
@@ -43,10 +47,12 @@ class TrainingConfig:
     learning_rate: float = 0.002
     warmup_steps: int = 100
     """Steps over which the learning rate rises linearly from 0; ``schedule`` says what comes afterwards."""
-    schedule: str = "constant"
-    """``constant``, ``inverse-sqrt`` or ``cosine``: see :func:`jsl_seq2seq.training.schedule.learning_rate`."""
+    schedule: str = "cosine"
+    """``cosine``, ``constant`` or ``inverse-sqrt``: see :func:`jsl_seq2seq.training.schedule.learning_rate`."""
     decay_steps: int = 0
-    """Step at which ``cosine`` arrives; 0 for the last step of the training that begins."""
+    """Update at which ``cosine`` reaches its floor; 0 for the last update of the run that begins."""
+    restart_step: int = 0
+    """Update after which ``cosine`` begins: where a run that continues a trained model began."""
     position_shift: int = 0
     """In training sentences begin at a position drawn from 0 to this, so that a model trained on short
     sentences has seen the positions of longer ones (Kiyono et al. 2021)."""
@@ -106,4 +112,4 @@ class TrainingConfig:
     @classmethod
     def from_json(cls, values: Mapping[str, Any]) -> TrainingConfig:
         """Read what :meth:`to_json` wrote; raises UserError for an unknown, missing or mistyped key."""
-        return from_mapping(cls, values, "training")
+        return from_mapping(cls, {**_ABSENT, **values}, "training")

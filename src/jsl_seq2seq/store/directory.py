@@ -4,7 +4,7 @@ config.json                  model, training, progress, metadata with the SHA-25
 model.safetensors            parameters
 vocabulary.json              both tokenizers
 metrics.json                 training curve, statistics of every layer, example translations
-training_state.safetensors   Adam's moments, for continuing (optional)
+training_state.safetensors   Adam's moments and what else a run needs to be resumed (optional)
 burn.json                    what else the original project's file held, for export-burn (imported models)
 README.md                    the same for people
 exports/                     tables and pictures of it, if any were made; no part of the model
@@ -33,7 +33,7 @@ from .card import render_readme
 from .files import locked, read_checked, replace_files, sha256, while_unchanged
 from .saved_model import EpochMetrics, Example, Moments, Progress, SavedModel, Stage
 from .statistics import layer_statistics
-from .tensors import largest, pack, unpack
+from .tensors import Shapes, largest, pack, unpack
 
 if TYPE_CHECKING:
     from pydantic import BaseModel
@@ -80,7 +80,7 @@ def save_model(model: SavedModel, directory: Path) -> None:
         README: render_readme(model, directory).encode("utf-8", "replace"),
     }
     if model.moments is not None:
-        files[TRAINING_STATE] = pack(_prefixed(model.moments))
+        files[TRAINING_STATE] = pack(_prefixed(model.moments, model.resume_parameters))
     if model.burn is not None:
         files[BURN] = _json_bytes(model.burn)
     config: dict[str, Any] = {
@@ -133,7 +133,7 @@ def load_model(directory: Path, training_state: bool = False, record: bool = Tru
     """Read a model directory; everything is checked before any of it is used.
 
     Args:
-        training_state: read Adam's moments too, if they were saved.
+        training_state: read ``moments`` and ``resume_parameters`` too, if they were saved.
         record: read how the model came to be too: ``history``, ``examples``, ``stages`` and ``burn``, which are
             empty otherwise. Translating does without; a model that is saved again must have them.
 
@@ -176,19 +176,16 @@ def _load(directory: Path, training_state: bool, record: bool) -> SavedModel:
         )
     shapes = {name: spec.shape for name, spec in parameter_specs(model_config).items()}
     parameters = unpack(read(WEIGHTS), shapes, directory / WEIGHTS)
-    moments = None
+    moments, others = None, {}
     if training_state and TRAINING_STATE in listed:
-        both = {f"{moment}.{name}": shape for moment in ("m", "v") for name, shape in shapes.items()}
-        state = unpack(read(TRAINING_STATE), both, directory / TRAINING_STATE)
-        moments = Moments(
-            {name: state[f"m.{name}"] for name in shapes}, {name: state[f"v.{name}"] for name in shapes}
-        )
+        moments, others = _read_training_state(read(TRAINING_STATE), shapes, training, directory)
     model = SavedModel(
         config=model_config,
         training=training,
         tokenizers=tokenizers,
         parameters=parameters,
         moments=moments,
+        resume_parameters=others,
         progress=progress,
         metadata={key: value for key, value in metadata.items() if key not in _OWN_METADATA},
         data_name=metadata["data"]["name"],
@@ -317,10 +314,13 @@ def settings(config: Mapping[str, Any], directory: Path) -> tuple[ModelConfig, T
 
 def size_limits(config: Mapping[str, Any], directory: Path) -> dict[str, int]:
     """How many bytes each file of a model with this ``config.json`` can have at most."""
-    model_config, _, _ = settings(config, directory)
+    model_config, training, _ = settings(config, directory)
     shapes = {name: spec.shape for name, spec in parameter_specs(model_config).items()}
     limits = dict.fromkeys((*REQUIRED, *OPTIONAL), _MAX_JSON_BYTES)
-    return limits | {WEIGHTS: largest(shapes), TRAINING_STATE: 2 * largest(shapes)}
+    return limits | {
+        WEIGHTS: largest(shapes),
+        TRAINING_STATE: (2 + len(_resume_sets(training))) * largest(shapes),
+    }
 
 
 def checksum(config: Mapping[str, Any]) -> str:
@@ -417,10 +417,38 @@ def _validated(
     return schemas.validated(getattr(schemas, schema), values, path, code, hint)
 
 
-def _prefixed(moments: Moments) -> dict[str, np.ndarray]:
-    return {f"m.{name}": array for name, array in moments.m.items()} | {
-        f"v.{name}": array for name, array in moments.v.items()
-    }
+def _prefixed(moments: Moments, others: Mapping[str, dict[str, np.ndarray]]) -> dict[str, np.ndarray]:
+    """Every array under the name of its set and its own: ``m.encoder.final_norm.weight``."""
+    sets = {"m": moments.m, "v": moments.v, **others}
+    return {f"{prefix}.{name}": array for prefix, arrays in sets.items() for name, array in arrays.items()}
+
+
+def _read_training_state(
+    content: bytes, shapes: Shapes, training: TrainingConfig, directory: Path
+) -> tuple[Moments, dict[str, dict[str, np.ndarray]]]:
+    def prefixed(prefix: str) -> dict[str, tuple[int, ...]]:
+        return {f"{prefix}.{name}": shape for name, shape in shapes.items()}
+
+    optional = [prefixed(prefix) for prefix in _resume_sets(training)]
+    state = unpack(content, prefixed("m") | prefixed("v"), directory / TRAINING_STATE, optional)
+
+    def taken(prefix: str) -> dict[str, np.ndarray]:
+        return {name: state[f"{prefix}.{name}"] for name in shapes}
+
+    others = [
+        prefix
+        for prefix, names in zip(_resume_sets(training), optional, strict=True)
+        if names.keys() <= state.keys()
+    ]
+    return Moments(taken("m"), taken("v")), {prefix: taken(prefix) for prefix in others}
+
+
+def _resume_sets(training: TrainingConfig) -> list[str]:
+    """The keys that ``SavedModel.resume_parameters`` can have."""
+    if training.keep == "last":
+        return []
+    recent = range(training.average if training.keep == "average" else 0)
+    return ["last", *(f"recent.{number}" for number in recent)]
 
 
 def _json_bytes(values: Any) -> bytes:

@@ -83,6 +83,8 @@ def with_stage(stages: tuple[Stage, ...], latest: Stage) -> tuple[Stage, ...]:
     """The runs so far and the latest, as one where the latest only went on with the last of them."""
     if stages and stages[-1].continued_by(latest):
         return (*stages[:-1], replace(latest, start=stages[-1].start, units=stages[-1].units))
+    if stages:  # a run that was resumed with other settings is another stage from there on
+        latest = replace(latest, start=max(latest.start, stages[-1].end))
     return (*stages, latest)
 
 

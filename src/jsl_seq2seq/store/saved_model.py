@@ -23,13 +23,20 @@ class Progress:
         step: updates made.
         epoch: epochs finished.
         batch: batches finished of the epoch that was interrupted, 0 between epochs.
-        until: the epoch that was to be reached, for ``--resume``; 0 if unknown.
+        loss_sum, tokens, seconds: of those batches: Σ loss x tokens, target tokens, and time spent.
+        start: epochs finished when the current run began; ``patience`` and ``keep`` look no further back.
+        until: the epoch at which the current run ends; 0 if unknown.
     """
 
     step: int = 0
     epoch: int = 0
     batch: int = 0
-    until: int = field(default=0, compare=False)  # equal progress is equal work done, whatever the aim
+    loss_sum: float = 0.0
+    tokens: int = 0
+    seconds: float = field(default=0.0, compare=False)
+    # two trainings stand at the same place whatever their runs were to be
+    start: int = field(default=0, compare=False)
+    until: int = field(default=0, compare=False)
 
 
 @dataclass(frozen=True)
@@ -115,12 +122,15 @@ class Stage:
     def continued_by(self, latest: Stage) -> bool:
         """Whether this run and then ``latest`` gave bit for bit what one run until ``latest.until`` gives.
 
-        A run whose last weights were not kept, or that patience can end, begins anew when it is continued; and
-        a cosine has another slope for another end.
+        ``latest`` may be this run, resumed. If it is another one, it begins without the last weights where others
+        were kept, and counts its own ``patience``; and a cosine has another slope for another end.
         """
         alike = all(getattr(self, name) == getattr(latest, name) for name in _SAME_RUN)
         settings = self.settings
-        begins_anew = not self.training_state or settings.get("keep") != "last" or settings.get("patience")
+        other_run = latest.start != self.start
+        begins_anew = not self.training_state or (
+            other_run and (settings.get("keep") != "last" or settings.get("patience"))
+        )
         same_slope = settings.get("schedule") != "cosine" or self.until == latest.until
         return alike and not begins_anew and same_slope
 
@@ -146,6 +156,8 @@ class SavedModel:
     Attributes:
         parameters: float32 arrays under their names, in the one order.
         moments: what Adam needs to go on; ``None`` if the training state was left out.
+        resume_parameters: of a run whose ``TrainingConfig.keep`` selected other parameters than the last: ``last``,
+            those of the last update, and ``recent.0``, ..., those that ``average`` is the mean of, oldest first.
         metadata: versions, backend, times; for people, never needed to load.
         examples: a few translations for the README.
     """
@@ -155,6 +167,7 @@ class SavedModel:
     tokenizers: Tokenizers
     parameters: dict[str, np.ndarray]
     moments: Moments | None = None
+    resume_parameters: Mapping[str, dict[str, np.ndarray]] = field(default_factory=dict)
     progress: Progress = Progress()
     history: tuple[EpochMetrics, ...] = ()
     metadata: dict[str, Any] = field(default_factory=dict)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -62,11 +62,14 @@ def largest(shapes: Shapes) -> int:
     return sum(4 * math.prod(shape) + 1_000 for shape in shapes.values()) + 10_000
 
 
-def unpack(content: bytes, shapes: Shapes, path: Path) -> dict[str, np.ndarray]:
+def unpack(
+    content: bytes, shapes: Shapes, path: Path, optional: Sequence[Shapes] = ()
+) -> dict[str, np.ndarray]:
     """The arrays of a safetensors file, exactly those named in ``shapes``, in that order.
 
     Args:
         path: stands in messages.
+        optional: sets of further arrays, of each of which all may be there or none.
 
     Raises:
         Failure: not safetensors, a name too many or too few, another shape or type, NaN or infinity.
@@ -81,6 +84,9 @@ def unpack(content: bytes, shapes: Shapes, path: Path) -> dict[str, np.ndarray]:
             path=path,
             reason=str(error),
         ) from None
+    for more in optional:
+        if not tensors.keys().isdisjoint(more):
+            shapes = {**shapes, **more}
     missing, extra = [n for n in shapes if n not in tensors], [n for n in tensors if n not in shapes]
     if missing or extra:
         listed = [f"足りない: {', '.join(missing[:3])}"] * bool(missing) + [

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
@@ -14,7 +13,7 @@ import numpy as np
 from ..backends.registry import AUTO, Backend, choose_backend
 from ..data import SentencePair, overlap, read_corpus
 from ..data.encoding import EncodedPair
-from ..errors import UserError
+from ..errors import JslError, UserError
 from ..model.initialization import initial_parameters
 from ..settings import DATA_SETTINGS, ModelConfig, TrainingConfig
 from ..store import EpochMetrics, Example, Progress, SavedModel, Stage, load_model
@@ -22,7 +21,8 @@ from ..store.metadata import describe_run, published, stages_of, with_stage
 from ..tokenize import Tokenizers
 from ..translate.translator import Translator
 from .data import check_lengths, digest, encode_corpus, longest, read_data, tokenizers_of
-from .loop import Outcome, Quiet, Reporter, fit
+from .loop import CheckpointSelector, NullReporter, Outcome, Parameters, Reporter, fit
+from .schedule import scheduled
 from .trainer import Trainer
 
 _MODEL_OPTIONS = ("d_model", "n_heads", "n_layers", "d_ff", "max_seq_len", "tied_embeddings")
@@ -30,12 +30,14 @@ _BATCH_OPTIONS = ("batch_size", "batch_tokens", "accumulate", "seed")
 _DESCRIBED = ("backend", "precision", "git_commit", "package_version", "trained_at")
 _EXAMPLES = 5
 _CHECKED = 500
-"""Sentences of the data that are translated at the end to say how many come out exactly."""
+"""Sentences of the data that are translated at the end to count the exact ones."""
+_LAST, _RECENT = "last", "recent."
+"""Keys of ``SavedModel.resume_parameters``; ``recent.0`` is the oldest."""
 
 
 @dataclass(frozen=True)
 class TrainingRequest:
-    """What a user asks for.
+    """The settings, data and model of a run.
 
     Attributes:
         options: fields of ModelConfig and TrainingConfig that were given, and of DATA_SETTINGS; all others keep
@@ -43,7 +45,8 @@ class TrainingRequest:
         data, valid: corpus files; ``None`` for the starter corpus (or the loaded model's data) and for none.
         load: a model directory to go on from.
         precision: what the backend computes in, ``fp32`` or ``bf16``; files do not depend on it.
-        resume: ``load`` is this very training, interrupted: ``epochs`` counts from its beginning.
+        resume: ``load`` is this very run, interrupted: it goes on as if it had not been, and ``epochs`` counts
+            from its beginning. Otherwise a new run of ``epochs`` begins with the parameters of ``load``.
     """
 
     options: Mapping[str, Any]
@@ -71,19 +74,21 @@ class TrainingResult:
     Attributes:
         exact, checked: of ``checked`` sentences of the training data, ``exact`` were translated exactly.
         interrupted: whether it was stopped early.
+        notes: what could not be done after training, in Japanese.
     """
 
     model: SavedModel
     exact: int
     checked: int
     interrupted: bool
+    notes: tuple[str, ...] = ()
 
 
 class TrainingJob:
-    """A training that is ready to run: everything that can be wrong with the request is checked here.
+    """A run of a training. The constructor checks everything that can be wrong with the request.
 
     Attributes:
-        notes: what the user should know before it starts, in Japanese.
+        notes: what is unusual about the data, and what a continued run does differently, in Japanese.
 
     Raises:
         UserError: the request cannot be carried out.
@@ -102,7 +107,10 @@ class TrainingJob:
         if loaded is None:
             tokenizers = tokenizers.learn(self.corpus.pairs)
         self._pairs, unknown = encode_corpus(self.corpus, tokenizers)
+        self._best: Parameters | None = None
+        self._recent: list[Parameters] = []
         self.start = self._continued(loaded, request) if loaded else self._fresh(tokenizers, request)
+        self._check_validation()
         check_lengths(self.corpus, self._pairs, self.start.config.max_seq_len)
         self._valid_pairs: Sequence[EncodedPair] = []
         if self.valid:
@@ -119,51 +127,95 @@ class TrainingJob:
 
     @property
     def training(self) -> TrainingConfig:
-        """How it will be trained."""
+        """The settings of this run."""
         return self.start.training
 
-    # numbers that overflow are found in the loss and in what is saved, and said there in words
+    # overflow shows in the loss and in what is saved, where it is reported
     @np.errstate(over="ignore", invalid="ignore", divide="ignore")
     def run(
         self,
         reporter: Reporter | None = None,
         should_stop: Callable[[], bool] = lambda: False,
         checkpoints: Checkpoints | None = None,
+        save: Callable[[SavedModel], None] = lambda model: None,
     ) -> TrainingResult:
-        """Train. Stops early, keeping what was learnt, when ``should_stop`` says so."""
+        """Train, save, translate a few examples, and save again with them.
+
+        Args:
+            should_stop: asked after each batch; training then ends early.
+            checkpoints: saves while training goes on.
+            save: saves the trained model. Called right after the last update, so that nothing that fails later
+                costs the weights.
+
+        Raises:
+            Failure: the loss is NaN or infinite, or what ``save`` raises.
+        """
         start = self.start
         processes = self.backend.processes
         if not processes.all_equal(self._fingerprint()):
             raise UserError(
                 "一緒に学習するプロセスの間で、データ、設定、モデルのどれかが違います。",
                 "すべての機械に同じファイルを置き、同じコマンドで始めてください。",
+                code="processes-differ",
+                processes=processes.world_size,
             )
         trainer = Trainer(
             self.backend, start.config, start.training, start.parameters, start.moments, start.progress.step
         )
-
+        selector = self._selector()
         every = checkpoints.every if checkpoints else 0
+
+        def snapshot(progress: Progress, history: tuple[EpochMetrics, ...], interrupted: bool) -> SavedModel:
+            return self._snapshot(trainer, selector, progress, history, interrupted, every)
 
         def after_epoch(progress: Progress, history: tuple[EpochMetrics, ...]) -> None:
             if checkpoints and progress.epoch % checkpoints.every == 0:
-                checkpoints.save(self._snapshot(trainer, progress, history, interrupted=True, every=every))
+                checkpoints.save(snapshot(progress, history, interrupted=True))
 
         outcome = fit(
             trainer,
             self._pairs,
             self._valid_pairs,
-            start.progress.until - start.progress.epoch,
             start.progress,
-            reporter or Quiet(),
+            selector,
+            reporter or NullReporter(),
             should_stop,
             after_epoch,
         )
-        if processes.rank:  # the first process has the same parameters, and says and saves everything
+        if processes.rank:  # process 0 has the same parameters; it alone saves and reports
             return TrainingResult(start, 0, 0, outcome.interrupted)
-        return self._result(trainer, outcome, every)
+        model = snapshot(outcome.progress, outcome.history, outcome.interrupted)
+        save(model)
+        try:
+            result = self._result(model, outcome)
+            save(result.model)
+        # out of memory on a device has many types, and the weights are safe
+        except Exception as error:
+            reason = error.what if isinstance(error, JslError) else f"{type(error).__name__}: {error}"
+            note = f"訳の例は作れませんでした（{reason}）。学習した重みは保存してあります。"
+            return TrainingResult(model, 0, 0, outcome.interrupted, (note,))
+        return result
+
+    def _selector(self) -> CheckpointSelector:
+        """With the state that the run had when it was interrupted."""
+        run = [point for point in self.start.history if point.epoch > self.start.progress.start]
+        return CheckpointSelector(self.training, run, self._best, self._recent)
+
+    def _check_validation(self) -> None:
+        training = self.training
+        for name, used in (("keep", training.keep == "best"), ("patience", training.patience > 0)):
+            if used and not self._request.valid:
+                value = getattr(training, name)
+                raise UserError(
+                    f"{name}（{value}）は検証の損失で決まるので、検証データが要ります。",
+                    f"検証データを指定するか、{name} を指定せずに学習してください。",
+                    code="validation-data-missing",
+                    setting=name,
+                    value=value,
+                )
 
     def _fingerprint(self) -> str:
-        """Everything that processes must have in common before they train together."""
+        """SHA-256 of all that processes must have in common before they train together."""
         start = self.start
         seen = hashlib.sha256(self._digest.encode())
         seen.update(repr((start.config, start.training, start.progress)).encode())
@@ -176,11 +228,11 @@ class TrainingJob:
         shape.setdefault("max_seq_len", max(ModelConfig.max_seq_len, longest(self._pairs)))
         config = ModelConfig(tokenizers.size, **shape)
         training = _overridden(TrainingConfig(), request.options)
+        progress = Progress(until=training.epochs)
         if training.schedule == "cosine" and not training.decay_steps:
-            batches = math.ceil(len(self.corpus.pairs) / training.batch_size / training.accumulate)
-            training = replace(training, decay_steps=batches * training.epochs)
+            training = scheduled(training, self._pairs, progress, restart_step=0)
         parameters = initial_parameters(config, training.seed)
-        return SavedModel(config, training, tokenizers, parameters, progress=Progress(until=training.epochs))
+        return SavedModel(config, training, tokenizers, parameters, progress=progress)
 
     def _continued(self, loaded: SavedModel, request: TrainingRequest) -> SavedModel:
         for name in _MODEL_OPTIONS:
@@ -205,28 +257,67 @@ class TrainingJob:
             )
         if loaded.moments is None:
             self.notes.append("このモデルには学習の途中経過が保存されていないので、Adam は最初から始めます。")
-            progress = Progress(step=0, epoch=progress.epoch)
-        if progress.batch and (
-            any(getattr(training, name) != getattr(loaded.training, name) for name in _BATCH_OPTIONS)
-            or self._digest != loaded.data_digest
-        ):
+            progress = Progress(epoch=progress.epoch, start=progress.start)
+        other_batches = self._digest != loaded.data_digest or any(
+            getattr(training, name) != getattr(loaded.training, name) for name in _BATCH_OPTIONS
+        )
+        if progress.batch and other_batches:
             self.notes.append(
                 "データかバッチの大きさが変わったので、途中だったエポックは最初からやり直します。"
             )
-            progress = replace(progress, batch=0)
+            progress = replace(progress, batch=0, loss_sum=0.0, tokens=0, seconds=0.0)
         if self._digest != loaded.data_digest:
             self.notes.append(f"前回とは違うデータで続けます（前回: {loaded.data_name}）。")
-        until = progress.epoch + training.epochs
+        goal = loaded.progress.until or loaded.training.epochs
         if request.resume:
-            until = request.options.get("epochs", loaded.progress.until or loaded.training.epochs)
+            until = request.options.get("epochs", goal)
             if progress.epoch >= until:
                 self.notes.append(f"もう {progress.epoch} エポックまで終わっています。")
-        return replace(
-            loaded,
-            training=training,
-            progress=replace(progress, until=max(until, progress.epoch)),
-            stages=stages_of(loaded),
+            progress = replace(progress, until=max(until, progress.epoch))
+        else:
+            until = progress.epoch + training.epochs
+            progress = replace(progress, start=progress.epoch, until=until)
+        start = replace(loaded, progress=progress, resume_parameters={}, stages=stages_of(loaded))
+        if request.resume:
+            start = self._resumed(start, loaded, training)
+        goes_on = (
+            request.resume
+            and loaded.training.schedule == "cosine"
+            and loaded.moments is not None
+            and not other_batches
+            and until == goal
         )
+        if training.schedule == "cosine" and "decay_steps" not in request.options and not goes_on:
+            training = self._rescheduled(training, progress)
+        return replace(start, training=training)
+
+    def _resumed(self, start: SavedModel, loaded: SavedModel, training: TrainingConfig) -> SavedModel:
+        """``start`` with the parameters of the last update, whichever ``keep`` selected to be saved."""
+        others = loaded.resume_parameters
+        if training.keep == "best" and _LAST in others:
+            self._best = loaded.parameters
+        if training.keep == "average":
+            count = sum(name.startswith(_RECENT) for name in others)
+            self._recent = [others[f"{_RECENT}{number}"] for number in range(count)]
+        start = replace(start, training=training, parameters=others.get(_LAST, loaded.parameters))
+        if start.history:  # what was measured when it was interrupted is no end of a training
+            last = replace(start.history[-1], valid_exact=None)
+            start = replace(start, history=(*start.history[:-1], last))
+        self.start = start
+        if self._selector().exhausted and start.progress.epoch < start.progress.until:
+            self.notes.append(
+                f"検証の損失が {training.patience} エポック下がらなかったので、もう終わっています（patience）。"
+            )
+        return start
+
+    def _rescheduled(self, training: TrainingConfig, progress: Progress) -> TrainingConfig:
+        """The settings with a ``cosine`` from the peak at ``progress`` to the run's last update."""
+        epochs = progress.until - progress.epoch
+        if progress.step and epochs:
+            self.notes.append(
+                f"学習率は {training.learning_rate:g} に戻り、続きの {epochs} エポックで下がりきります（cosine）。"
+            )
+        return scheduled(training, self._pairs, progress, restart_step=progress.step) if epochs else training
 
     def _note_data(self, unknown: Sequence[str]) -> None:
         self.notes += self.corpus.notes
@@ -244,17 +335,25 @@ class TrainingJob:
     def _snapshot(
         self,
         trainer: Trainer,
+        selector: CheckpointSelector,
         progress: Progress,
         history: tuple[EpochMetrics, ...],
         interrupted: bool,
         every: int,
     ) -> SavedModel:
-        """The model as it is now; its examples are still those of the start."""
+        """The model as it is now, without examples."""
         described = describe_run(trainer.ops, self.training.seed)
+        last, selected = trainer.parameters(), selector.selected()
+        others: dict[str, Parameters] = {}
+        if selected is not None:
+            others = {f"{_RECENT}{number}": one for number, one in enumerate(selector.recent)}
+            others[_LAST] = last
         return replace(
             self.start,
-            parameters=trainer.parameters(),
+            parameters=last if selected is None else selected,
             moments=trainer.moments(),
+            resume_parameters=others,
+            examples=(),
             progress=progress,
             history=self.start.history + history,
             metadata=self.start.metadata | described,
@@ -266,10 +365,10 @@ class TrainingJob:
     def _stage(
         self, progress: Progress, interrupted: bool, every: int, described: Mapping[str, Any]
     ) -> Stage:
-        """This run, as it is recorded: whatever is needed to run it again."""
+        """The record of this run: all that is needed to run it again."""
         request, settings = self._request, self.training.to_json()
         return Stage(
-            start=self.start.progress.epoch,
+            start=progress.start,
             end=progress.epoch,
             until=progress.until,
             interrupted=interrupted,
@@ -285,10 +384,8 @@ class TrainingJob:
             **{name: described[name] for name in _DESCRIBED},
         )
 
-    def _result(self, trainer: Trainer, outcome: Outcome, every: int) -> TrainingResult:
-        model = self._snapshot(trainer, outcome.progress, outcome.history, outcome.interrupted, every)
-        if outcome.kept is not None:
-            model = replace(model, parameters=outcome.kept)
+    def _result(self, model: SavedModel, outcome: Outcome) -> TrainingResult:
+        """The model with example translations, and how many sentences of the data it translates exactly."""
         translator = Translator(model, self.backend)
         examples = _translated(translator, self._checked)
         if self._valid_checked and model.history:
@@ -307,9 +404,10 @@ def _overridden(training: TrainingConfig, options: Mapping[str, Any]) -> Trainin
 def _translated(translator: Translator, pairs: Sequence[SentencePair]) -> list[Example]:
     translations = []
     for start in range(0, len(pairs), 64):
-        translations += translator.translate_batch([pair.source for pair in pairs[start : start + 64]])
+        translations += translator.translate_each([pair.source for pair in pairs[start : start + 64]])
+    # a sentence can be learnt from and still be longer than what is translated: it counts as not translated
     return [
-        Example(pair.source, pair.tags, translation.tags)
+        Example(pair.source, pair.tags, () if isinstance(translation, UserError) else translation.tags)
         for pair, translation in zip(pairs, translations, strict=True)
     ]
 

@@ -1,9 +1,10 @@
-"""Epoch after epoch, until they are done or someone asks to stop."""
+"""Epoch after epoch: batches in order, the training curve, and which parameters to save in the end."""
 
 from __future__ import annotations
 
 import math
 import time
+from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Protocol
@@ -14,38 +15,101 @@ from ..backends.interface import Array
 from ..backends.process_group import ProcessGroup
 from ..data.batching import BatchOrder, EncodedPair, epoch_order, make_batch
 from ..errors import Failure
+from ..settings import TrainingConfig
 from ..store import EpochMetrics, Progress
-from .checkpoint_selector import Keeper
 from .trainer import Trainer
 
-_AGREE_EVERY = 8
-"""Batches between two times that processes ask each other whether to stop."""
+_STOP_INTERVAL = 8
+"""Batches between two all-reduces in which processes agree whether to stop."""
 
 _VALID_BATCH = 64
-"""Sentences that are validated side by side."""
+"""Pairs in a validation batch."""
+
+Parameters = dict[str, np.ndarray]
 
 
 class Reporter(Protocol):
-    """Shows how training goes."""
+    """Receives a run's progress."""
 
     def start(self, done: int, total: int) -> None:
-        """``total`` batches are ahead and behind together, ``done`` of them behind."""
+        """The run has ``total`` batches, of which ``done`` were finished before."""
 
     def batch(self, tokens: int, loss: Callable[[], float]) -> None:
-        """A batch was learnt from. ``loss`` may make the device wait, so call it seldom."""
+        """A batch of ``tokens`` target tokens is finished. ``loss()`` waits for the device."""
 
     def epoch(self, metrics: EpochMetrics) -> None:
-        """An epoch is over."""
+        """An epoch is finished."""
 
 
-class Quiet:
-    """Reports nothing."""
+class NullReporter:
+    """A :class:`Reporter` without effect."""
 
     def start(self, done: int, total: int) -> None: ...
 
     def batch(self, tokens: int, loss: Callable[[], float]) -> None: ...
 
     def epoch(self, metrics: EpochMetrics) -> None: ...
+
+
+class CheckpointSelector:
+    """Selects the parameters that a run saves (``TrainingConfig.keep``) and stops it early (``patience``).
+
+    Args:
+        history: the run's epochs so far; the best validation loss and the epochs since then follow from it.
+        best: the parameters with the best validation loss so far; ``None`` if they were not saved.
+        recent: the parameters after the last epochs, oldest first.
+    """
+
+    def __init__(
+        self,
+        training: TrainingConfig,
+        history: Sequence[EpochMetrics] = (),
+        best: Parameters | None = None,
+        recent: Sequence[Parameters] = (),
+    ) -> None:
+        self._training = training
+        self._best_loss, self._epochs_since_best = float("inf"), 0
+        for metrics in history:
+            self._improves(metrics)
+        self._best = best
+        self._selected_loss = self._best_loss if best is not None else float("inf")
+        self._recent: deque[Parameters] = deque(recent, maxlen=training.average)
+
+    def update(self, metrics: EpochMetrics, parameters: Callable[[], Parameters]) -> None:
+        """Take an epoch into account; ``parameters()`` copies the parameters after it, and is called if needed."""
+        if self._training.keep == "average":
+            self._recent.append(parameters())
+        self._improves(metrics)
+        loss = metrics.valid_loss
+        if self._training.keep == "best" and loss is not None and loss < self._selected_loss:
+            self._selected_loss, self._best = loss, parameters()
+
+    def _improves(self, metrics: EpochMetrics) -> None:
+        """Count the epochs since the best validation loss."""
+        if metrics.valid_loss is None:
+            return
+        self._epochs_since_best += 1
+        if metrics.valid_loss < self._best_loss:
+            self._best_loss, self._epochs_since_best = metrics.valid_loss, 0
+
+    @property
+    def exhausted(self) -> bool:
+        """Whether ``patience`` epochs have passed without a better validation loss."""
+        return 0 < self._training.patience <= self._epochs_since_best
+
+    @property
+    def recent(self) -> tuple[Parameters, ...]:
+        """The parameters that ``average`` is the mean of, oldest first."""
+        return tuple(self._recent)
+
+    def selected(self) -> Parameters | None:
+        """The parameters to save; ``None`` for those of the last update."""
+        if self._training.keep == "average" and self._recent:
+            return {
+                name: np.asarray(np.mean([one[name] for one in self._recent], 0, np.float64), np.float32)
+                for name in self._recent[0]
+            }
+        return self._best
 
 
 @dataclass(frozen=True)
@@ -55,37 +119,34 @@ class Outcome:
     Attributes:
         history: one entry for each epoch that was finished now.
         interrupted: whether ``should_stop`` ended it early.
-        kept: the parameters to save, if not those of the last step.
     """
 
     progress: Progress
     history: tuple[EpochMetrics, ...]
     interrupted: bool
-    kept: dict[str, np.ndarray] | None = None
 
 
 def fit(
     trainer: Trainer,
     pairs: Sequence[EncodedPair],
     valid: Sequence[EncodedPair],
-    epochs: int,
     progress: Progress,
+    selector: CheckpointSelector,
     reporter: Reporter,
     should_stop: Callable[[], bool],
     after_epoch: Callable[[Progress, tuple[EpochMetrics, ...]], None] = lambda *_: None,
 ) -> Outcome:
-    """Train until ``progress.epoch + epochs``, going on in the middle of an epoch if that is where it stands.
+    """Train until epoch ``progress.until``, from the middle of an epoch if ``progress`` lies there.
 
     Args:
         valid: pairs to measure the loss on after each epoch, or none.
         should_stop: asked after each batch; the batch is always finished.
-        after_epoch: called after each epoch but the last, with what :class:`Outcome` would say now.
+        after_epoch: called after each epoch but the last, with what :class:`Outcome` would hold now.
 
     Raises:
-        Failure: the loss is no longer a number.
+        Failure: the loss is NaN or infinite.
     """
-    training = trainer.training
-    last_epoch = progress.epoch + epochs
+    training, epochs = trainer.training, progress.until - progress.epoch
     stopping = _agreed(trainer.processes, should_stop)
 
     def order_of(epoch: int) -> BatchOrder:
@@ -93,10 +154,9 @@ def fit(
 
     per_epoch = len(order_of(progress.epoch))
     history: list[EpochMetrics] = []
-    keeper = Keeper(training)
     reporter.start(progress.batch, epochs * per_epoch)
-    while progress.epoch < last_epoch:
-        order = order_of(progress.epoch)
+    while progress.epoch < progress.until and not selector.exhausted:
+        order, begun = order_of(progress.epoch), progress
         losses: list[tuple[Array, int]] = []
         started = time.perf_counter()
         for number in range(progress.batch, len(order), training.accumulate):
@@ -108,52 +168,80 @@ def fit(
             for batch, (loss, _) in zip(batches, found, strict=True):
                 reporter.batch(batch.tokens, lambda loss=loss: float(trainer.ops.to_host(loss)))
             if stopping() and progress.batch < len(order):
-                return Outcome(progress, tuple(history), interrupted=True, kept=keeper.kept())
-        progress = replace(progress, step=trainer.step, epoch=progress.epoch + 1, batch=0)
-        history.append(_metrics(trainer, losses, progress.epoch, time.perf_counter() - started, valid))
+                progress = _summed(trainer, losses, begun, progress, time.perf_counter() - started)
+                return Outcome(progress, tuple(history), interrupted=True)
+        ended = _summed(trainer, losses, begun, progress, time.perf_counter() - started)
+        history.append(_metrics(trainer, ended, valid))
+        progress = replace(
+            progress,
+            step=trainer.step,
+            epoch=progress.epoch + 1,
+            batch=0,
+            loss_sum=0.0,
+            tokens=0,
+            seconds=0.0,
+        )
         reporter.epoch(history[-1])
-        keeper.see(history[-1], trainer.parameters)
-        if progress.epoch == last_epoch or keeper.exhausted:
+        selector.update(history[-1], trainer.parameters)
+        if progress.epoch == progress.until or selector.exhausted:
             break
         if stopping():
-            return Outcome(progress, tuple(history), interrupted=True, kept=keeper.kept())
+            return Outcome(progress, tuple(history), interrupted=True)
         after_epoch(progress, tuple(history))
-    return Outcome(progress, tuple(history), interrupted=False, kept=keeper.kept())
+    return Outcome(progress, tuple(history), interrupted=False)
 
 
 def _agreed(processes: ProcessGroup, should_stop: Callable[[], bool]) -> Callable[[], bool]:
-    """``should_stop`` of all processes: they stop after the same batch, or wait for each other for ever."""
+    """``should_stop`` of any process, the same in all: they must stop after the same batch."""
     if processes.world_size == 1:
         return should_stop
     asked = 0
 
-    def anyone() -> bool:
+    def any_stops() -> bool:
         nonlocal asked
         asked += 1
-        return asked % _AGREE_EVERY == 0 and processes.all_reduce(float(should_stop()))[0] > 0
+        return asked % _STOP_INTERVAL == 0 and processes.all_reduce(float(should_stop()))[0] > 0
 
-    return anyone
+    return any_stops
 
 
-def _metrics(
-    trainer: Trainer, losses: list, epoch: int, seconds: float, valid: Sequence[EncodedPair]
-) -> EpochMetrics:
-    loss, tokens = trainer.processes.all_reduce(
-        sum(float(trainer.ops.to_host(loss)) * count for loss, count in losses),
-        sum(count for _, count in losses),
-    )
-    loss /= tokens
-    if not math.isfinite(loss):
+def _summed(
+    trainer: Trainer, losses: list[tuple[Array, int]], begun: Progress, progress: Progress, seconds: float
+) -> Progress:
+    """``progress`` with the sums over its epoch's batches: those of ``begun``, and ``losses`` of all processes.
+
+    One addition after the other, so that an interruption between two of them does not change the sum's last bit.
+
+    Raises:
+        Failure: a loss is NaN or infinite.
+    """
+    first = trainer.processes.rank == 0
+    loss_sum, tokens = (begun.loss_sum, begun.tokens) if first else (0.0, 0)
+    for loss, count in losses:
+        loss_sum += float(trainer.ops.to_host(loss)) * count
+        tokens += count
+    loss_sum, tokens = trainer.processes.all_reduce(loss_sum, tokens)
+    if not math.isfinite(loss_sum):
         raise Failure(
-            f"学習が発散しました（{epoch} エポック目の損失が数ではなくなりました）。",
-            "--learning-rate を小さくしてください（たとえば半分に）。",
+            f"学習が発散しました（{begun.epoch + 1} エポック目の損失が数ではなくなりました）。",
+            "学習率（learning_rate）を小さくしてください（たとえば半分に）。",
+            code="training-diverged",
+            setting="learning_rate",
+            value=trainer.training.learning_rate,
+            epoch=begun.epoch + 1,
         )
+    return replace(progress, loss_sum=float(loss_sum), tokens=int(tokens), seconds=begun.seconds + seconds)
+
+
+def _metrics(trainer: Trainer, ended: Progress, valid: Sequence[EncodedPair]) -> EpochMetrics:
+    """A point of the training curve, from the sums over a whole epoch."""
+    loss, speed = ended.loss_sum / ended.tokens, ended.tokens / ended.seconds
     valid_loss = _valid_loss(trainer, valid) if valid else None
-    return EpochMetrics(epoch, loss, seconds, tokens / seconds, valid_loss)
+    return EpochMetrics(ended.epoch + 1, loss, ended.seconds, speed, valid_loss)
 
 
-def _valid_loss(trainer: Trainer, valid: Sequence[EncodedPair]) -> float:
-    """The mean over all tokens. Batches are made as they are needed: validation data may be large too."""
+def _valid_loss(trainer: Trainer, valid: Sequence[EncodedPair]) -> float | None:
+    """The mean over all tokens, nats; ``None`` if it is NaN or infinite. One batch is in memory at a time."""
     processes = trainer.processes
     total = tokens = 0.0
     for start in range(0, len(valid), _VALID_BATCH):
@@ -162,4 +250,5 @@ def _valid_loss(trainer: Trainer, valid: Sequence[EncodedPair]) -> float:
             total += trainer.loss(batch) * batch.tokens
             tokens += batch.tokens
     total, tokens = processes.all_reduce(total, tokens)
-    return total / tokens
+    loss = total / tokens
+    return loss if math.isfinite(loss) else None
