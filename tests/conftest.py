@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from importlib import import_module
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -40,6 +43,35 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     if "backend" in metafunc.fixturenames:
         here = [case for case in CASES if not missing(case.name)]
         metafunc.parametrize("backend", here, ids=str, indirect=True, scope="session")
+
+
+@contextmanager
+def torch_threads(count: int) -> Iterator[None]:
+    """The body computes with so many PyTorch threads."""
+    if find_spec("torch") is None:
+        yield
+        return
+    torch = import_module("torch")
+    before = torch.get_num_threads()
+    torch.set_num_threads(count)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def one_thread() -> Iterator[None]:
+    """One PyTorch thread, whatever the machine: with tensors this small, threads mostly wait for each other."""
+    with torch_threads(1):
+        yield
+
+
+@pytest.fixture(params=[1, 2], ids=["1 thread", "2 threads"])
+def threads(request: pytest.FixtureRequest) -> Iterator[int]:
+    """Runs the test with one PyTorch thread and with two, which add in another order."""
+    with torch_threads(request.param):
+        yield request.param
 
 
 @pytest.fixture(scope="session")

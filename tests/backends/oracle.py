@@ -11,8 +11,6 @@ from hypothesis import strategies as st
 
 from ..backend_cases import Backend, Compute, assert_close, normal
 
-torch.set_num_threads(1)  # threads that wait for each other cost far more than these tiny tensors
-
 Formula = Callable[..., Any]
 """``formula(*tensors)``: what an operation should be, in torch."""
 

@@ -24,8 +24,6 @@ from jsl_seq2seq.settings import EOS, PAD, SOS, ModelConfig, VocabSize
 
 from ..backend_cases import Backend, Ops
 
-torch.set_num_threads(1)  # threads that wait for each other cost far more than these tiny tensors
-
 Parameters = dict[str, np.ndarray]
 FIRST_WORD = EOS + 1
 """The first id that is no special token."""

@@ -120,7 +120,7 @@ def test_commands_load_continue_and_reproduce(name: str, tmp_path: Path) -> None
         "--d-ff": "16",
         "--max-seq-len": "24",
         "--seed": "0",
-        "--schedule": "constant",
+        "--schedule": "cosine",
         "--keep": "last",
         "--average": "5",
         "--backend": "ndarray",

@@ -12,7 +12,7 @@ import pytest
 from jsl_seq2seq.backends.registry import choose_backend
 from jsl_seq2seq.errors import UserError
 from jsl_seq2seq.store import SavedModel, load_model, save_model
-from jsl_seq2seq.training import TrainingJob, TrainingRequest
+from jsl_seq2seq.training import TrainingJob, TrainingRequest, TrainingResult
 
 from ..backend_cases import NAMES, require
 from ..refusals import refused
@@ -58,13 +58,33 @@ def test_training_goes_on_elsewhere(tmp_path: Path, wanted: SavedModel, first: s
     assert model.metadata["backend"] == second
 
 
-@pytest.mark.parametrize("name", ["wgpu", "torch"])
-def test_the_starter_corpus_is_learnt_everywhere(name: str) -> None:
-    """Every sentence exactly, as on NumPy (test_job.py), in less than half of the default's epochs."""
+def starter(name: str, **options: object) -> TrainingResult:
     require(name)
-    request = TrainingRequest({"epochs": 80}, name, "cpu" if name == "torch" else None)
-    result = TrainingJob(request).run()
+    return TrainingJob(TrainingRequest(options, name, "cpu" if name == "torch" else None)).run()
+
+
+@pytest.mark.timeout(900)  # two threads on a busy machine
+def test_torch_learns_the_starter_corpus_with_any_number_of_threads(threads: int) -> None:
+    """Every sentence exactly, as on NumPy (test_job.py), in less than half of the default's epochs."""
+    result = starter("torch", epochs=80)
     assert (result.exact, result.checked) == (86, 86)
+
+
+def test_wgpu_learns_the_starter_corpus() -> None:
+    result = starter("wgpu", epochs=80)
+    assert (result.exact, result.checked) == (86, 86)
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(1800)
+def test_torch_learns_it_by_the_default_recipe(threads: int) -> None:
+    assert starter("torch").exact == 86
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(1800)
+def test_wgpu_learns_it_by_the_default_recipe() -> None:
+    assert starter("wgpu").exact == 86
 
 
 def test_bf16_learns_as_well(tmp_path: Path) -> None:
