@@ -1,4 +1,4 @@
-"""A backend that was opened for a request: what :mod:`.registry` asks of each backend's ``open_backend``."""
+"""A request for a backend and its answer: the argument and the result of each backend's ``open_backend``."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which backend runs the model: the one that was asked for, or the best one that this machine has."""
+"""Which backend runs the model: the one that is named, or the best one that this machine has."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ BACKENDS: dict[str, dict[str, str]] = {
 }
 """Backend -> precision -> the module here whose ``open_backend(Request) -> Backend`` opens it.
 
-A module, and with it the backend's library, is imported only when it is asked for. It may offer
+A module, and with it the backend's library, is imported only when it is used. It may offer
 ``device_names() -> list[str]`` if it has several devices.
 """
 

@@ -10,7 +10,7 @@ from numba import extending
 from numba.core import cgutils
 
 intrinsic: Any = extending.intrinsic
-"""For functions that write instructions; whoever calls one leaves the first argument out."""
+"""Decorates functions that write instructions; a call leaves their first argument out."""
 
 BYTE, INT, FLOAT = ir.IntType(8), ir.IntType(32), ir.FloatType()
 

@@ -1,4 +1,4 @@
-"""NumPy's operations, with the ones that translating spends its time in compiled, and weights of one byte."""
+"""NumPy's operations, with those that take most of the time compiled, and weights of one byte."""
 
 # Arrays are np.ndarray here, narrower than the interface's: a backend is only handed arrays that it made.
 # pyright: reportIncompatibleMethodOverride=false
@@ -25,7 +25,7 @@ _EVERYTHING = np.ones((1, 1, 1, 1), bool)
 class Int8Ops(NumpyDecodingOps):
     """The CPU, for translating. Everything but the linear layers stays float32.
 
-    Weights are put in bytes when they are first used, and must not change afterwards.
+    Weights are quantized at their first use, and must not change afterwards.
     """
 
     precision = "int8"
@@ -34,7 +34,7 @@ class Int8Ops(NumpyDecodingOps):
         super().__init__(None)
         self.device = f"CPU (Numba {numba.__version__}、{MACHINE.name})"
         self._packed: dict[tuple[int, ...], tuple[PackedWeights, object]] = {}
-        """By the ids of what they were made of, which is kept so that no other array gets the same id."""
+        """By the ids of the arrays they were made from, which are kept so that no other array gets the same id."""
 
     def linear(self, x: Array, weight: Array, bias: Array) -> Array:
         y = self._products(x, [weight], [bias])

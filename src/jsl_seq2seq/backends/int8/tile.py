@@ -94,14 +94,14 @@ define i32 @dot(<16 x i8> %a, <16 x i8> %b) {
 
 
 def _has_sdot(triple: str, cpu: str, features: str) -> bool:
-    """Whether LLVM takes ``sdot`` for a dot product there. It knows that from the CPU's name, and lists no features."""
+    """Whether LLVM compiles a dot product to ``sdot`` there: by the CPU's name; it lists no such feature."""
     target = llvmlite.binding.Target.from_triple(triple)
     machine = target.create_target_machine(cpu=cpu, features=features)
     return "sdot" in machine.emit_assembly(llvmlite.binding.parse_assembly(_DOT_PRODUCT))
 
 
 def _this_machine() -> Machine:
-    # what Numba compiles for: not all that the CPU has, if somebody or a known bug forbids it
+    # what Numba compiles for: less than the CPU has, where a setting or a known bug excludes it
     context: Any = cpu_target.target_context
     triple, cpu, features = context.codegen().magic_tuple()
     has = {word[1:]: word[0] == "+" for word in features.split(",") if word}

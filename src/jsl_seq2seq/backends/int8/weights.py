@@ -3,7 +3,7 @@
     W[i, o] ≈ scale[o] · q[i, o],   q in -127 ... 127,   scale[o] = max |W[:, o]| / 127
 
 (absmax quantization of vectors, as in Dettmers et al. 2022, "LLM.int8()", without its mixed precision). A row of inputs
-gets such a step when it comes, so that no data are needed to prepare a model.
+is rounded in the same way at run time, so that no data are needed to quantize a model.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ class PackedWeights:
 
     Attributes:
         values: [columns · inner] signed bytes, panel after panel.
-        start: [columns] what the sums begin with: it takes away what shifting the inputs adds.
+        start: [columns] initial value of the sums: minus what the shift of the inputs adds.
         scale, bias: [columns] float32.
         inputs: how many there are.
         inner: the same, filled up to a multiple of four.

@@ -118,10 +118,10 @@ class DeferredLogProbs(Deferred):
 
 
 class CacheBuffer(Deferred):
-    """A cache [B, H, C, E], and the write of one position that has been asked for and not done yet.
+    """A cache [B, H, C, E], and the write of one position that is noted and not done yet.
 
     Attention writes the position in the kernel that reads the cache (:meth:`take_write`). Any other use of the
-    buffer does the write first, so that it is in place for everyone.
+    buffer does the write first, so that it is in place for every reader.
     """
 
     def __init__(self, tensor: torch.Tensor) -> None:

@@ -179,7 +179,7 @@ class TorchOps(TrainingOps, DecodingOps):
         if k == 1:
             values, indices = x.max(dim=-1, keepdim=True)  # the first of equals
             return values, indices.to(torch.int32)
-        # topk does not say which of equals it takes
+        # the order of equals is undefined in topk
         values, indices = x.sort(dim=-1, descending=True, stable=True)
         return values[..., :k], indices[..., :k].to(torch.int32)
 

@@ -1,4 +1,4 @@
-"""Adapters: what there is on this machine, which one to take, and a device with limits asked for by name."""
+"""Adapters: those of this machine, the choice of one, and a device with exactly the limits that kernels need."""
 
 from __future__ import annotations
 

@@ -106,7 +106,7 @@ class Engine:
 
     Args:
         checked: see :class:`Pipelines`.
-        serial: whether to choose kernels for a processor instead of a GPU; ``None`` asks the adapter.
+        serial: whether to choose kernels for a processor instead of a GPU; ``None`` does if the adapter is one.
     """
 
     def __init__(self, adapter: Adapter, checked: bool = False, serial: bool | None = None) -> None:

@@ -1,4 +1,4 @@
-"""Fusing: one job for what was asked for as two, where the result in between is used nowhere else.
+"""Fusing: one job in place of two, where the result in between is used nowhere else.
 
 The formulas in ``ops.py`` and in the model stay whole; this happens to the list of jobs afterwards.
 """
@@ -42,7 +42,7 @@ def fused(jobs: list[Job]) -> list[Job]:
 
 
 class _Fusing:
-    """What fusing needs to know of the list: who makes a block, how often it is read, when it is written."""
+    """The list of jobs by block: which job makes it, how often it is read, when it is written."""
 
     def __init__(
         self,

@@ -274,7 +274,7 @@ def log_softmax(engine: Engine, logits: Tensor) -> Tensor:
 
 
 def top_k(engine: Engine, x: Tensor, k: int) -> tuple[Tensor, Tensor]:
-    """The k largest elements along the last axis, and where they stand."""
+    """The k largest elements along the last axis, and their indices."""
     x = plain(engine, x)
     shape = (*x.shape[:-1], k)
     values, places = empty(engine, shape), empty(engine, shape, "int32")

@@ -22,7 +22,7 @@ _FIELD = re.compile(r"(\w+)\s*:\s*(u32|i32|f32|vec4<u32>)\s*,")
 
 @cache
 def source(name: str) -> str:
-    """A kernel's WGSL: its file, after those that its first lines (``//! with NAME``) ask for."""
+    """A kernel's WGSL: its file, after those that its first lines (``//! with NAME``) name."""
     text = (
         resources.files(__name__.rpartition(".")[0])
         .joinpath("kernels", f"{name}.wgsl")

@@ -85,5 +85,5 @@ def _attend(
         mixture = mixture * shrink + tl.sum(weights[:, None] * v, 0)
         total = total * shrink + tl.sum(weights, 0)
         largest = new
-    result = mixture / tl.where(total > 0, total, 1.0)  # who sees nothing takes nothing home
+    result = mixture / tl.where(total > 0, total, 1.0)  # a fully masked row gives zeros
     tl.store(out + (batch * tl.num_programs(1) + head) * width + e, result, mask=e < width)
