@@ -47,7 +47,7 @@ def test_several_batches_are_one_that_did_not_fit(backend: Backend) -> None:
     """Weighted by their tokens: the batches' sizes differ."""
     apart, whole = trainer(backend), trainer(backend)
     for _ in range(5):
-        found = apart.update_together([make_batch(PAIRS[:5]), make_batch(PAIRS[5:])])
+        found = apart.update_accumulated([make_batch(PAIRS[:5]), make_batch(PAIRS[5:])])
         loss = float(whole.ops.to_host(whole.update(make_batch(PAIRS))))
         tokens = sum(count for _, count in found)
         assert sum(float(apart.ops.to_host(one)) * n for one, n in found) / tokens == pytest.approx(

@@ -405,7 +405,7 @@ def _translated(translator: Translator, pairs: Sequence[SentencePair]) -> list[E
     translations = []
     for start in range(0, len(pairs), 64):
         translations += translator.translate_each([pair.source for pair in pairs[start : start + 64]])
-    # a sentence can be learnt from and still be longer than what is translated: it counts as not translated
+    # training has no limit on the length of a text, translation has: beyond it a sentence counts as not translated
     return [
         Example(pair.source, pair.tags, () if isinstance(translation, UserError) else translation.tags)
         for pair, translation in zip(pairs, translations, strict=True)

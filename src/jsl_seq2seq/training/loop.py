@@ -162,7 +162,7 @@ def fit(
         for number in range(progress.batch, len(order), training.accumulate):
             group = order[number : number + training.accumulate]
             batches = [trainer.batch([pairs[index] for index in indices]) for indices in group]
-            found = trainer.update_together(batches)
+            found = trainer.update_accumulated(batches)
             losses += found
             progress = replace(progress, step=trainer.step, batch=number + len(group))
             for batch, (loss, _) in zip(batches, found, strict=True):

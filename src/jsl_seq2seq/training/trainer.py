@@ -1,4 +1,4 @@
-"""One update after another: loss, gradients, Adam, all on the backend's device."""
+"""The training step: loss, gradients, clipping and Adam, all on the backend's device."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ from .schedule import adam_rates
 
 
 class Trainer:
-    """A model's parameters and Adam's moments on a device, and the step that improves them.
+    """A model's parameters and Adam's moments on a device, and the step that updates them.
 
-    Parameters and moments lie in one flat array each, so that Adam and clipping are a few operations.
+    Parameters and moments are one flat array [N] each, so that clipping and Adam are a few operations.
 
     Args:
         parameters: the values to start from.
@@ -48,71 +48,67 @@ class Trainer:
         self._v = self.ops.zeros(self._flat.shape) if moments is None else self._to_device(moments.v)
         self._named = self.ops.named_views(self._flat, self._shapes)
         self._model = Transformer(self.ops, self._named, config)
-        self._compiled_update = self.ops.capture(self._update)
-        self._compiled_gather, self._compiled_apply = (
-            self.ops.capture(step) for step in (self._gather, self._apply)
-        )
-        self._gathered: Array | None = None
-        self._unwatched_ops = backend.training_ops(None)
-        unwatched = self._unwatched_ops.named_views(
-            self._flat, self._shapes
-        )  # the same memory, seen without a tape
-        self._unwatched_model = Transformer(self._unwatched_ops, unwatched, config)
+        self._captured_update = self.ops.capture(self._update)
+        self._captured_accumulate = self.ops.capture(self._accumulate)
+        self._captured_apply = self.ops.capture(self._apply_accumulated)
+        self._accumulated: Array | None = None
+        # for losses without gradients: the same memory, without a tape
+        self._eval_ops = backend.training_ops(None)
+        views = self._eval_ops.named_views(self._flat, self._shapes)
+        self._eval_model = Transformer(self._eval_ops, views, config)
 
     def update(self, batch: Batch) -> Array:
         """One step of Adam on a batch; returns the batch's loss before the step, on the device."""
-        return self.update_together([batch])[0][0]
+        return self.update_accumulated([batch])[0][0]
 
-    def update_together(self, batches: Sequence[Batch]) -> list[tuple[Array, int]]:
-        """One step of Adam on several batches, as if they were one that had not fitted.
+    def update_accumulated(self, batches: Sequence[Batch]) -> list[tuple[Array, int]]:
+        """One step of Adam by the gradient of several batches: the mean over all their tokens.
 
-        Several processes each see to their share of every batch.
+        Of several processes, each computes its share of every batch.
 
         Returns:
-            Of each batch, the loss before the step, on the device, and how many tokens it is the mean of; of
-            this process's share only.
+            Of each batch's share in this process, the loss before the step, on the device, and the tokens that
+            it is the mean of.
         """
         self.step += 1
         rates = np.array(adam_rates(self.training, self.step), np.float32)
         if len(batches) == 1 and self.processes.world_size == 1:
-            arguments = (*self._inputs(batches[0]), self._key(0), *self._places(batches[0], 0))
-            return [(self._compiled_update(rates, *arguments), batches[0].tokens)]
-        if self._gathered is None:
-            self._gathered = self.ops.zeros(self._flat.shape)
+            arguments = (*self._inputs(batches[0]), self._key(0), *self._positions(batches[0], 0))
+            return [(self._captured_update(rates, *arguments), batches[0].tokens)]
+        if self._accumulated is None:
+            self._accumulated = self.ops.zeros(self._flat.shape)
         tokens = sum(batch.tokens for batch in batches)
         found = []
         for part, batch in enumerate(batch.share(self.processes) for batch in batches):
             weight = np.array([batch.tokens / tokens], np.float32)
-            arguments = (*self._inputs(batch), self._key(part), *self._places(batch, part))
-            found.append((self._compiled_gather(weight, *arguments), batch.tokens))
-        self._compiled_apply(rates)
+            arguments = (*self._inputs(batch), self._key(part), *self._positions(batch, part))
+            found.append((self._captured_accumulate(weight, *arguments), batch.tokens))
+        self._captured_apply(rates)
         return found
 
     def batch(self, pairs: Sequence[EncodedPair]) -> Batch:
-        """Pairs as a batch of a shape that suits the backend, and that can be shared among the processes."""
-        # a model without masks sees padding: no more of it than it was made for
+        """Pairs as a batch, padded to the backend's multiple and to equal shares for all processes."""
+        # without masks padding changes the result, so there must be no more of it than the model was made for
         step, count = self.ops.pad_multiple if self._masked else 1, self.processes.world_size
         rows = 1 if step == 1 else step if self.training.batch_tokens else self.training.batch_size
         return make_batch(pairs, self.source_length, step, rows=math.lcm(rows, count))
 
     def loss(self, batch: Batch) -> float:
-        """A batch's loss, without dropout and label smoothing, nats per token; nothing is changed."""
-        array = self._unwatched_ops.array
-        loss = self._unwatched_model.loss(
-            array(batch.source), array(batch.target_in), array(batch.target_out)
-        )
-        return float(self._unwatched_ops.to_host(loss))
+        """A batch's loss, without dropout and label smoothing, nats per target token."""
+        array = self._eval_ops.array
+        loss = self._eval_model.loss(array(batch.source), array(batch.target_in), array(batch.target_out))
+        return float(self._eval_ops.to_host(loss))
 
     def parameters(self) -> dict[str, np.ndarray]:
-        """A copy of the parameters as they are now."""
+        """A copy of the parameters on the host."""
         return self._to_host(self._flat)
 
     def moments(self) -> Moments:
-        """A copy of Adam's state as it is now."""
+        """A copy of Adam's moments on the host."""
         return Moments(self._to_host(self._m), self._to_host(self._v))
 
     def _key(self, part: int) -> np.ndarray:
-        """What this step's dropout depends on, [1]; ``part`` is the batch's number among those of one step."""
+        """The seed of this step's dropout, [1]; ``part`` is the batch's number among those of one step."""
         return np.array(
             [(self.training.seed * 0x9E3779B1 + self.step + part * 0x85EBCA6B) % 2**32], np.uint32
         )
@@ -121,8 +117,8 @@ class Trainer:
     def _inputs(batch: Batch) -> tuple[np.ndarray, ...]:
         return batch.source, batch.target_in, batch.target_out
 
-    def _places(self, batch: Batch, part: int) -> tuple[np.ndarray, ...]:
-        """Where the batch's tokens are said to stand, [S] and [T]; nothing if they stand where they are."""
+    def _positions(self, batch: Batch, part: int) -> tuple[np.ndarray, ...]:
+        """The shifted positions of the batch's tokens, [S] and [T]; nothing without ``position_shift``."""
         if not self.training.position_shift:
             return ()
         generator = np.random.default_rng([self.training.seed, 2, self.step, part])
@@ -134,37 +130,37 @@ class Trainer:
         )
 
     def _update(self, rates: Array, *inputs: Array) -> Array:
-        loss, gradient = self._learn(*inputs)
-        self._move(gradient, rates)
+        loss, gradient = self._forward_backward(*inputs)
+        self._optimizer_step(gradient, rates)
         return loss
 
-    def _gather(self, weight: Array, *inputs: Array) -> Array:
-        """Add a batch's gradient, times ``weight`` [1], to the others of the step."""
-        loss, gradient = self._learn(*inputs)
-        assert self._gathered is not None
-        self.ops.accumulate(self._gathered, gradient, self.ops.array(weight))
+    def _accumulate(self, weight: Array, *inputs: Array) -> Array:
+        """Add a batch's gradient [N], times ``weight`` [1], to those of the step's other batches."""
+        loss, gradient = self._forward_backward(*inputs)
+        assert self._accumulated is not None
+        self.ops.accumulate(self._accumulated, gradient, self.ops.array(weight))
         return loss
 
-    def _apply(self, rates: Array) -> None:
-        """One update by the gradient gathered in all processes, which is then reset."""
-        assert self._gathered is not None
-        self._move(self.ops.all_reduce(self._gathered), rates)
-        self.ops.reset(self._gathered)
+    def _apply_accumulated(self, rates: Array) -> None:
+        """One update by the gradient accumulated in all processes, which is then reset."""
+        assert self._accumulated is not None
+        self._optimizer_step(self.ops.all_reduce(self._accumulated), rates)
+        self.ops.reset(self._accumulated)
 
-    def _learn(
-        self, source: Array, target_in: Array, target_out: Array, key: Array, *places: Array
+    def _forward_backward(
+        self, source: Array, target_in: Array, target_out: Array, key: Array, *positions: Array
     ) -> tuple[Array, Array]:
-        """A batch's loss and its gradient."""
+        """A batch's loss and the gradient of all parameters, [N]."""
         ops, training = self.ops, self.training
         source, target_in, target_out = (ops.array(ids) for ids in (source, target_in, target_out))
         drop = Dropout(ops, training.dropout, ops.array(key)) if training.dropout else identity
         capacity = self._model.config.max_seq_len + training.position_shift + ops.pad_multiple
-        stand = Positions(ops.array(places[0]), ops.array(places[1]), capacity) if places else None
-        loss = self._model.loss(source, target_in, target_out, training.label_smoothing, drop, stand)
+        shifted = Positions(ops.array(positions[0]), ops.array(positions[1]), capacity) if positions else None
+        loss = self._model.loss(source, target_in, target_out, training.label_smoothing, drop, shifted)
         return loss, ops.gradients(loss, self._named)
 
-    def _move(self, gradient: Array, rates: Array) -> None:
-        """Clip, and one step of Adam."""
+    def _optimizer_step(self, gradient: Array, rates: Array) -> None:
+        """Clip the gradient [N], and one step of Adam."""
         ops, training = self.ops, self.training
         if training.clip_norm:
             gradient = ops.clip_norm(gradient, training.clip_norm)
