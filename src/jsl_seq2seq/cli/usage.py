@@ -54,7 +54,7 @@ def _no_such_option(error: Any) -> UserError:
         hint,
         code="unknown-option",
         option=error.option_name,
-        near=possible,
+        nearest=possible,
     )
 
 
@@ -83,7 +83,7 @@ def _other(message: str) -> UserError:
             hint,
             code="unknown-command",
             command=command.group(1),
-            near=near,
+            nearest=near,
         )
     extra = re.search(r"unexpected extra argument(?:s|\(s\))? \((.*)\)", message)
     if extra:

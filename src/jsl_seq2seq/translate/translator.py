@@ -384,7 +384,7 @@ class Translator:
                 f"近い{target.name}: {target.join(near)}" if near else target.unknown_hint,
                 code="unknown-tag",
                 tag=unknown[0],
-                near=near,
+                nearest=near,
             )
         return known.ids_of(tags)
 
