@@ -246,7 +246,7 @@ def test_weights_of_one_byte_where_they_cannot_be(program: Program, model: Path)
         "--predict", "わたしはたべます", "--load", model, "--precision", "int8", "--backend", "wgpu"
     )
     assert (result.code, result.out) == (2, "")
-    assert "--precision int8" in result.err
+    assert "int8" in result.err and "--precision を外す" in result.err
 
 
 def test_weights_beside_translations(program: Program, model: Path) -> None:
