@@ -8,9 +8,8 @@ from typing import Any
 
 import pytest
 
-from jsl_seq2seq.backends import registry
 from jsl_seq2seq.backends.registry import Backend, Selection, choose_backend
-from jsl_seq2seq.cli import backends, options
+from jsl_seq2seq.cli import backends, predict
 from jsl_seq2seq.errors import UserError
 
 from ..backend_cases import require
@@ -63,7 +62,7 @@ def test_who_waits_for_the_compiler_is_told(
         time.sleep(0.3)
         return choose_backend("ndarray")
 
-    monkeypatch.setattr(options, "_LONG_PREPARATION", 0.01)
-    monkeypatch.setattr(registry, "choose_backend", slow)
-    options.opened(trained_small(), "auto", None, "int8", quiet)
+    monkeypatch.setattr(predict, "_LONG_PREPARATION", 0.01)
+    monkeypatch.setattr(predict, "choose_backend", slow)
+    predict.opened(trained_small(), "auto", None, "int8", quiet)
     assert ("準備をしています" in capsys.readouterr().err) == told

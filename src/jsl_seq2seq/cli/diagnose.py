@@ -11,6 +11,7 @@ from ..evaluation.diagnosis import Place
 from ..store import load_model, shipped_model
 from . import options as opt
 from .console import columns, note, say, say_json
+from .predict import opened
 
 _BAR = 20
 """Places of a bar that stands for 1."""
@@ -29,7 +30,7 @@ def diagnose(
     as_json: opt.Json = False,
 ) -> None:
     model = load_model(load or shipped_model(), record=False)
-    diagnosis = diagnose_sentence(opt.opened(model, backend, device, precision, quiet), text)
+    diagnosis = diagnose_sentence(opened(model, backend, device, precision, quiet), text)
     if as_json:
         say_json(diagnosis.to_json())
     else:

@@ -18,6 +18,7 @@ from ..translate.translator import DEFAULT_PENALTY, Translator
 from ..version import __version__
 from . import options as opt
 from .console import columns, note, say, say_json
+from .predict import opened
 from .progress import counted
 
 
@@ -48,7 +49,7 @@ def evaluate(
         )
     model = load_model(load or shipped_model(), record=False)
     corpora = [_read(path, model) for path in data]
-    translator = opt.opened(model, backend, device, precision, quiet)
+    translator = opened(model, backend, device, precision, quiet)
     search = Search(
         1 if beam is None else beam, DEFAULT_PENALTY if length_penalty is None else length_penalty
     )

@@ -2,19 +2,13 @@
 
 from __future__ import annotations
 
-import threading
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 from typer import Argument, Option
 
 from ..settings import ModelConfig, TrainingConfig
-from .console import note
 from .hints import flag
-
-if TYPE_CHECKING:
-    from ..store import SavedModel
-    from ..translate import Translator
 
 _RUN, _MODEL, _TRAINING, _LOOK = "実行", "モデルの形", "学習のしかた", "中を見る"
 
@@ -123,34 +117,10 @@ MaxLength = Annotated[int, _option("--max-length", "最も長い文の文字数�
 TrainLength = Annotated[int, _option("--train-length", "学習用で最も長い文の文字数［32］", _RUN, "N")]
 LexiconDir = Annotated[Path | None, _option("--lexicon", "自分の語彙のフォルダー［付属の語彙］", _RUN, "DIR")]
 
-_LONG_PREPARATION = 1.5
-"""Seconds of preparation after which a line says what takes so long."""
-
 
 def argument(text: str, name: str = "DIR") -> Any:
     """A positional argument that is called ``name`` in the help."""
     return Argument(metavar=name, help=text, show_default=False)
-
-
-def opened(model: SavedModel, backend: str, device: str | None, precision: str, quiet: bool) -> Translator:
-    """A translator on the backend that --backend, --device and --precision ask for, and a line that says which.
-
-    Raises what :func:`jsl_seq2seq.backends.registry.choose_backend` raises.
-    """
-    from ..backends.registry import choose_backend  # noqa: PLC0415  NumPy is not needed for help pages
-    from ..translate import Translator  # noqa: PLC0415
-
-    text = "計算の準備をしています（ふつうは、はじめてのときだけ、数秒かかります）。"
-    preparing = threading.Timer(_LONG_PREPARATION, note, [text])
-    if precision == "int8" and not quiet:
-        preparing.start()  # Numba compiles, and keeps the result on disk
-    try:
-        chosen = choose_backend(backend, device, model.n_parameters, precision)
-    finally:
-        preparing.cancel()
-    if not quiet:
-        note(f"バックエンド: {chosen.name}（{chosen.reason}）")
-    return Translator(model, chosen)
 
 
 def exports(model: Path | None, chosen: Path | None) -> Path:

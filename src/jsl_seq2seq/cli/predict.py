@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import math
 import sys
+import threading
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
+from ..backends.registry import choose_backend
 from ..errors import UserError
-from ..store import load_model, shipped_model
+from ..store import SavedModel, load_model, shipped_model
 from ..translate import Translation, Translator
 from . import options as opt
 from .console import NO_TAGS, error_to_dict, note, say, say_json
@@ -21,6 +23,9 @@ _LINES = 512
 """Lines that are translated before the first of them is printed: those of like length go side by side."""
 _BLOCK = 1 << 20
 """Bytes that are read at once, if as many are there."""
+
+_LONG_PREPARATION = 1.5
+"""Seconds of preparation after which a line says what takes so long."""
 
 Search = Mapping[str, Any]
 Line = str | UserError
@@ -48,18 +53,35 @@ def predict(
     if not wanted:
         raise UserError("訳す文がありません。", 'たとえば: jsl-seq2seq predict "ありがとう"', code="no-text")
     model = load_model(load or shipped_model(), record=False)
-    directory = opt.exports(load, export_dir)
     run_prediction(
-        opt.opened(model, backend, device, precision, quiet),
+        opened(model, backend, device, precision, quiet),
         wanted,
-        directory if export_attn else None,
+        opt.exports(load, export_dir) if export_attn else None,
         force_export,
         quiet,
         as_json,
         search_options(beam, n_best, length_penalty),
     )
     if export_weights:
-        run_weight_export(model, export_weights, directory, quiet)
+        run_weight_export(model, export_weights, opt.exports(load, export_dir), quiet)
+
+
+def opened(model: SavedModel, backend: str, device: str | None, precision: str, quiet: bool) -> Translator:
+    """A translator on the backend that --backend, --device and --precision ask for, and a line that says which.
+
+    Raises what :func:`jsl_seq2seq.backends.registry.choose_backend` raises.
+    """
+    text = "計算の準備をしています（ふつうは、はじめてのときだけ、数秒かかります）。"
+    preparing = threading.Timer(_LONG_PREPARATION, note, [text])
+    if precision == "int8" and not quiet:
+        preparing.start()  # Numba compiles, and keeps the result on disk
+    try:
+        chosen = choose_backend(backend, device, model.n_parameters, precision)
+    finally:
+        preparing.cancel()
+    if not quiet:
+        note(f"バックエンド: {chosen.name}（{chosen.reason}）")
+    return Translator(model, chosen)
 
 
 def search_options(beam: int | None, n_best: int, length_penalty: float | None) -> Search:

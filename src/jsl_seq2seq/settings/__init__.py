@@ -2,10 +2,8 @@
 
 from dataclasses import fields
 
-from .model import ModelConfig, VocabSize
-from .schema import from_mapping, require_choice, require_range
+from .config import ModelConfig, TrainingConfig, VocabSize, from_mapping, require_choice, require_range
 from .special_ids import EOS, PAD, SOS, SPECIALS
-from .training import TrainingConfig
 
 SETTINGS = frozenset(field.name for cls in (ModelConfig, TrainingConfig) for field in fields(cls))
 """Everything about a model and its training that can be set by name."""

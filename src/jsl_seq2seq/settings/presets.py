@@ -5,7 +5,7 @@ from __future__ import annotations
 from types import MappingProxyType
 from typing import Any
 
-from .schema import require_choice
+from .config import require_choice
 
 _BIG = {
     "batch_size": 64,
