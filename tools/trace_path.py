@@ -54,8 +54,8 @@ MOST_FILES = {"predict": 22, "translate": 14}
 
 
 @dataclass
-class Path_:
-    """What a run passed.
+class Route:
+    """The way of a run through the package.
 
     Attributes:
         files: the functions called in each file, both in the order of their first call.
@@ -88,9 +88,9 @@ def height(room: str) -> int:
     return ROOMS.index(room) if room in ROOMS else len(ROOMS)
 
 
-def trace(run: Callable[[], object]) -> Path_:
+def trace(run: Callable[[], object]) -> Route:
     """Call ``run`` and return the path through the package that it took in this thread."""
-    found = Path_()
+    found = Route()
     importing = 0
     names: dict[CodeType, str] = {}
 
@@ -137,7 +137,7 @@ def trace(run: Callable[[], object]) -> Path_:
     return found
 
 
-def spans(text: str) -> Iterator[tuple[str, Path_, str]]:
+def spans(text: str) -> Iterator[tuple[str, Route, str]]:
     """Each span's name, path and result for a sentence, with the shipped model."""
     printed = io.StringIO()
     with contextlib.redirect_stdout(printed), contextlib.redirect_stderr(io.StringIO()):
@@ -153,7 +153,7 @@ def _run(arguments: Sequence[str]) -> None:
         command_line(arguments)
 
 
-def show(name: str, path: Path_) -> None:
+def show(name: str, path: Route) -> None:
     """Print a span's files, room by room."""
     print(f"{name}: {len(path.files)} files (at most {MOST_FILES[name]}), {path.functions} functions")
     for room, files in path.rooms().items():
