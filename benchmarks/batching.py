@@ -6,6 +6,7 @@ python benchmarks/batching.py
 from __future__ import annotations
 
 import argparse
+from collections.abc import Callable
 from pathlib import Path
 
 from jsl_seq2seq.backends.registry import choose_backend
@@ -15,9 +16,10 @@ from jsl_seq2seq.model.initialization import initial_parameters
 from jsl_seq2seq.settings import ModelConfig, TrainingConfig
 from jsl_seq2seq.tokenize import Tokenizers
 from jsl_seq2seq.training import Trainer
-from timing import race, ratio, show, write_json
+from timing import Contender, race_workers, ratio, show, write_json
 
 SENTENCES = 48
+ALONE, TOGETHER = "one by one", "48 in one step"
 
 
 def main() -> None:
@@ -26,30 +28,28 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=20)
     parser.add_argument("--json", type=Path)
     arguments = parser.parse_args()
-
-    corpus = read_starter_corpus()
-    tokenizers = Tokenizers().learn(corpus.pairs)
-    pairs = encode_pairs(corpus.pairs, tokenizers)[:SENTENCES]
-    config = ModelConfig(tokenizers.size)
-    trainer = Trainer(
-        choose_backend(arguments.backend), config, TrainingConfig(), initial_parameters(config, seed=0)
-    )
-    together, alone = make_batch(pairs), [make_batch([pair]) for pair in pairs]
-
-    def wait(losses: list) -> None:
-        trainer.ops.to_host(losses[-1])
-
-    seconds = race(
+    seconds, _ = race_workers(
         {
-            "one by one": lambda: wait([trainer.update(batch) for batch in alone]),
-            "48 in one step": lambda: wait([trainer.update(together)]),
+            ALONE: Contender("batching:steps", (arguments.backend, 1)),
+            TOGETHER: Contender("batching:steps", (arguments.backend, SENTENCES)),
         },
         arguments.rounds,
     )
     show(f"Training on {SENTENCES} sentences once, backend {arguments.backend}", seconds, 1e-3, "ms")
-    times = ratio(seconds, "one by one", "48 in one step")
+    times = ratio(seconds, ALONE, TOGETHER)
     print(f"  throughput ratio: {times:.1f} times")
     write_json(arguments.json, {"backend": arguments.backend, "ratio": times})
+
+
+def steps(backend: str, size: int) -> Callable[[], float]:
+    """A worker's turn: one update for every ``size`` of the sentences."""
+    corpus = read_starter_corpus()
+    tokenizers = Tokenizers().learn(corpus.pairs)
+    pairs = encode_pairs(corpus.pairs, tokenizers)[:SENTENCES]
+    config = ModelConfig(tokenizers.size)
+    trainer = Trainer(choose_backend(backend), config, TrainingConfig(), initial_parameters(config, seed=0))
+    batches = [make_batch(pairs[start : start + size]) for start in range(0, SENTENCES, size)]
+    return lambda: float(trainer.ops.to_host([trainer.update(batch) for batch in batches][-1]))
 
 
 if __name__ == "__main__":

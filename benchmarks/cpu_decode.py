@@ -1,31 +1,22 @@
-# ruff: noqa: E402  the number of threads must stand before NumPy is imported
 """Greedy decoding on the CPU: ours against Hugging Face ``generate`` and CTranslate2, side by side.
 
     PYTHONPATH=src python benchmarks/cpu_decode.py --json cpu_decode.json                  # a few minutes
     PYTHONPATH=src python benchmarks/cpu_decode.py --settings small-1 --rounds 3           # seconds
 
-All run with the same number of threads (one, unless ``--threads`` says otherwise), and write 25 tags for each
-sentence of 25 characters, whatever the model thinks of an end. Ours and CTranslate2 compute in float32 and with
-weights of 8 bits, Hugging Face in float32. The time is that from ids in ordinary memory to tags in ordinary memory,
-encoder included. CTranslate2 gets our model's own weights, and the script counts how many tags come out as ours in
-float32 do. Hugging Face gets a Marian model with as many random weights. Needs transformers, ctranslate2 and, for
-our 8 bits, numba; whichever is missing is left out.
+Each runs in a process of its own, all with the same number of threads (one, unless ``--threads`` says otherwise), and
+writes 25 tags for each sentence of 25 characters, whatever the model thinks of an end. Ours and CTranslate2 compute
+in float32 and with weights of 8 bits, Hugging Face in float32. The time is that from ids in ordinary memory to tags
+in ordinary memory, encoder included. CTranslate2 gets our model's own weights, and the script counts how many tags
+come out as ours in float32 do. Hugging Face gets a Marian model with as many random weights. Needs transformers,
+ctranslate2 and, for our 8 bits, numba; whichever is missing is left out.
 """
 
 from __future__ import annotations
 
 import argparse
-import os
-import sys
-
-_THREADS = sys.argv[sys.argv.index("--threads") + 1] if "--threads" in sys.argv[:-1] else "1"
-for _name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
-    os.environ[_name] = _THREADS
-
 import platform
 import statistics
 import tempfile
-import traceback
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -34,21 +25,20 @@ from typing import Any
 import numpy as np
 
 from jsl_seq2seq.backends.registry import choose_backend
-from jsl_seq2seq.errors import UserError
 from jsl_seq2seq.model import Transformer
 from jsl_seq2seq.model.initialization import initial_parameters
 from jsl_seq2seq.model.layers import sinusoid
 from jsl_seq2seq.search import greedy
 from jsl_seq2seq.settings import EOS, PAD, SOS, ModelConfig, VocabSize
-from timing import Rounds, race, ratio, write_json
+from timing import Contender, Rounds, race_workers, ratio, threads, write_json
 
 OURS, OURS_INT8, GENERATE = "ours fp32 (NumPy)", "ours int8 (Numba)", "Hugging Face generate"
 CTRANSLATE, CTRANSLATE_INT8 = "CTranslate2 fp32", "CTranslate2 int8"
 TAGS = SOURCE = 25
 _NEVER = -1e3
 
-Write = Callable[[], np.ndarray]
-"""Writes the tags of a batch, [B, 25]."""
+Write = Callable[[], list[list[int]]]
+"""A worker's turn: writes the tags of a batch, [B, 25]."""
 
 
 @dataclass(frozen=True)
@@ -83,36 +73,35 @@ def main() -> None:
         write_json(arguments.json, figures)
 
 
-def _measure(name: str, rounds: int, threads: int) -> dict[str, Any]:
+def _measure(name: str, rounds: int, count: int) -> dict[str, Any]:
     setting = SETTINGS[name]
     config = setting.config
     print(
         f"\n{name}: d_model {config.d_model}, {config.n_heads} heads, {config.n_layers}+{config.n_layers} layers, "
         f"d_ff {config.d_ff}, batch {setting.batch}"
     )
-    source = np.random.default_rng(0).integers(3, config.vocab_size.source, (setting.batch, SOURCE))
-    makers: dict[str, Callable[[ModelConfig, np.ndarray, int], Write]] = {
-        OURS: lambda *given: _ours("fp32", *given),
-        OURS_INT8: lambda *given: _ours("int8", *given),
-        GENERATE: _generate,
-        CTRANSLATE: lambda *given: _ctranslate2("float32", *given),
-        CTRANSLATE_INT8: lambda *given: _ctranslate2("int8", *given),
+    given = {
+        OURS: ("ours", "fp32"),
+        OURS_INT8: ("ours", "int8"),
+        GENERATE: ("generate", ""),
+        CTRANSLATE: ("ctranslate2", "float32"),
+        CTRANSLATE_INT8: ("ctranslate2", "int8"),
     }
-    ready: dict[str, Write] = {}
-    written: dict[str, np.ndarray] = {}
-    for who, make in makers.items():
-        try:
-            ready[who] = make(config, source, threads)
-            written[who] = ready[who]()
-        except (ImportError, UserError) as error:
-            print(f"  {who}: left out ({error})")
-        except Exception:
-            traceback.print_exc(limit=-3)
-    seconds = race(ready, rounds)
+    contenders = {
+        who: Contender(f"cpu_decode:{function}", (name, kind, count), threads(count))
+        for who, (function, kind) in given.items()
+    }
+    seconds, written = race_workers(contenders, rounds)
     for who, values in seconds.items():
         low, middle, high = (1e3 * pick(values) for pick in (min, statistics.median, max))
         print(f"  {who:<22} {low:9.2f} {middle:9.2f} {high:9.2f} ms (min, median, max)")
-    return _compared(seconds, written)
+    return _compared(seconds, {who: np.array(tags) for who, tags in written.items()})
+
+
+def _source(setting: Setting) -> list[list[int]]:
+    """Random sentences, [B, 25]."""
+    size = (setting.batch, SOURCE)
+    return np.random.default_rng(0).integers(3, setting.config.vocab_size.source, size).tolist()
 
 
 def _compared(seconds: Rounds, written: dict[str, np.ndarray]) -> dict[str, Any]:
@@ -138,31 +127,34 @@ def _parameters(config: ModelConfig) -> dict[str, np.ndarray]:
     return values
 
 
-def _ours(precision: str, config: ModelConfig, source: np.ndarray, _: int) -> Write:
+def ours(name: str, precision: str, _: int) -> Write:
+    """Our greedy decoding on the CPU."""
+    setting = SETTINGS[name]
     ops = choose_backend("ndarray", translating=0, precision=precision).open(None)
-    model = Transformer(ops, _parameters(config), config)
-    sentences = source.tolist()
-
-    def write() -> np.ndarray:
-        # one tag fewer: ours also asks whether the end comes after the last one
-        return np.array([one.ids for one in greedy(ops, model, sentences, TAGS - 1)])
-
-    return write
+    model = Transformer(ops, _parameters(setting.config), setting.config)
+    sentences = _source(setting)
+    # one tag fewer: ours also asks whether the end comes after the last one
+    return lambda: [list(one.ids) for one in greedy(ops, model, sentences, TAGS - 1)]
 
 
-def _generate(config: ModelConfig, source: np.ndarray, threads: int) -> Write:
+def generate(name: str, _: str, count: int) -> Write:
+    """Hugging Face's, with random weights."""
     import torch  # noqa: PLC0415  may be missing
 
     from torch_peer import generating, marian  # noqa: PLC0415
 
-    torch.set_num_threads(threads)
-    return generating(marian(config), source, TAGS)
+    torch.set_num_threads(count)
+    setting = SETTINGS[name]
+    write = generating(marian(setting.config), np.array(_source(setting)), TAGS)
+    return lambda: write().tolist()
 
 
-def _ctranslate2(kind: str, config: ModelConfig, source: np.ndarray, threads: int) -> Write:
-    translate = translating(config, _parameters(config), source.tolist(), threads, kind)
-    options = {"min_decoding_length": TAGS, "max_decoding_length": TAGS, "max_batch_size": len(source)}
-    return lambda: np.array(translate(**options))
+def ctranslate2(name: str, kind: str, count: int) -> Write:
+    """CTranslate2's, with our weights."""
+    setting = SETTINGS[name]
+    translate = translating(setting.config, _parameters(setting.config), _source(setting), count, kind)
+    options = {"min_decoding_length": TAGS, "max_decoding_length": TAGS, "max_batch_size": setting.batch}
+    return lambda: translate(**options)
 
 
 def translating(

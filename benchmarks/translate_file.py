@@ -1,4 +1,3 @@
-# ruff: noqa: E402  the number of threads must stand before NumPy is imported
 """A file of sentences on the CPU: ours against Hugging Face ``generate`` and CTranslate2, with our weights.
 
     PYTHONPATH=src python benchmarks/translate_file.py                         # the shipped model, a minute or two
@@ -7,21 +6,19 @@
 The sentences come from the corpus's grammar, with another seed than the shipped model's, so they are as long as
 sentences are, and all of them stop where the model ends; how many write the same tags as ours in float32 is
 counted. Hugging Face gets batches of 32, once in the file's order, as its pipelines do, and once sorted by length;
-ours and CTranslate2 sort by themselves, and come in float32 and in 8 bits. One thread. Needs transformers,
+ours and CTranslate2 sort by themselves, and come in float32 and in 8 bits. Each runs in a process of its own with
+one thread. Needs transformers,
 ctranslate2 and, for our 8 bits, numba; whichever is missing is left out.
 """
 
 from __future__ import annotations
 
 import argparse
-import os
-
-for _name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
-    os.environ[_name] = "1"
-
+import json
 import platform
 import statistics
-from collections.abc import Callable, Sequence
+import tempfile
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -31,19 +28,17 @@ from cpu_decode import translating
 from jsl_seq2seq import Translator
 from jsl_seq2seq.backends.registry import choose_backend
 from jsl_seq2seq.corpus import generate_pairs
-from jsl_seq2seq.errors import UserError
-from jsl_seq2seq.settings import EOS, PAD, SOS, ModelConfig
-from jsl_seq2seq.store import SavedModel, load_model, shipped_model
-from timing import race, ratio, write_json
+from jsl_seq2seq.settings import EOS, PAD, SOS
+from jsl_seq2seq.store import load_model, shipped_model
+from timing import Contender, race_workers, ratio, threads, write_json
 
 OURS, OURS_INT8 = "ours fp32 (NumPy)", "ours int8 (Numba)"
 IN_ORDER, SORTED = "Hugging Face, file order", "Hugging Face, sorted"
 CTRANSLATE, CTRANSLATE_INT8 = "CTranslate2 fp32", "CTranslate2 int8"
 _MOST_TAGS = 64
 
-Ids = Sequence[int]
-Write = Callable[[], list[tuple[int, ...]]]
-"""Writes the tags of every sentence."""
+Write = Callable[[], list[list[int]]]
+"""A worker's turn: writes the tags of every sentence, as ids."""
 
 
 def main() -> None:
@@ -63,22 +58,25 @@ def main() -> None:
         f"Python {platform.python_version()}, NumPy {np.__version__}; {len(texts)} sentences of "
         f"{statistics.mean(lengths):.1f} characters ({min(lengths)} to {max(lengths)})"
     )
-    ready: dict[str, Write] = {OURS: lambda: _ours(translator, texts)}
-    written = {OURS: ready[OURS]()}
-    weights = model.parameters
-    for who, make in {
-        OURS_INT8: lambda: _ours_int8(model, texts),
-        IN_ORDER: lambda: _generate(translator.config, weights, sources, arguments.batch, in_order=True),
-        SORTED: lambda: _generate(translator.config, weights, sources, arguments.batch, in_order=False),
-        CTRANSLATE: lambda: _ctranslate2(translator.config, weights, sources, arguments.batch, "float32"),
-        CTRANSLATE_INT8: lambda: _ctranslate2(translator.config, weights, sources, arguments.batch, "int8"),
-    }.items():
-        try:
-            ready[who] = make()
-            written[who] = ready[who]()
-        except (ImportError, UserError) as error:
-            print(f"  {who}: left out ({error})")
-    seconds = race(ready, arguments.rounds)
+    given = {
+        OURS: ("ours", "fp32"),
+        OURS_INT8: ("ours", "int8"),
+        IN_ORDER: ("generate", "in order"),
+        SORTED: ("generate", "sorted"),
+        CTRANSLATE: ("ctranslate2", "float32"),
+        CTRANSLATE_INT8: ("ctranslate2", "int8"),
+    }
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder) / "sentences.json"
+        file.write_text(json.dumps({"texts": texts, "ids": sources}), encoding="utf-8")
+        directory = str(arguments.load or shipped_model())
+        contenders = {
+            who: Contender(
+                f"translate_file:{function}", (directory, str(file), arguments.batch, kind), threads(1)
+            )
+            for who, (function, kind) in given.items()
+        }
+        seconds, written = race_workers(contenders, arguments.rounds)
     figures: dict[str, Any] = {"sentences": len(texts), "numpy": np.__version__}
     for who, values in seconds.items():
         low, middle, high = (1e3 * pick(values) for pick in (min, statistics.median, max))
@@ -96,32 +94,33 @@ def main() -> None:
     write_json(arguments.json, figures)
 
 
-def _ours(translator: Translator, texts: list[str]) -> list[tuple[int, ...]]:
+def ours(directory: str, file: str, _: int, precision: str) -> Write:
+    """Our translator."""
+    model = load_model(Path(directory))
+    translating_for = model.n_parameters if precision == "int8" else None
+    name = "auto" if precision == "int8" else "ndarray"
+    translator = Translator(model, choose_backend(name, translating=translating_for, precision=precision))
+    texts = json.loads(Path(file).read_text(encoding="utf-8"))["texts"]
     ids = translator.tokenizers.target.vocabulary
-    return [ids.ids_of(one.tags) for one in translator.translate_batch(texts)]
+    return lambda: [list(ids.ids_of(one.tags)) for one in translator.translate_batch(texts)]
 
 
-def _ours_int8(model: SavedModel, texts: list[str]) -> Write:
-    backend = choose_backend(translating=model.n_parameters, precision="int8")
-    translator = Translator(model, backend)
-    return lambda: _ours(translator, texts)
-
-
-def _generate(
-    config: ModelConfig, weights: dict[str, np.ndarray], sources: Sequence[Ids], size: int, in_order: bool
-) -> Write:
+def generate(directory: str, file: str, size: int, kind: str) -> Write:
+    """Hugging Face's ``generate`` with our weights, in batches of ``size``."""
     import torch  # noqa: PLC0415  may be missing
 
     from pre_norm_peer import pre_norm_peer  # noqa: PLC0415
 
     torch.set_num_threads(1)
-    model = pre_norm_peer(config, weights)
+    found = load_model(Path(directory))
+    model = pre_norm_peer(found.config, found.parameters)
+    sources = json.loads(Path(file).read_text(encoding="utf-8"))["ids"]
     order = list(range(len(sources)))
-    if not in_order:
+    if kind == "sorted":
         order.sort(key=lambda index: len(sources[index]))
 
-    def write() -> list[tuple[int, ...]]:
-        found: dict[int, tuple[int, ...]] = {}
+    def write() -> list[list[int]]:
+        found: dict[int, list[int]] = {}
         for start in range(0, len(order), size):
             indices = order[start : start + size]
             longest = max(len(sources[index]) for index in indices)
@@ -138,17 +137,18 @@ def _generate(
                     suppress_tokens=[PAD, SOS],
                 )
             for index, row in zip(indices, tags[:, 1:].tolist(), strict=True):
-                found[index] = tuple(row[: row.index(EOS)] if EOS in row else row)
+                found[index] = row[: row.index(EOS)] if EOS in row else row
         return [found[index] for index in range(len(sources))]
 
     return write
 
 
-def _ctranslate2(
-    config: ModelConfig, weights: dict[str, np.ndarray], sources: Sequence[Ids], size: int, kind: str
-) -> Write:
-    translate = translating(config, weights, sources, threads=1, kind=kind)
-    return lambda: [tuple(row) for row in translate(max_decoding_length=_MOST_TAGS, max_batch_size=size)]
+def ctranslate2(directory: str, file: str, size: int, kind: str) -> Write:
+    """CTranslate2 with our weights."""
+    found = load_model(Path(directory))
+    sources = json.loads(Path(file).read_text(encoding="utf-8"))["ids"]
+    translate = translating(found.config, found.parameters, sources, threads=1, kind=kind)
+    return lambda: translate(max_decoding_length=_MOST_TAGS, max_batch_size=size)
 
 
 if __name__ == "__main__":
