@@ -34,6 +34,7 @@ CONVERTED = (
     "store",
     "backends",
     "tokenize",
+    "training",
 )
 """Rooms whose errors have codes; those that are not here do not yet."""
 
