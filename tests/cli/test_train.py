@@ -146,6 +146,25 @@ def test_validation(program: Program, data: Path, tmp_path: Path) -> None:
     assert done.code == 0 and "検証の損失" in done.err and "学習データにもあります" in done.err
 
 
+@POSIX
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_polite_signal_during_the_last_save_lets_it_end(
+    program: Program, data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: signal.Signals
+) -> None:
+    saves: list[int] = []
+
+    def interrupted(model: Any, directory: Path) -> None:
+        saves.append(len(model.examples))
+        if len(saves) == 1:
+            signal.raise_signal(number)
+        save_model(model, directory)
+
+    monkeypatch.setattr(cli_train, "save_model", interrupted)
+    done = program("--train", *training(data, tmp_path / "m"))
+    assert done.code == 0 and f"保存しました: {tmp_path / 'm'}" in done.out
+    assert saves == [0, 5] and len(load_model(tmp_path / "m").examples) == 5
+
+
 DIVERGING = [
     ["--learning-rate", "1e30"],
     ["--learning-rate", "1e300"],
