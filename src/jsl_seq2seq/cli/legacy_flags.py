@@ -1,4 +1,4 @@
-"""The original project's command lines, with flags for verbs, said in today's verbs.
+"""The original project's command lines, with flags for verbs, rewritten with today's verbs.
 
 ``jsl-seq2seq --train --epochs 200`` means ``jsl-seq2seq train --epochs 200``; every option exists once. A command
 whose positional arguments can be written as an option, too, takes both in the order in which they were typed.

@@ -28,7 +28,7 @@ def run(arguments: Sequence[str]) -> int:
 
     Typer itself ends a command at Ctrl-C (130), and at a pipe whose reader has seen enough (1), without a word.
     """
-    # ruff: noqa: PLC0415  importing takes a while, in which somebody may press Ctrl-C
+    # ruff: noqa: PLC0415  importing takes a while, in which Ctrl-C may be pressed
     as_json = "--json" in arguments
     try:
         from .app import application, title_panels

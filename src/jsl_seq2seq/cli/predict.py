@@ -25,7 +25,7 @@ _BLOCK = 1 << 20
 """Bytes that are read at once, if as many are there."""
 
 _LONG_PREPARATION = 1.5
-"""Seconds of preparation after which a line says what takes so long."""
+"""Seconds of preparation after which a line on standard error gives the reason."""
 
 Search = Mapping[str, Any]
 Line = str | UserError
@@ -67,7 +67,7 @@ def predict(
 
 
 def opened(model: SavedModel, backend: str, device: str | None, precision: str, quiet: bool) -> Translator:
-    """A translator on the backend that --backend, --device and --precision ask for, and a line that says which.
+    """A translator on the backend that --backend, --device and --precision ask for; prints which it is.
 
     Raises what :func:`jsl_seq2seq.backends.registry.choose_backend` raises.
     """
@@ -181,13 +181,13 @@ def _show_mistake(line: Line, mistake: UserError, number: int, as_json: bool) ->
 
 
 def _standard_input() -> Iterator[list[Line]]:
-    """Lines as they arrive, as many as are there: whoever writes one and waits for its translation gets it.
+    """Blocks of complete lines as soon as they arrive, so that a program may write one line and read its translation.
 
     As UTF-8; where they are not, as the console's own encoding.
     """
     arriving: Any = sys.stdin.buffer
     number, rest = 0, b""
-    while block := arriving.read1(_BLOCK):  # waits for something, not for all of it
+    while block := arriving.read1(_BLOCK):  # returns what is there, without filling the block
         *whole, rest = (rest + block).split(b"\n")
         if whole:
             yield [_decoded(line, number) for number, line in enumerate(whole, start=number + 1)]

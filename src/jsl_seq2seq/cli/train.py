@@ -38,7 +38,7 @@ _SHOWN_TAGS = 12
 """Tags of an example that are printed: a model that has learnt little repeats itself to the limit."""
 
 _WORSE = 2
-"""How many times the loss of guessing says that training went wrong; a model that has just begun is near it."""
+"""A loss above this many times that of guessing is reported as nothing learnt; at the first step it is near 1."""
 
 INTERRUPTED = 130
 """Exit code of a training that was stopped with Ctrl-C and saved: 128 + SIGINT, as shells expect."""
@@ -249,7 +249,7 @@ def _summary(result: TrainingResult, directory: Path, loss: float | None) -> dic
 
 
 def _saver(directory: Path) -> Callable[[SavedModel], None]:
-    """Saves while training goes on. What goes wrong is said, and training goes on too."""
+    """A function that saves a checkpoint. An error is printed, and training continues."""
 
     def save(model: SavedModel) -> None:
         try:
@@ -307,7 +307,7 @@ def _reporter(quiet: bool) -> Any:
 
 @contextlib.contextmanager
 def _stoppable(inform: Any, together: bool = False) -> Iterator[Any]:
-    """Turn the first Ctrl-C (or polite kill) into a wish that can be asked for; the second ends the program.
+    """Yields a function: whether Ctrl-C (or SIGTERM) has arrived. A second one raises KeyboardInterrupt.
 
     Args:
         together: ``torchrun`` passes a Ctrl-C on to processes that have had it already, and kills them half a
@@ -321,9 +321,9 @@ def _stoppable(inform: Any, together: bool = False) -> Iterator[Any]:
             return
         if asked:
             raise KeyboardInterrupt
-        asked.append(number)  # said later: the interrupted line may itself be in the middle of printing
+        asked.append(number)  # printed later: the interrupted line may itself be in the middle of printing
 
-    def wish() -> bool:
+    def should_stop() -> bool:
         if asked and not told:
             told.append(asked[0])
             again = "" if together else "（もう一度 Ctrl-C を押すと、保存せずに終わります）"
@@ -333,7 +333,7 @@ def _stoppable(inform: Any, together: bool = False) -> Iterator[Any]:
     wanted = [signal.SIGINT, signal.SIGTERM]
     before = {number: signal.signal(number, ask) for number in wanted}
     try:
-        yield wish
+        yield should_stop
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)

@@ -1,7 +1,7 @@
-"""Mistakes in the command line itself, said in Japanese.
+"""Mistakes in the command line itself, as errors in Japanese.
 
 Typer's own classes for them have moved between its releases (from click into typer itself), so they are
-known here by name.
+recognised here by name.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ def usage_error(error: Exception) -> UserError | None:
 def _no_such_option(error: Any) -> UserError:
     named = error.possibilities or []
     possible = difflib.get_close_matches(error.option_name, named, n=3)  # the nearest first
-    if error.ctx is not None and error.ctx.parent is None:  # no command: Typer knows no flags for verbs
+    if error.ctx is not None and error.ctx.parent is None:  # no command: Typer has no flags for verbs
         possible = difflib.get_close_matches(error.option_name, _FIRST, n=1)
         if not possible:
             return UserError(

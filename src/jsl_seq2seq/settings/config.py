@@ -164,7 +164,7 @@ class TrainingConfig:
     """Batches whose gradients make one update together."""
     learning_rate: float = 0.002
     warmup_steps: int = 100
-    """Steps over which the learning rate rises linearly from 0; ``schedule`` says what comes afterwards."""
+    """Steps over which the learning rate rises linearly from 0; ``schedule`` is what comes afterwards."""
     schedule: str = "cosine"
     """``cosine``, ``constant`` or ``inverse-sqrt``: see :func:`jsl_seq2seq.training.schedule.learning_rate`."""
     decay_steps: int = 0
@@ -315,6 +315,6 @@ def require_choice(setting: str, value: Any, choices: Sequence[str]) -> None:
 
 
 def _shown(value: float) -> str:
-    """The number, cut where nobody would read on."""
+    """The number in digits, at most ``_SHOWN_DIGITS`` of them."""
     shown = str(value)
     return shown if len(shown) <= _SHOWN_DIGITS else f"{shown[:_SHOWN_DIGITS]}…、{len(shown)} 文字"

@@ -336,7 +336,8 @@ class Translator:
         )[0]
 
     def encode(self, text: Sentence) -> Encoding:
-        """The units of a sentence that the model knows. Raises UserError if there is none, or far too many."""
+        """The ids of a sentence's units, without the unknown ones. Raises UserError if none is left, or for a text
+        of more than :data:`MAX_CHARACTERS`."""
         if isinstance(text, Encoding):
             return text
         text = self._written(text)
