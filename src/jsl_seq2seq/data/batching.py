@@ -85,8 +85,7 @@ class BatchOrder(Sequence[list[int]]):
 def encode_pairs(pairs: Sequence[SentencePair], tokenizers: Tokenizers) -> EncodedPairs:
     """Pairs as ids. Every tag must be known; unknown units are left out, as in translation."""
     return EncodedPairs(
-        (tokenizers.source.encode(pair.source).ids, tokenizers.target.vocabulary.ids_of(pair.tags))
-        for pair in pairs
+        (tokenizers.source.encode(pair.source).ids, tokenizers.target.ids_of(pair.tags)) for pair in pairs
     )
 
 

@@ -140,7 +140,7 @@ def evaluate(
         translations = translator.translate_each([pair.source for pair in pairs], **options)
         results += map(_result, pairs, translations, repeat(tokenizers.source))
         progress(len(pairs))
-    known = tokenizers.target.vocabulary
+    known = tokenizers.target
     found = scores(results)
     undefined = (f"{corpus.name}: {found.undefined}",) if found.undefined else ()
     return FileReport(
@@ -151,7 +151,7 @@ def evaluate(
         lengths=by_length(results),
         confusions=confusions(results),
         unknown_tags=tuple(
-            dict.fromkeys(tag for one in results for tag in one.reference if tag not in known)
+            dict.fromkeys(tag for one in results for tag in one.reference if not known.has(tag))
         ),
         results=tuple(results),
         notes=(*corpus.notes, *undefined),

@@ -10,10 +10,11 @@ from __future__ import annotations
 import re
 import unicodedata
 from abc import ABC, abstractmethod
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, ClassVar, NamedTuple, Self
+from typing import Any, ClassVar, NamedTuple, Protocol, Self
 
 from ..errors import UserError
 from ..settings import SPECIALS
@@ -41,6 +42,38 @@ class Unknown(NamedTuple):
     end: int
 
 
+SLOTS = tuple(chr(0xE000 + number) for number in range(8))
+"""Tokens that stand for whatever a vocabulary with them lacks: characters of the private use area, in the order in
+which a text uses them."""
+
+
+class Piece(Protocol):
+    """A piece of a text, [start, end) in characters, that is encoded as one slot."""
+
+    @property
+    def start(self) -> int: ...
+
+    @property
+    def end(self) -> int: ...
+
+
+class Slot(NamedTuple):
+    """A token of :data:`SLOTS` in an encoded text.
+
+    Attributes:
+        token: the slot.
+        text: what it stands for, as it was written.
+        start, end: [start, end) in the text as it was written.
+        piece: the piece that was asked for; ``None`` for a run of unknown characters.
+    """
+
+    token: str
+    text: str
+    start: int
+    end: int
+    piece: Piece | None = None
+
+
 @dataclass(frozen=True)
 class Encoding:
     """A text as numbers.
@@ -50,12 +83,22 @@ class Encoding:
         tokens: as the vocabulary spells them.
         offsets: [start, end) of each token in the text as it was written, in characters.
         unknown: what was left out, in order.
+        slots: the tokens that stand for other text, in order (see :data:`SLOTS`).
     """
 
     ids: tuple[int, ...]
     tokens: tuple[str, ...]
     offsets: tuple[Offset, ...]
     unknown: tuple[Unknown, ...] = ()
+    slots: tuple[Slot, ...] = ()
+
+    @property
+    def shown(self) -> tuple[str, ...]:
+        """The tokens, with the text that slots stand for in their place."""
+        if not self.slots:
+            return self.tokens
+        texts = {slot.token: slot.text for slot in self.slots}
+        return tuple(texts.get(token, token) for token in self.tokens)
 
     @property
     def unknown_texts(self) -> tuple[str, ...]:
@@ -70,6 +113,7 @@ class Encoding:
             tuple(self.tokens[i] for i in keep),
             tuple(self.offsets[i] for i in keep),
             self.unknown,
+            tuple(slot for slot in self.slots if slot.token != self.tokens[index]),
         )
 
 
@@ -128,6 +172,10 @@ class Tokenizer(ABC):
         """Ids as tokens."""
         return tuple(map(self.vocabulary.token_of, ids))
 
+    def decode_spans(self, ids: Sequence[int]) -> list[tuple[str, int, int]]:
+        """Ids as tokens, each with [start, end) of the ids that it is written with."""
+        return [(self.vocabulary.token_of(index), at, at + 1) for at, index in enumerate(ids)]
+
     def join(self, tokens: Iterable[str]) -> str:
         """Tokens as one writes them."""
         return self.separator.join(tokens)
@@ -177,7 +225,8 @@ class Tokenizer(ABC):
 class CharTokenizer(Tokenizer):
     """Characters, for Japanese and other languages without blanks.
 
-    An unknown character is tried as the other kana (タ as た). Unknown blanks and sentence marks go silently.
+    An unknown character is tried as the other kana (タ as た). Unknown blanks and sentence marks go silently. Where
+    the vocabulary has :data:`SLOTS`, each run of other unknown letters and digits becomes a slot.
     """
 
     kind, name, unit_name, text_name = "char", "文字", "文字", "日本語文"
@@ -190,21 +239,52 @@ class CharTokenizer(Tokenizer):
         return text
 
     def encode(self, text: str) -> Encoding:
-        text, offsets = self._normalizer.with_offsets(text)
-        if self.vocabulary.has_all(text):
+        return self.encode_with_slots(text, ())
+
+    def encode_with_slots(self, text: str, pieces: Sequence[Piece]) -> Encoding:
+        """A text as ids, with a slot in place of each of some pieces.
+
+        Args:
+            pieces: of the text as it was written, from left to right, none overlapping another; at most as many as
+                the vocabulary has slots.
+        """
+        written = text
+        text, offsets = self._normalizer.with_offsets(written)
+        if not pieces and self.vocabulary.has_all(text) and not any(slot in text for slot in SLOTS):
             return Encoding(self.vocabulary.ids_of(text), tuple(text), tuple(offsets))
-        found = [(self.token_for(unit), unit, offset) for unit, offset in zip(text, offsets, strict=True)]
-        known = [(token, offset) for token, _, offset in found if token is not None]
-        tokens = tuple(token for token, _ in known)
+        free = [slot for slot in SLOTS if slot in self.vocabulary]
+        tokens: list[str] = []
+        places: list[Offset] = []
+        unknown: list[Unknown] = []
+        slots: list[Slot] = []
+        spare = len(free) - len(pieces)  # what is asked for comes first
+        position = 0
+        while position < len(text):
+            unit, offset = text[position], offsets[position]
+            piece = next((one for one in pieces if one.start <= offset[0] and offset[1] <= one.end), None)
+            end = position + 1
+            if piece is not None:
+                while end < len(text) and piece.start <= offsets[end][0] and offsets[end][1] <= piece.end:
+                    end += 1
+            token = None if piece is not None or unit in SLOTS else self.token_for(unit)
+            if token is not None:
+                tokens.append(token)
+                places.append(offset)
+            elif piece is not None or (spare > 0 and _is_word(unit)):
+                if piece is None:
+                    spare -= 1
+                    while end < len(text) and _is_word(text[end]) and self.token_for(text[end]) is None:
+                        end += 1
+                place = (offset[0], offsets[end - 1][1])
+                slot = Slot(free[len(slots)], written[place[0] : place[1]], *place, piece)
+                slots.append(slot)
+                tokens.append(slot.token)
+                places.append(place)
+            elif not self.is_silent(unit):
+                unknown.append(Unknown(unit, *offset))
+            position = end
         return Encoding(
-            self.vocabulary.ids_of(tokens),
-            tokens,
-            tuple(offset for _, offset in known),
-            tuple(
-                Unknown(unit, *offset)
-                for token, unit, offset in found
-                if token is None and not self.is_silent(unit)
-            ),
+            self.vocabulary.ids_of(tokens), tuple(tokens), tuple(places), tuple(unknown), tuple(slots)
         )
 
     def token_for(self, unit: str) -> str | None:
@@ -327,6 +407,23 @@ class TargetTokenizer(Tokenizer):
 
     reserved = SPECIALS
 
+    def pieces(self, unit: str) -> tuple[str, ...]:
+        """The tokens that a unit is written with, whether the vocabulary has them or not."""
+        return (unit,)
+
+    @property
+    def tags(self) -> tuple[str, ...]:
+        """The tokens that are a unit each."""
+        return self.vocabulary.tokens
+
+    def has(self, unit: str) -> bool:
+        """Whether a unit can be written."""
+        return self.vocabulary.has_all(self.pieces(unit))
+
+    def ids_of(self, units: Iterable[str]) -> tuple[int, ...]:
+        """Units as ids; KeyError for one that cannot be written."""
+        return self.vocabulary.ids_of(piece for unit in units for piece in self.pieces(unit))
+
     @abstractmethod
     def parse(self, written: str | Sequence[str]) -> tuple[str, ...]:
         """The tokens in a data file's cell, written as one text or taken apart already.
@@ -369,6 +466,107 @@ class TagTokenizer(TargetTokenizer):
         return f"<{token}>"
 
 
+class OpenTagTokenizer(TagTokenizer):
+    """Tags, and words outside of them letter by letter: ``<市> <+受け取る>``.
+
+    A tag that begins with ``+`` is an *open word*. Its tokens are :data:`BEGIN`, one token for each character (the
+    character with ``+`` in front, so that 犬 and the tag ``<犬>`` stay two tokens), and :data:`END`.
+
+    Args:
+        evidence: for a tag the pieces of text of which one must be in a sentence for the tag to be possible; tags
+            that are not listed are always possible. Empty for no such limit.
+    """
+
+    kind = "open-tags"
+    unitwise = False
+    OPEN, BEGIN, END = "+", "+[", "+]"
+
+    def __init__(
+        self,
+        vocabulary: Vocabulary | None = None,
+        normalizer: str | None = None,
+        evidence: Mapping[str, Sequence[str]] | None = None,
+    ) -> None:
+        super().__init__(vocabulary, normalizer)
+        self.evidence = dict(evidence or {})
+
+    def pieces(self, unit: str) -> tuple[str, ...]:
+        if not unit.startswith(self.OPEN) or len(unit) == 1:
+            return (unit,)
+        return (self.BEGIN, *(self.OPEN + character for character in unit[1:]), self.END)
+
+    @property
+    def tags(self) -> tuple[str, ...]:
+        return tuple(token for token in self.vocabulary.tokens if not token.startswith(self.OPEN))
+
+    def label(self, token: str) -> str:
+        if token in (self.BEGIN, self.END):
+            return "<+" if token == self.BEGIN else ">"
+        return token[1:] if token.startswith(self.OPEN) and len(token) == 2 else super().label(token)
+
+    def parse(self, written: str | Sequence[str]) -> tuple[str, ...]:
+        tags = super().parse(written)
+        for tag in tags:
+            if tag.startswith(self.OPEN) and len(tag) > 1 and {"[", "]"} & set(tag):
+                raise ValueError(f"<{tag}>")  # its characters would read as the marks around a word
+        return tags
+
+    def learn(
+        self, counts: Mapping[str, int], sentences: Iterable[str] = (), min_count: int = 1
+    ) -> OpenTagTokenizer:
+        pieces: Counter[str] = Counter({self.BEGIN: min_count, self.END: min_count})
+        for tag, count in counts.items():
+            for piece in self.pieces(tag):
+                pieces[piece] += count
+        kept = sorted(piece for piece, count in pieces.items() if count >= min_count)
+        return OpenTagTokenizer(Vocabulary(kept, self.reserved), self.normalizer, self.evidence)
+
+    def decode(self, ids: Iterable[int]) -> tuple[str, ...]:
+        return tuple(tag for tag, _, _ in self.decode_spans(tuple(ids)))
+
+    def decode_spans(self, ids: Sequence[int]) -> list[tuple[str, int, int]]:
+        """Tags and open words, each with [start, end) of its ids. A bracket without its partner is left out."""
+        found: list[tuple[str, int, int]] = []
+        start: int | None = None
+        word: list[str] = []
+        for position, token in enumerate(map(self.vocabulary.token_of, ids)):
+            if token == self.BEGIN:
+                start, word = position, []
+            elif token == self.END:
+                if start is not None and word:
+                    found.append((self.OPEN + "".join(word), start, position + 1))
+                start = None
+            elif token.startswith(self.OPEN) and len(token) == 2:
+                word.append(token[1:])
+            else:
+                found.append((token, position, position + 1))
+        return found
+
+    def to_json(self) -> dict[str, Any]:
+        return (
+            {"evidence": {tag: list(pieces) for tag, pieces in self.evidence.items()}}
+            if self.evidence
+            else {}
+        )
+
+    @classmethod
+    def from_json(cls, vocabulary: Vocabulary, values: Mapping[str, Any], normalizer: str | None) -> Self:
+        evidence = values.get("evidence", {})
+        good = isinstance(evidence, dict) and all(
+            tag in vocabulary
+            and isinstance(pieces, list)
+            and all(isinstance(piece, str) and piece for piece in pieces)
+            for tag, pieces in evidence.items()
+        )
+        if not good or cls.BEGIN not in vocabulary or cls.END not in vocabulary:
+            raise UserError(
+                "語彙の evidence か、語を囲む記号が正しくありません。",
+                code="vocabulary-malformed",
+                key="evidence",
+            )
+        return cls(vocabulary, normalizer, evidence)
+
+
 class WordsTokenizer(TargetTokenizer):
     """Plain words: ``ICH ESSEN``."""
 
@@ -399,7 +597,7 @@ SOURCE_TOKENIZERS: dict[str, type[Tokenizer]] = {
     tokenizer.kind: tokenizer for tokenizer in (CharTokenizer, WordTokenizer, SubwordTokenizer)
 }
 TARGET_TOKENIZERS: dict[str, type[TargetTokenizer]] = {
-    tokenizer.kind: tokenizer for tokenizer in (TagTokenizer, WordsTokenizer)
+    tokenizer.kind: tokenizer for tokenizer in (TagTokenizer, WordsTokenizer, OpenTagTokenizer)
 }
 """Every kind of tokenizer, by its name in settings and files; the first one is the default."""
 
@@ -446,6 +644,11 @@ def _piece_offsets(pieces: Iterable[str], offsets: Sequence[Offset]) -> list[Off
         start = offsets[max(first, 0)][0]
         found.append((start, offsets[end - 1][1] if end else start))
     return found
+
+
+def _is_word(character: str) -> bool:
+    """Whether a character can be part of a word: letters and digits of any script, and slots typed by somebody."""
+    return character.isalnum() or character in SLOTS
 
 
 def _bracketed(item: str) -> str:

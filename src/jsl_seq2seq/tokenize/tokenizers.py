@@ -132,7 +132,7 @@ class Tokenizers:
     @classmethod
     def from_json(cls, values: Any) -> Tokenizers:
         """Read what :meth:`to_json` wrote; UserError says what is wrong with anything else."""
-        optional = {"units", "merges", "normalizers", "special_tokens"}
+        optional = {"units", "merges", "normalizers", "special_tokens", "evidence"}
         if not isinstance(values, dict) or not set(_REQUIRED) <= set(values) <= {*_REQUIRED, *optional}:
             raise _malformed(
                 "語彙には specials・source・target の 3 項目（と、あれば units・merges・normalizers・"

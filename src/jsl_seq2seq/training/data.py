@@ -100,13 +100,13 @@ def encode_corpus(corpus: Corpus, tokenizers: Tokenizers) -> tuple[EncodedPairs,
     tags: set[str] = set()
     units: dict[str, None] = {}
     blank: list[str] = []
-    target = tokenizers.target.vocabulary
+    target = tokenizers.target
 
     def encoded() -> Iterator[tuple[tuple[int, ...], tuple[int, ...]]]:
         for pair in corpus.pairs:
             source = tokenizers.source.encode(pair.source)
             units.update(dict.fromkeys(source.unknown_texts))
-            unknown = [tag for tag in pair.tags if tag not in target]
+            unknown = [tag for tag in pair.tags if not target.has(tag)]
             if unknown:
                 tags.update(unknown)
             elif not source.ids:
