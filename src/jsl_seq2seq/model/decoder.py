@@ -10,7 +10,17 @@ from ..backends.interface import Array, DecodingOps, InferenceOps, Mask
 from ..settings import ModelConfig
 from .attention import MultiHeadAttention
 from .capture import Observer
-from .layers import Embedding, FeedForward, LayerNorm, Linear, Positions, Regularizer, TiedLinear, identity
+from .layers import (
+    Embedding,
+    FeedForward,
+    LayerNorm,
+    Linear,
+    Positions,
+    Regularizer,
+    Shortlist,
+    TiedLinear,
+    identity,
+)
 
 OpsT_co = TypeVar("OpsT_co", bound=InferenceOps, covariant=True)
 """The operations that a model is bound to; its type decides which of the model's methods may be called."""
@@ -34,6 +44,8 @@ class DecoderCache:
     memory_mask: Mask | None
     length: int
     """Tags written so far."""
+    shortlist: Shortlist | None = None
+    """The output layer for some of the tags; ``None`` for all of them."""
 
 
 class DecoderLayer(Generic[OpsT_co]):
@@ -150,6 +162,10 @@ class Decoder(Generic[OpsT_co]):
         self.fill(layers, memory)
         return DecoderCache(layers, memory_mask, length=0)
 
+    def shortlisted(self: Decoder[DecodingOps], cache: DecoderCache, tags: Array) -> DecoderCache:
+        """The cache for steps whose logits are those of ``tags`` [K] alone, in this order."""
+        return replace(cache, shortlist=self._output_projection.shortlist(self._ops, tags))
+
     def enlarged(self: Decoder[DecodingOps], cache: DecoderCache, capacity: int) -> DecoderCache:
         """A copy of the cache for at most ``capacity`` tags."""
 
@@ -177,7 +193,7 @@ class Decoder(Generic[OpsT_co]):
             LayerCache(*(self._ops.gather_rows(array, rows) for array in vars(layer).values()))
             for layer in cache.layers
         )
-        return DecoderCache(layers, memory_mask, cache.length)
+        return replace(cache, layers=layers, memory_mask=memory_mask)
 
     def reorder(self: Decoder[DecodingOps], cache: DecoderCache, rows: Array, start: int) -> None:
         """Row i gets the tags of row ``rows[i]``, in place; both have the same memory.
@@ -221,10 +237,11 @@ class Decoder(Generic[OpsT_co]):
         return self._ops.reshape(self._output_projection(self._final_norm(x)), (ids.shape[0], -1))
 
     def step(self: Decoder[DecodingOps], ids: Array, cache: DecoderCache) -> tuple[Array, DecoderCache]:
-        """One more tag [B, 1] for every sentence -> logits [B, V] of the next one, and the grown cache."""
+        """One more tag [B, 1] for every sentence -> logits [B, V] of the next one (of those in the cache's shortlist,
+        if there is one), and the grown cache."""
         x = self._embedding(ids, start=cache.length)
         for layer, layer_cache in zip(self._layers, cache.layers, strict=True):
             x = layer.step(x, layer_cache, cache.memory_mask, cache.length)
-        logits = self._output_projection(self._final_norm(x))
-        grown = DecoderCache(cache.layers, cache.memory_mask, cache.length + 1)
+        logits = (cache.shortlist or self._output_projection)(self._final_norm(x))
+        grown = replace(cache, length=cache.length + 1)
         return self._ops.reshape(logits, (ids.shape[0], -1)), grown

@@ -6,7 +6,7 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
-from ..backends.interface import Array, InferenceOps, TrainingOps
+from ..backends.interface import Array, DecodingOps, InferenceOps, TrainingOps
 
 Regularizer = Callable[[Array], Array]
 """Applied to each sublayer's output: :class:`Dropout` in training, :func:`identity` otherwise."""
@@ -42,6 +42,10 @@ class Linear:
     def __call__(self, x: Array) -> Array:
         return self._ops.linear(x, self.weight, self.bias)
 
+    def shortlist(self, ops: DecodingOps, columns: Array) -> Shortlist:
+        """The same layer with these columns [K] of its output alone."""
+        return Shortlist(ops, ops.transpose(self.weight, (1, 0)), self.bias, columns)
+
 
 def linears(ops: InferenceOps, x: Array, layers: Sequence[Linear]) -> tuple[Array, ...]:
     """Several linear layers of one input: [..., I] -> [..., O] from each."""
@@ -69,6 +73,31 @@ class TiedLinear:
     def __call__(self, x: Array) -> Array:
         ops = self._ops
         rows = ops.matmul(ops.reshape(x, (-1, x.shape[-1])), self._weight, transpose_b=True)
+        return ops.reshape(ops.add(rows, self._bias), (*x.shape[:-1], -1))
+
+    def shortlist(self, ops: DecodingOps, columns: Array) -> Shortlist:
+        """The same layer with these columns [K] of its output alone."""
+        return Shortlist(ops, self._weight, self._bias, columns)
+
+
+class Shortlist:
+    """Some columns of an output layer: x W[c]ᵀ + b[c], [B, T, D] -> [B, T, K] (Jean et al. 2015, §3).
+
+    Args:
+        weight: [V, D].
+        bias: [V].
+        columns: integers [K].
+    """
+
+    def __init__(self, ops: DecodingOps, weight: Array, bias: Array, columns: Array) -> None:
+        self._ops = ops
+        # with a leading axis, so that a backend that prepares two-dimensional weights once does not prepare these
+        self._weight = ops.reshape(ops.gather_rows(weight, columns), (1, columns.shape[0], weight.shape[1]))
+        self._bias = ops.reshape(ops.gather_rows(ops.reshape(bias, (-1, 1)), columns), (-1,))
+
+    def __call__(self, x: Array) -> Array:
+        ops = self._ops
+        rows = ops.matmul(ops.reshape(x, (1, -1, x.shape[-1])), self._weight, transpose_b=True)
         return ops.reshape(ops.add(rows, self._bias), (*x.shape[:-1], -1))
 
 

@@ -19,6 +19,7 @@ import numpy as np
 from ..backends.interface import DecodingOps
 from ..model import Transformer
 from ..settings import EOS, SOS
+from .constraints import ConstrainedRows, OpenWordConstraint
 from .decoding import Hypothesis, Step, decoding_step, group_by_padded_length
 
 
@@ -31,6 +32,7 @@ def beam_search(
     n_best: int = 1,
     length_penalty: float = 0.6,
     stop_early: bool = True,
+    constraints: Sequence[OpenWordConstraint] = (),
 ) -> list[list[Hypothesis]]:
     """The best translations of each sentence, best first; each sentence's are what they would be alone.
 
@@ -43,6 +45,7 @@ def beam_search(
         n_best: translations to return, at most ``width``.
         length_penalty: α; 0 ranks by probability alone, more favours longer translations.
         stop_early: stop when no prefix can become one of the best; never changes the result.
+        constraints: what each sentence's translations may hold, or none.
 
     Raises:
         ValueError: not 1 <= n_best <= width, or a negative α.
@@ -51,9 +54,12 @@ def beam_search(
         raise ValueError(f"beam_search: width {width}, n_best {n_best}, length_penalty {length_penalty}")
     found: dict[int, list[Hypothesis]] = {}
     for indices in group_by_padded_length(model.config, sources):
-        step = decoding_step(ops, model, [sources[index] for index in indices], capacity=max_length + 1)
-        searches = [_Search(width, n_best, length_penalty, max_length, stop_early) for _ in indices]
-        _run(step, searches, model.config.never_decoded)
+        constrained = ConstrainedRows([constraints[index] for index in indices]) if constraints else None
+        group = [sources[index] for index in indices]
+        step = decoding_step(ops, model, group, max_length + 1, constrained)
+        ids = np.arange(model.config.vocab_size.target) if constrained is None else constrained.ids
+        searches = [_Search(width, n_best, length_penalty, max_length, stop_early, ids) for _ in indices]
+        _run(step, searches, model.config.never_decoded, constrained)
         found.update((index, search.best()) for index, search in zip(indices, searches, strict=True))
     return [found[index] for index in range(len(sources))]
 
@@ -75,7 +81,10 @@ class _Prefix:
 class _Search:
     """The search for one sentence's translations."""
 
-    def __init__(self, width: int, n_best: int, alpha: float, max_length: int, stop_early: bool) -> None:
+    def __init__(
+        self, width: int, n_best: int, alpha: float, max_length: int, stop_early: bool, ids: np.ndarray
+    ) -> None:
+        self._ids = ids
         self._width, self._n_best, self._alpha = width, n_best, alpha
         self._max_length, self._stop_early = max_length, stop_early
         self.prefixes = [_Prefix()]
@@ -87,7 +96,8 @@ class _Search:
         return [one.ids[-1] if one.ids else SOS for one in self.prefixes]
 
     def extend(self, log_probs: np.ndarray) -> list[int]:
-        """Log-probabilities of every prefix's next tags [K, V] -> each new prefix's parent, by index."""
+        """Log-probabilities of every prefix's next tags, one column for each of the search's ids -> each new prefix's
+        parent, by index."""
         before, self.prefixes = self.prefixes, []
         if len(before[0].ids) == self._max_length:
             self._close(before, log_probs)
@@ -95,10 +105,10 @@ class _Search:
         totals = np.array([[one.total] for one in before]) + log_probs
         parents = []
         for place in _largest(totals.reshape(-1), self._width - len(self._ended)):
-            parent, tag = divmod(int(place), totals.shape[1])
-            one = before[parent]
-            scores = (*one.log_probs, float(log_probs[parent, tag]))
-            total = float(totals[parent, tag])
+            parent, column = divmod(int(place), totals.shape[1])
+            one, tag = before[parent], int(self._ids[column])
+            scores = (*one.log_probs, float(log_probs[parent, column]))
+            total = float(totals[parent, column])
             if tag == EOS:
                 self._end(one.ids, scores, total)
             else:
@@ -121,8 +131,9 @@ class _Search:
     def _close(self, prefixes: Sequence[_Prefix], log_probs: np.ndarray) -> None:
         """At the maximum length: a prefix ends if its most probable next tag is the end, and is cut off otherwise."""
         for one, scores in zip(prefixes, log_probs, strict=True):
-            if scores.argmax() == EOS:
-                end = float(scores[EOS])
+            column = int(scores.argmax())
+            if self._ids[column] == EOS:
+                end = float(scores[column])
                 self._end(one.ids, (*one.log_probs, end), one.total + end)
             else:
                 score = penalized(one.total, len(one.ids), self._alpha)
@@ -137,13 +148,23 @@ class _Search:
         return worst_kept >= penalized(most_probable, self._max_length + 1, self._alpha)
 
 
-def _run(step: Step, searches: Sequence[_Search], never: tuple[int, ...]) -> None:
+def _run(
+    step: Step,
+    searches: Sequence[_Search],
+    never: tuple[int, ...],
+    constrained: ConstrainedRows | None,
+) -> None:
     """Extend all searches until each has ended; ``step`` begins with one row for each search."""
     active = list(searches)
     while active:
         latest = np.array([tag for search in active for tag in search.latest()], np.int32)
+        if constrained is not None and latest[0] != SOS:
+            constrained.advance(latest.tolist())
         log_probs = step(latest)
-        log_probs[:, never] = -np.inf
+        if constrained is None:
+            log_probs[:, never] = -np.inf
+        else:
+            constrained.mask(log_probs)
         rows: list[int] = []
         start = 0
         for search in active:
@@ -153,6 +174,8 @@ def _run(step: Step, searches: Sequence[_Search], never: tuple[int, ...]) -> Non
         active = [search for search in active if search.prefixes]
         if active:
             step.keep(np.array(rows))
+            if constrained is not None:
+                constrained.keep(rows)
 
 
 def _largest(values: np.ndarray, count: int) -> np.ndarray:

@@ -8,10 +8,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ..backends.interface import DecodingOps
+from ..backends.interface import MASKED, Array, DecodingOps
 from ..data.padding import pad_rows
 from ..model import Transformer
 from ..settings import PAD, ModelConfig
+from .constraints import ConstrainedRows
 
 
 @dataclass(frozen=True)
@@ -84,16 +85,22 @@ class Step(ABC):
 
 
 def decoding_step(
-    ops: DecodingOps, model: Transformer[DecodingOps], sources: Sequence[Sequence[int]], capacity: int
+    ops: DecodingOps,
+    model: Transformer[DecodingOps],
+    sources: Sequence[Sequence[int]],
+    capacity: int,
+    rows: ConstrainedRows | None = None,
 ) -> Step:
     """The step for a batch of :func:`group_by_padded_length`.
 
     Args:
         capacity: the largest number of calls.
+        rows: what the rows may hold. Log-probabilities are then [R, K], of ``rows.ids``, and those of each row are
+            normalized over what it may hold; only for models with attention masks.
     """
     source = pad_rows(sources, at_least=model.config.source_length)
     if model.config.attention_masks:
-        return _CachedStep(ops, model, source, capacity)
+        return _CachedStep(ops, model, source, capacity, rows)
     return _UncachedStep(ops, model, source)
 
 
@@ -101,17 +108,32 @@ _CAPACITY = 16
 """Initial capacity of a cache; most sentences need no more, and gathering rows copies the whole capacity."""
 
 
+def log_probs(ops: DecodingOps, logits: Array, temperature: float) -> Array:
+    """log softmax(z / T) over the last axis; T is fitted to development data (Guo et al. 2017, §4.2)."""
+    return ops.log_softmax(logits if temperature == 1 else ops.scale(logits, 1 / temperature))
+
+
 class _CachedStep(Step):
     """Computes the newest position only: under the causal mask the keys and values of earlier ones do not change."""
 
     def __init__(
-        self, ops: DecodingOps, model: Transformer[DecodingOps], source: np.ndarray, capacity: int
+        self,
+        ops: DecodingOps,
+        model: Transformer[DecodingOps],
+        source: np.ndarray,
+        capacity: int,
+        rows: ConstrainedRows | None,
     ) -> None:
         self._ops, self._decoder, self._source = ops, model.decoder, source
         memory, mask = model.encoder(ops.array(source), padded=bool((source == PAD).any()))
         self._most, self._capacity = capacity, min(capacity, _CAPACITY)
         self._cache = self._decoder.start(memory, mask, self._capacity)
         self._written = np.zeros((len(source), capacity), np.int32)
+        self._temperature = model.config.temperature
+        self._impossible: Array | None = None
+        if rows is not None:
+            self._cache = self._decoder.shortlisted(self._cache, ops.array(rows.ids))
+            self._impossible = ops.array(np.where(rows.possible, np.float32(0), np.float32(MASKED)))
 
     def __call__(self, latest: np.ndarray) -> np.ndarray:
         if self._cache.length == self._capacity:
@@ -119,7 +141,9 @@ class _CachedStep(Step):
             self._cache = self._decoder.enlarged(self._cache, self._capacity)
         self._written[:, self._cache.length] = latest
         logits, self._cache = self._decoder.step(self._ops.array(latest[:, None]), self._cache)
-        return self._ops.to_host(self._ops.log_softmax(logits))
+        if self._impossible is not None:
+            logits = self._ops.add(logits, self._impossible)
+        return self._ops.to_host(log_probs(self._ops, logits, self._temperature))
 
     def keep(self, rows: np.ndarray) -> None:
         if np.array_equal(rows, np.arange(len(self._source))):
@@ -136,6 +160,8 @@ class _CachedStep(Step):
             if mask is not None:
                 mask = self._ops.padding_mask(self._ops.array(source), PAD)
             self._cache = self._decoder.kept(self._cache, on_device, mask)
+            if self._impossible is not None:
+                self._impossible = self._ops.gather_rows(self._impossible, on_device)
         self._source, self._written = source, written
 
 
@@ -143,14 +169,14 @@ class _UncachedStep(Step):
     """Recomputes every position: without a causal mask each of them sees the newest."""
 
     def __init__(self, ops: DecodingOps, model: Transformer[DecodingOps], source: np.ndarray) -> None:
-        self._ops, self._decoder = ops, model.decoder
+        self._ops, self._decoder, self._temperature = ops, model.decoder, model.config.temperature
         self._memory, _ = model.encoder(ops.array(source))
         self._written = np.empty((len(source), 0), np.int32)
 
     def __call__(self, latest: np.ndarray) -> np.ndarray:
         self._written = np.concatenate([self._written, latest[:, None]], axis=1)
         logits = self._decoder(self._ops.array(self._written), self._memory, None)
-        return self._ops.to_host(self._ops.log_softmax(logits))[:, -1].copy()
+        return self._ops.to_host(log_probs(self._ops, logits, self._temperature))[:, -1].copy()
 
     def keep(self, rows: np.ndarray) -> None:
         self._written = self._written[rows]

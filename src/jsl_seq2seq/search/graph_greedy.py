@@ -17,6 +17,7 @@ from ..data.padding import pad_rows
 from ..model import Transformer
 from ..model.decoder import DecoderCache
 from ..settings import EOS, SOS
+from .decoding import log_probs
 
 _READ_EVERY = 16
 """Tags between two reads, where a captured step is one tag: a read takes about as long as a tag, and so does a
@@ -113,6 +114,8 @@ class _CapturedBatch:
         each = ops.named_views(positions, {str(number): (1,) for number in range(positions.shape[0])})
         for position in each.values():
             logits = self._model.decoder.step_at(latest, cache, position)
-            score, latest = ops.top_k(ops.add(ops.log_softmax(logits), self._never), 1)
+            score, latest = ops.top_k(
+                ops.add(log_probs(ops, logits, self._model.config.temperature), self._never), 1
+            )
             found += [latest, score]
         return tuple(found)

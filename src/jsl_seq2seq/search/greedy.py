@@ -9,6 +9,7 @@ import numpy as np
 from ..backends.interface import DecodingOps, GraphDecodingOps
 from ..model import Transformer
 from ..settings import EOS, SOS
+from .constraints import ConstrainedRows, OpenWordConstraint
 from .decoding import Hypothesis, Step, decoding_step, group_by_padded_length
 from .graph_greedy import GraphGreedy
 
@@ -22,6 +23,7 @@ def greedy(
     sources: Sequence[Sequence[int]],
     max_length: int,
     graph: GraphGreedy | None = None,
+    constraints: Sequence[OpenWordConstraint] = (),
 ) -> list[Hypothesis]:
     """The most probable tag at every position; each sentence's result is what it would be alone.
 
@@ -29,19 +31,28 @@ def greedy(
         sources: source ids of each sentence, none empty.
         max_length: most tags in a result.
         graph: captured steps of earlier calls with the same model, where ``ops`` are :class:`GraphDecodingOps`.
+        constraints: what each sentence's result may hold, or none.
     """
-    if isinstance(ops, GraphDecodingOps) and model.config.attention_masks:
+    if isinstance(ops, GraphDecodingOps) and model.config.attention_masks and not constraints:
         tags, scores = (graph or GraphGreedy(ops, model))(sources, max_length)
         return [_ended(*row, max_length) for row in zip(tags.tolist(), scores.tolist(), strict=True)]
     found: dict[int, Hypothesis] = {}
     for indices in group_by_padded_length(model.config, sources):
-        step = decoding_step(ops, model, [sources[index] for index in indices], capacity=max_length + 1)
-        decoded = _decoded(step, len(indices), max_length, model.config.never_decoded)
+        constrained = ConstrainedRows([constraints[index] for index in indices]) if constraints else None
+        group = [sources[index] for index in indices]
+        step = decoding_step(ops, model, group, max_length + 1, constrained)
+        decoded = _decoded(step, len(indices), max_length, model.config.never_decoded, constrained)
         found.update(zip(indices, decoded, strict=True))
     return [found[index] for index in range(len(sources))]
 
 
-def _decoded(step: Step, count: int, max_length: int, never: tuple[int, ...]) -> list[Hypothesis]:
+def _decoded(
+    step: Step,
+    count: int,
+    max_length: int,
+    never: tuple[int, ...],
+    constrained: ConstrainedRows | None,
+) -> list[Hypothesis]:
     """Greedy decoding of ``count`` sentences, one row of ``step`` each."""
     tags = np.full((count, max_length + 1), EOS, np.int32)
     scores = np.zeros((count, max_length + 1))
@@ -50,11 +61,17 @@ def _decoded(step: Step, count: int, max_length: int, never: tuple[int, ...]) ->
     latest = np.full(count, SOS, np.int32)
     for position in range(max_length + 1):
         log_probs = step(latest)
-        log_probs[:, never] = -np.inf
-        latest = log_probs.argmax(axis=-1).astype(np.int32)
+        if constrained is None:
+            log_probs[:, never] = -np.inf
+        else:
+            constrained.mask(log_probs)
+        columns = log_probs.argmax(axis=-1)
+        latest = columns.astype(np.int32) if constrained is None else constrained.ids[columns]
         tags[rows, position] = latest
-        scores[rows, position] = log_probs[np.arange(len(rows)), latest]
+        scores[rows, position] = log_probs[np.arange(len(rows)), columns]
         growing &= latest != EOS
+        if constrained is not None:
+            constrained.advance(latest.tolist())
         left = np.count_nonzero(growing)
         if not left:
             break
@@ -62,6 +79,8 @@ def _decoded(step: Step, count: int, max_length: int, never: tuple[int, ...]) ->
             stay = np.flatnonzero(growing)
             step.keep(stay)
             rows, growing, latest = rows[stay], growing[stay], latest[stay]
+            if constrained is not None:
+                constrained.keep(stay.tolist())
     return [_ended(*row, max_length) for row in zip(tags.tolist(), scores.tolist(), strict=True)]
 
 

@@ -10,7 +10,7 @@ from ..backends.interface import DecodingOps
 from ..data.padding import pad_rows
 from ..model import Transformer
 from ..settings import EOS, PAD, SOS
-from .decoding import Hypothesis, decoding_step, group_by_padded_length
+from .decoding import Hypothesis, decoding_step, group_by_padded_length, log_probs
 
 
 def score(
@@ -58,7 +58,7 @@ def _at_once(
     """[B, T, V] in one pass: under the causal mask each position sees only those before it."""
     source = pad_rows(sources, at_least=model.config.source_length)
     logits = model(ops.array(source), ops.array(pad_rows(begun)))
-    return ops.to_host(ops.log_softmax(logits))
+    return ops.to_host(log_probs(ops, logits, model.config.temperature))
 
 
 def _one_by_one(

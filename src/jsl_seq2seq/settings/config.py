@@ -68,6 +68,10 @@ class ModelConfig:
     tied_embeddings: bool = False
     """Whether tags are read and written with the same vectors: the output projection's weight is the
     decoder's embedding (Press & Wolf 2017)."""
+    uncertain_below: float = 0.0
+    """A sentence or a tag whose probability is lower is marked as uncertain; chosen on development data."""
+    temperature: float = 1.0
+    """What logits are divided by before probabilities are computed (Guo et al. 2017, §4.2)."""
     specials_masked: bool = True
     """Whether decoding never chooses PAD and SOS. Without, it chooses among all entries of the vocabulary, and
     those that are no tag are left out of the translation afterwards (imported models)."""
@@ -91,6 +95,8 @@ class ModelConfig:
                 value=self.d_model,
             )
         require_range("source_length", self.source_length, 0, self.max_seq_len)
+        require_range("uncertain_below", self.uncertain_below, 0, 1)
+        require_range("temperature", self.temperature, 0.01, 100)
 
     @property
     def head_size(self) -> int:
