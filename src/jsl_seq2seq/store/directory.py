@@ -7,6 +7,7 @@ metrics.json                 training curve, statistics of every layer, example 
 training_state.safetensors   Adam's moments and what else a run needs to be resumed (optional)
 burn.json                    what else the original project's file held, for export-burn (imported models)
 README.md                    the same for people
+dictionary.tsv               the user's own words (optional; not a part of the model, and never replaced by saving)
 exports/                     tables and pictures of it, if any were made; no part of the model
 
 JSON that this program reads may have been written by another one. Loading a model to translate checks what
@@ -49,6 +50,7 @@ METRICS = "metrics.json"
 TRAINING_STATE = "training_state.safetensors"
 README = "README.md"
 BURN = "burn.json"
+DICTIONARY = "dictionary.tsv"
 EXPORTS = "exports"
 """The folder for tables and pictures made from the model."""
 REQUIRED = (WEIGHTS, VOCABULARY, METRICS, README)

@@ -92,13 +92,7 @@ def replace_files(
         _write_new(directory, {**files, deciding: decision})
         _rename_new(directory, deciding)
     except OSError as error:
-        raise Failure(
-            f"保存に失敗しました: {directory}（{error.strerror}）",
-            "保存する前の内容はそのまま残っています。空き容量を確かめて、もう一度保存してください。",
-            code="save-failed",
-            path=directory,
-            reason=error.strerror,
-        ) from error
+        raise _save_failed(directory, error) from error
     # From here on the directory is the new model. What cannot be renamed now (on Windows, while someone
     # reads the old file) is found under its other name, and renamed by the next save.
     with contextlib.suppress(OSError):
@@ -109,6 +103,20 @@ def replace_files(
             (directory / name).unlink(missing_ok=True)
             (directory / (name + _PENDING)).unlink(missing_ok=True)
         _sync_directory(directory)
+
+
+def replace_file(directory: Path, name: str, content: bytes) -> None:
+    """Replace one file that belongs to no group, whole or not at all. The caller holds :func:`locked`.
+
+    Raises:
+        Failure: writing failed; what was there before still is.
+    """
+    try:
+        _write_new(directory, {name: content})
+        _rename_new(directory, name)
+        _sync_directory(directory)
+    except OSError as error:
+        raise _save_failed(directory, error) from error
 
 
 def read_checked(directory: Path, name: str, size: int, digest: str, limit: int) -> bytes:
@@ -197,6 +205,16 @@ def _write_new(directory: Path, files: Mapping[str, bytes]) -> None:
             with contextlib.suppress(OSError):
                 (directory / (name + _PENDING)).unlink(missing_ok=True)
         raise
+
+
+def _save_failed(directory: Path, error: OSError) -> Failure:
+    return Failure(
+        f"保存に失敗しました: {directory}（{error.strerror}）",
+        "保存する前の内容はそのまま残っています。空き容量を確かめて、もう一度保存してください。",
+        code="save-failed",
+        path=directory,
+        reason=error.strerror,
+    )
 
 
 def _rename_new(directory: Path, name: str) -> None:

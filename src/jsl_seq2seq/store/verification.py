@@ -8,11 +8,11 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import Failure, JslError
-from .directory import CONFIG, EXPORTS, TRAINING_STATE, load_model, read_config, size_limits
+from .directory import CONFIG, DICTIONARY, EXPORTS, TRAINING_STATE, load_model, read_config, size_limits
 from .files import read_checked, stamp
 from .saved_model import SavedModel
 
-_EXPECTED_BESIDE = {CONFIG, ".lock", EXPORTS}
+_EXPECTED_BESIDE = {CONFIG, ".lock", DICTIONARY, EXPORTS}
 
 Check = Callable[[SavedModel, Path], object]
 """A further check of a loaded model and its directory, which raises JslError if it finds a problem."""
@@ -150,7 +150,7 @@ def _beside(directory: Path, listed: set[str]) -> list[str]:
         name = path.name.removesuffix(".new")
         if path.name in listed | _EXPECTED_BESIDE:
             continue
-        if name in listed | {CONFIG, TRAINING_STATE} and path.name.endswith(".new"):
+        if name in listed | {CONFIG, DICTIONARY, TRAINING_STATE} and path.name.endswith(".new"):
             notes.append(f"{path.name} は途中で止まった保存の残りです。次の保存のときに片付きます。")
         else:
             notes.append(f"{path.name} はモデルの一部ではありません。読まれることもありません。")
