@@ -27,6 +27,20 @@ EIGHT_LINES = """わたしはたべます\t<私> <食べる>
 """
 """A corpus that trains in a moment."""
 
+OPEN_LINES = """コーヒーを飲む\t<+コーヒー> <飲む>
+お茶を飲みます\t<+お茶> <飲む>
+\ue000を飲む\t<+\ue000> <飲む>
+\ue000と\ue001を飲む\t<+\ue000> <+\ue001> <飲む>
+本を受け取る\t<本> <+受け取る>
+本を受け取ります\t<本> <+受け取る>
+\ue000を受け取る\t<+\ue000> <+受け取る>
+本を\ue000る\t<本> <+\ue000る>
+本です。\t<本>
+ありがとう\t<ありがとう>
+ありがとう！\t<ありがとう>
+"""
+"""A corpus with words outside of the tags; private-use characters are the slots of :mod:`jsl_seq2seq.tokenize`."""
+
 SMALL: dict[str, Any] = {
     "d_model": 8,
     "n_heads": 2,
@@ -75,6 +89,16 @@ def trained_small() -> SavedModel:
         result = train(Path(folder), epochs=120)
     assert (result.exact, result.checked) == (8, 8)
     return result.model
+
+
+@cache
+def trained_open() -> SavedModel:
+    """A small model that writes words outside of its tags letter by letter."""
+    with tempfile.TemporaryDirectory() as folder:
+        data = Path(folder) / "open.tsv"
+        data.write_text(OPEN_LINES, encoding="utf-8")
+        options = {**SMALL, "d_model": 16, "max_seq_len": 40, "epochs": 150}
+        return small_job(Path(folder), data=data, target_units="open-tags", **options).run().model
 
 
 @cache

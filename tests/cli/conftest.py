@@ -14,7 +14,7 @@ import pytest
 from jsl_seq2seq.cli.main import main
 from jsl_seq2seq.store import save_model
 
-from ..small_models import EIGHT_LINES, trained_small
+from ..small_models import EIGHT_LINES, trained_open, trained_small
 
 
 class Result(NamedTuple):
@@ -56,6 +56,13 @@ def _model_once(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def model(_model_once: Path, tmp_path: Path) -> Path:
     """A model of the eight sentences."""
     return Path(shutil.copytree(_model_once, tmp_path / _model_once.name))
+
+
+@pytest.fixture
+def open_model(tmp_path: Path) -> Path:
+    """A model that writes words outside of its tags."""
+    save_model(trained_open(), tmp_path / "open")
+    return tmp_path / "open"
 
 
 @pytest.fixture

@@ -58,3 +58,18 @@ def test_words_are_not_called_characters(program: Program, tmp_path: Path) -> No
 def test_what_is_missing_is_said(program: Program, model: Path) -> None:
     assert program("diagnose", "--load", model).code == 2
     assert "訳せる文字がありません" in program("diagnose", "--load", model, "龍").err
+
+
+def test_open_words_are_diagnosed_letter_by_letter(program: Program, open_model: Path) -> None:
+    done = program("diagnose", "--load", open_model, "龍と本を受け取る", "--html", "why.html")
+    assert done.code == 0
+    assert done.out.startswith("龍と本を受け取る → ")
+    for said in ("1 文字目 龍", ". <+ ", ". 受 ", ". > "):
+        assert said in done.out
+
+
+def test_with_a_dictionary(program: Program, open_model: Path, tmp_path: Path) -> None:
+    (tmp_path / "words.tsv").write_text("コーヒー\t<飲料>\n", encoding="utf-8")
+    done = program("diagnose", "--load", open_model, "コーヒーを飲む", "--dictionary", "words.tsv", "--json")
+    found = json.loads(done.out)
+    assert "飲料" in found["tags"] and found["units"][0] == "コーヒー"

@@ -75,3 +75,17 @@ def test_impossible_searches(program: Program, model: Path, data: Path, options:
 def test_columns_are_as_wide_as_they_look() -> None:
     assert columns([["あa゙ｱ", "1"], ["abcd", "2"]]) == ["あa゙ｱ  1", "abcd  2"]
     assert columns([["あ", "1"], ["bc", "22"], ["", "3"]], numbers=[1]) == ["あ   1", "bc  22", "     3"]
+
+
+def test_references_with_open_words(program: Program, open_model: Path, tmp_path: Path) -> None:
+    (tmp_path / "test.tsv").write_text(
+        "コーヒーを飲む\t<+コーヒー> <飲む>\n龍を飲む\t<+龍> <飲む>\n本です。\t<本>\n", encoding="utf-8"
+    )
+    done = program("evaluate", "--load", open_model, "--data", "test.tsv", "--json", "--quiet")
+    [found] = map(json.loads, done.out.splitlines())
+    assert done.code == 0 and found["unknown_tags"] == ["+龍"]
+    done = program("evaluate", "--load", open_model, "--data", "test.tsv")
+    assert "100.0%" in done.out
+    (tmp_path / "words.tsv").write_text("龍\t<竜>\n", encoding="utf-8")
+    done = program("evaluate", "--load", open_model, "--data", "test.tsv", "--dictionary", "words.tsv")
+    assert "66.7%" in done.out

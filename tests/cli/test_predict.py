@@ -316,3 +316,38 @@ def test_impossible_searches(program: Program, model: Path, options: list[str], 
     done = program("--load", model, "--predict", text, *options, stdin="ありがとう\n".encode())
     assert (done.code, done.out) == (2, "")
     assert done.err.count("エラー: ") == 1
+
+
+def test_uncertain_translations_are_marked_and_strict_ends_with_3(program: Program, model: Path) -> None:
+    done = program("predict", "--load", model, "龍ありがとう", "ありがとう")
+    first, second = done.out.splitlines()
+    assert first.startswith("龍ありがとう →? <ありがとう>（") and second.startswith(
+        "ありがとう → <ありがとう>（"
+    )
+    assert done.code == 0
+    assert program("predict", "--load", model, "--strict", "ありがとう").code == 0
+    done = program("predict", "--load", model, "--strict", "龍ありがとう", "ありがとう", "--quiet")
+    assert (done.code, done.out) == (3, "<ありがとう>\n<ありがとう>\n")
+    done = program("--load", model, "--predict", "龍ありがとう", "--strict", "--json", "--quiet")
+    assert done.code == 3 and json.loads(done.out)["uncertain"] is True
+
+
+@pytest.mark.parametrize(
+    ("lines", "code"),
+    [
+        ("ありがとう\n\nわたしはたべます\n", 0),
+        ("ありがとう\n龍ありがとう\n", 3),
+        ("ありがとう\n龍\n", 3),
+        ("", 0),
+    ],
+)
+def test_strict_with_a_pipe(program: Program, model: Path, lines: str, code: int) -> None:
+    arguments = ["predict", "--load", model, "-", "--quiet"]
+    plain = program(*arguments, stdin=lines.encode())
+    strict = program(*arguments, "--strict", stdin=lines.encode())
+    assert (plain.code, strict.code, strict.out) == (0, code, plain.out)
+
+
+def test_open_words_need_no_warning(program: Program, open_model: Path) -> None:
+    done = program("predict", "--load", open_model, "--strict", "龍を飲む", "--quiet")
+    assert done == (0, "<+龍> <飲む>\n", "")

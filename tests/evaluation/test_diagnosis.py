@@ -11,7 +11,7 @@ from jsl_seq2seq.evaluation import diagnose
 from jsl_seq2seq.translate.translator import Translator
 
 from ..refusals import refused
-from ..small_models import trained_small, trained_words, translator_of
+from ..small_models import trained_open, trained_small, trained_words, translator_of
 
 
 @pytest.fixture
@@ -63,3 +63,20 @@ def test_labels_are_those_of_the_attention(translator: Translator) -> None:
         assert labels == attention["decoder.0.cross"].query_labels
     words = diagnose(translator_of(trained_words()), "Heute scheint")
     assert [words.label(place.tag) for place in words.places] == ["HEUTE", "SONNE", "<EOS>"]
+
+
+@pytest.mark.parametrize("text", ["コーヒーを飲む", "龍と虎を飲む", "本を龍る。ありがとう", "龍"])
+def test_open_words_token_by_token(text: str) -> None:
+    translator = translator_of(trained_open())
+    found = diagnose(translator, text)
+    target = translator.tokenizers.target
+    tokens = [target.vocabulary.token_of(index) for index in found.translation.ids]
+    assert [place.tag for place in found.places] == [*tokens, None]
+    assert found.translation.text == text == "".join(found.units)
+    assert len(found.deletions) == (len(found.units) if len(found.units) > 1 else 0)
+    assert all(len(one.changes) == len(found.places) for one in found.deletions)
+    assert all(len(place.attention) == len(found.units) for place in found.places)
+    attention = translator.translate(translator.encode(text), attention=True).attention
+    assert attention is not None
+    labels = tuple(found.label(place.tag) for place in found.places)
+    assert labels == attention["decoder.0.cross"].query_labels

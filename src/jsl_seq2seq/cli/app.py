@@ -26,6 +26,11 @@ COMMANDS = {
     "evaluate": ("evaluate", "テストデータを訳して採点し、表・HTML・JSON にまとめます。"),
     "diagnose": ("diagnose", "文の確率・ほかの候補・どこを見たか・一部を消したときの変化を示します。"),
     "export": ("export", "重みを CSV と画像に書き出します。"),
+    "tags": ("tags", "モデルが書けるタグを、読みと例文つきで並べます（部分で探せます）。"),
+    "dictionary": (
+        "dictionary",
+        "モデルに自分の言葉を足します（add）・並べます（list）・消します（remove）。",
+    ),
     "corpus": ("corpus", "規則から例文とタグの組を作り、学習・検証・テストに分けて書き出します。"),
     "backends": ("backends", "この機械で使えるバックエンドと装置を試し、速さを測ります。"),
     "verify": ("verify", "モデルが壊れていないか調べ、何が入っているかを示します。"),
@@ -47,6 +52,7 @@ _WELCOME = f"""jsl-seq2seq {__version__}　日本語 → 手話タグ
   predict   文を訳す                      jsl-seq2seq predict --help
   evaluate  モデルを採点する              jsl-seq2seq evaluate --help
   diagnose  1 文の訳の理由を見る          jsl-seq2seq diagnose --help
+  tags      タグを探す                    jsl-seq2seq tags 食べ
   export    重みを CSV と画像で見る       jsl-seq2seq export --help
   corpus    規則から例文を作る            jsl-seq2seq corpus --help
   backends  使える GPU と速さを調べる     jsl-seq2seq backends

@@ -9,6 +9,7 @@ from ..evaluation import Diagnosis
 from ..evaluation import diagnose as diagnose_sentence
 from ..evaluation.diagnosis import Place
 from ..store import load_model, shipped_model
+from ..translate.translator import dictionary_of
 from . import options as opt
 from .console import columns, note, say, say_json
 from .predict import opened
@@ -26,11 +27,13 @@ def diagnose(
     backend: opt.Backend = "auto",
     device: opt.Device = None,
     precision: opt.Translating = "fp32",
+    dictionary: opt.DictionaryFiles = None,
     quiet: opt.Quiet = False,
     as_json: opt.Json = False,
 ) -> None:
     model = load_model(load or shipped_model(), record=False)
-    diagnosis = diagnose_sentence(opened(model, backend, device, precision, quiet), text)
+    words = dictionary_of(load or shipped_model(), dictionary)
+    diagnosis = diagnose_sentence(opened(model, backend, device, precision, quiet, words), text)
     if as_json:
         say_json(diagnosis.to_json())
     else:
@@ -48,7 +51,8 @@ def _show(diagnosis: Diagnosis, quiet: bool) -> None:
     translation = diagnosis.translation
     for warning in translation.warnings:
         note(f"警告: {warning}")
-    say(f"{translation.text} → {translation}（確からしさ {math.exp(translation.log_prob):.1%}）")
+    arrow = "→?" if translation.uncertain else "→"
+    say(f"{translation.text} {arrow} {translation}（確からしさ {math.exp(translation.log_prob):.1%}）")
     say()
     unit, target = diagnosis.tokenizers.source.name, diagnosis.tokenizers.target.name
     say(

@@ -14,7 +14,7 @@ from ..evaluation.metrics import HOW_TO_INSTALL, has_sacrebleu
 from ..render.report import write_report
 from ..store import SavedModel, load_model, shipped_model
 from ..training.data import digest
-from ..translate.translator import DEFAULT_PENALTY, Translator
+from ..translate.translator import DEFAULT_PENALTY, Translator, dictionary_of
 from ..version import __version__
 from . import options as opt
 from .console import columns, note, say, say_json
@@ -31,6 +31,7 @@ def evaluate(
     backend: opt.Backend = "auto",
     device: opt.Device = None,
     precision: opt.Translating = "fp32",
+    dictionary: opt.DictionaryFiles = None,
     quiet: opt.Quiet = False,
     as_json: opt.Json = False,
 ) -> None:
@@ -49,7 +50,8 @@ def evaluate(
         )
     model = load_model(load or shipped_model(), record=False)
     corpora = [_read(path, model) for path in data]
-    translator = opened(model, backend, device, precision, quiet)
+    words = dictionary_of(load or shipped_model(), dictionary)
+    translator = opened(model, backend, device, precision, quiet, words)
     search = Search(
         1 if beam is None else beam, DEFAULT_PENALTY if length_penalty is None else length_penalty
     )

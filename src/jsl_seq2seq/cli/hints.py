@@ -32,6 +32,10 @@ HINTS: dict[str, Callable[[JslError], str]] = {
     "device-without-backend": lambda error: (
         "--backend wgpu か --backend torch と一緒に指定してください（一覧: jsl-seq2seq backends）。"
     ),
+    "dictionary-without-open-words": lambda error: (
+        "--dictionary とモデルの dictionary.tsv を使わずに訳すか、"
+        "--target-units open-tags で学習したモデルを --load で指定してください。"
+    ),
     "export-not-written": lambda error: (
         "--export-dir で書き込める場所を指定してください。前に書き出したものは、そのまま残っています。"
     ),

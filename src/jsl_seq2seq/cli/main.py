@@ -1,4 +1,5 @@
-"""From ``sys.argv`` to an exit code: 0 fine, 2 the user's mistake, 1 a failure, 130 stopped with Ctrl-C."""
+"""From ``sys.argv`` to an exit code: 0 fine, 2 the user's mistake, 1 a failure, 130 stopped with Ctrl-C,
+3 an uncertain translation under ``--strict``."""
 
 from __future__ import annotations
 

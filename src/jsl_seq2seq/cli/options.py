@@ -37,7 +37,9 @@ Valid = Annotated[Path | None, _option("--valid", "検証データ（TSV、CSV�
 SourceUnits = Annotated[
     str | None, _option("--source-units", "文を分ける単位: char、word、subword［char］", _RUN, "NAME")
 ]
-TargetUnits = Annotated[str | None, _option("--target-units", "訳の単位: tags、words［tags］", _RUN, "NAME")]
+TargetUnits = Annotated[
+    str | None, _option("--target-units", "訳の単位: tags、words、open-tags［tags］", _RUN, "NAME")
+]
 SubwordVocab = Annotated[int | None, _option("--subword-vocab", "subword の種類の上限［4000］", _RUN, "N")]
 Backend = Annotated[str, _option("--backend", "auto、ndarray（NumPy）、wgpu、torch［auto］", _RUN, "NAME")]
 Device = Annotated[str | None, _option("--device", "装置の番号か名前（一覧: backends）", _RUN, "NAME")]
@@ -68,6 +70,10 @@ Report = Annotated[
     Path | None, _option("--report", "report.html と report.json を書き出すフォルダー", _RUN, "DIR")
 ]
 Html = Annotated[Path | None, _option("--html", "図入りのページを書き出すファイル", _RUN, "FILE")]
+DictionaryFiles = Annotated[
+    list[Path] | None, _option("--dictionary", "自分の言葉: 言葉<TAB><タグ> …（何度でも）", _RUN, "FILE")
+]
+Strict = Annotated[bool, _option("--strict", "確かでない訳が 1 つでもあれば、終了コードを 3 にする", _RUN)]
 Quiet = Annotated[bool, _option("--quiet", "結果だけを出す", _RUN)]
 Json = Annotated[bool, _option("--json", "結果を JSON で出す（1 行 1 件）", _RUN)]
 

@@ -9,16 +9,22 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
+import typer
+
 from ..backends.registry import choose_backend
 from ..errors import UserError
 from ..store import SavedModel, load_model, shipped_model
 from ..translate import Translation, Translator
+from ..translate.dictionary import Dictionary
+from ..translate.translator import dictionary_of
 from . import options as opt
 from .console import NO_TAGS, error_to_dict, note, say, say_json
 from .export import run_weight_export
 from .hints import in_options
 
 STANDARD_INPUT = "-"
+UNCERTAIN = 3
+"""Exit code of ``--strict`` where a translation is uncertain, or a line of standard input cannot be translated."""
 _LINES = 512
 """Lines that are translated before the first of them is printed: those of like length go side by side."""
 _BLOCK = 1 << 20
@@ -39,6 +45,7 @@ def predict(
     backend: opt.Backend = "auto",
     device: opt.Device = None,
     precision: opt.Translating = "fp32",
+    dictionary: opt.DictionaryFiles = None,
     export_attn: opt.ExportAttn = False,
     force_export: opt.ForceExport = False,
     export_weights: opt.ExportWeights = None,
@@ -46,6 +53,7 @@ def predict(
     beam: opt.Beam = None,
     n_best: opt.NBest = 1,
     length_penalty: opt.LengthPenalty = None,
+    strict: opt.Strict = False,
     quiet: opt.Quiet = False,
     as_json: opt.Json = False,
 ) -> None:
@@ -53,8 +61,9 @@ def predict(
     if not wanted:
         raise UserError("訳す文がありません。", 'たとえば: jsl-seq2seq predict "ありがとう"', code="no-text")
     model = load_model(load or shipped_model(), record=False)
-    run_prediction(
-        opened(model, backend, device, precision, quiet),
+    words = dictionary_of(load or shipped_model(), dictionary)
+    certain = run_prediction(
+        opened(model, backend, device, precision, quiet, words),
         wanted,
         opt.exports(load, export_dir) if export_attn else None,
         force_export,
@@ -64,9 +73,18 @@ def predict(
     )
     if export_weights:
         run_weight_export(model, export_weights, opt.exports(load, export_dir), quiet)
+    if strict and not certain:
+        raise typer.Exit(UNCERTAIN)
 
 
-def opened(model: SavedModel, backend: str, device: str | None, precision: str, quiet: bool) -> Translator:
+def opened(
+    model: SavedModel,
+    backend: str,
+    device: str | None,
+    precision: str,
+    quiet: bool,
+    dictionary: Dictionary | None = None,
+) -> Translator:
     """A translator on the backend that --backend, --device and --precision ask for; prints which it is.
 
     Raises what :func:`jsl_seq2seq.backends.registry.choose_backend` raises.
@@ -81,7 +99,7 @@ def opened(model: SavedModel, backend: str, device: str | None, precision: str, 
         preparing.cancel()
     if not quiet:
         note(f"バックエンド: {chosen.name}（{chosen.reason}）")
-    return Translator(model, chosen)
+    return Translator(model, chosen, dictionary=dictionary)
 
 
 def search_options(beam: int | None, n_best: int, length_penalty: float | None) -> Search:
@@ -98,7 +116,7 @@ def run_prediction(
     quiet: bool,
     as_json: bool,
     search: Search | None = None,
-) -> None:
+) -> bool:
     """Translate ``texts`` and print each; ``-`` stands for the lines of standard input.
 
     A line of standard input that cannot be translated gives an empty line of output, so that lines stay
@@ -107,19 +125,24 @@ def run_prediction(
     Args:
         export_to: where attention goes, or ``None`` for nowhere.
         search: ``beam``, ``n_best`` and ``length_penalty`` of :meth:`Translator.translate`.
+
+    Returns:
+        Whether everything was translated and no translation is uncertain.
     """
     search = search or {}
     translator.translate_batch([], **search)  # an impossible search is one mistake, not one for each line
     want_attention = export_to is not None
     exported: list[Translation | None] = []
+    certain = True
     for text in texts:
         if text == STANDARD_INPUT:
             if want_attention:
                 note("標準入力の文のアテンションは書き出しません。1 文ずつ --predict で渡してください。")
-            _translate_lines(translator, _standard_input(), quiet, as_json, search)
+            certain &= _translate_lines(translator, _standard_input(), quiet, as_json, search)
             exported.append(None)
             continue
         translation = translator.translate(text, attention=want_attention, **search)
+        certain &= not translation.uncertain
         _show(translation, quiet, as_json)
         if want_attention:
             exported.append(_exportable(translation, force_export))
@@ -127,6 +150,7 @@ def run_prediction(
         _export(exported, export_to, force_export, quiet)
     if not quiet and not as_json:
         note("（手話タグの列です。日本手話そのものではありません）")
+    return certain
 
 
 def _exportable(translation: Translation, force: bool) -> Translation | None:
@@ -153,8 +177,9 @@ def _export(translations: Sequence[Translation | None], directory: Path, force: 
 
 def _translate_lines(
     translator: Translator, lines: Iterator[list[Line]], quiet: bool, as_json: bool, search: Search
-) -> None:
-    number = 0
+) -> bool:
+    """Translate and print lines as they arrive; whether all were translated and none is uncertain."""
+    number, certain = 0, True
     for arrived in lines:
         for start in range(0, len(arrived), _LINES):
             together = arrived[start : start + _LINES]
@@ -163,12 +188,15 @@ def _translate_lines(
             ):
                 number += 1
                 if isinstance(translation, UserError):
+                    certain &= line == ""
                     _show_mistake(line, translation, number, as_json)
                 else:
+                    certain &= not translation.uncertain
                     _show(translation, quiet, as_json, f"{number} 行目: ")
             sys.stdout.flush()
     if not number and not quiet:
         note("標準入力に文がありませんでした。")
+    return certain
 
 
 def _show_mistake(line: Line, mistake: UserError, number: int, as_json: bool) -> None:
@@ -227,8 +255,10 @@ def _show(translation: Translation, quiet: bool, as_json: bool, where: str = "")
     if quiet:
         say("\t".join(map(str, (translation, *translation.alternatives))))
         return
+    arrow = "→?" if translation.uncertain else "→"
     say(
-        f"{translation.text} → {str(translation) or NO_TAGS}（確からしさ {math.exp(translation.log_prob):.0%}）"
+        f"{translation.text} {arrow} {str(translation) or NO_TAGS}"
+        f"（確からしさ {math.exp(translation.log_prob):.0%}）"
     )
     for number, other in enumerate(translation.alternatives, start=2):
         say(f"  {number}. {str(other) or NO_TAGS}（確からしさ {math.exp(other.log_prob):.0%}）")

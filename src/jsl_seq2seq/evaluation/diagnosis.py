@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -28,8 +28,9 @@ class Place:
     """One position of the translation.
 
     Attributes:
-        tag: the tag produced here, ``None`` for the end of the sentence.
-        probability: of that tag given the tags before it.
+        tag: the token produced here (a tag, or a character of an open word or one of the marks around it), ``None``
+            for the end of the sentence.
+        probability: of that token given those before it, among all tokens of the vocabulary.
         alternatives: the most probable tags here and their probabilities, in descending order.
         attention: cross-attention weights over the source units, [S]; sums to 1.
     """
@@ -87,7 +88,7 @@ class Diagnosis:
 
     def label(self, tag: str | None) -> str:
         """The label of a position that produced ``tag``; ``None`` is the end of the sentence."""
-        return EOS_LABEL if tag is None else self.written([tag])
+        return EOS_LABEL if tag is None else self.tokenizers.target.label(tag)
 
     def to_json(self) -> dict[str, Any]:
         """Plain values."""
@@ -123,6 +124,8 @@ class Diagnosis:
 def diagnose(translator: Translator, text: str, alternatives: int = 5) -> Diagnosis:
     """Translate a sentence greedily and compute its :class:`Diagnosis`.
 
+    A text of several sentences is read as one.
+
     Args:
         alternatives: tags listed at each position, at most.
 
@@ -130,15 +133,19 @@ def diagnose(translator: Translator, text: str, alternatives: int = 5) -> Diagno
         UserError: the sentence cannot be translated.
     """
     source = translator.encode(text)
-    translation = translator.translate(text, attention=True)
-    log_probs = translator.log_probs(source, translation.tags)
+    translation = replace(translator.translate(source, attention=True), text=text)
+    target = translator.tokenizers.target
+    written = target.decode(translation.ids)  # slots included
+    log_probs = translator.log_probs(source, written)
     attention = _attention(translation, len(source.tokens))
-    written: list[str | None] = [*translation.tags, *([None] if translation.finished else [])]
+    tokens: list[str | None] = list(map(target.vocabulary.token_of, target.ids_of(written)))
+    if translation.finished:
+        tokens.append(None)
     places = tuple(
         _place(translator, tag, log_probs[index], attention[index], alternatives)
-        for index, tag in enumerate(written)
+        for index, tag in enumerate(tokens)
     )
-    return Diagnosis(translation, source.tokens, places, _deletions(translator, source, translation))
+    return Diagnosis(translation, source.shown, places, _deletions(translator, source, translation))
 
 
 def _place(
@@ -169,17 +176,15 @@ def _deletions(translator: Translator, source: Encoding, translation: Translatio
     if len(source.ids) < 2:
         return ()
     shorter = [source.without(index) for index in range(len(source.ids))]
-    tags = translation.tags
-    original, *scored = translator.score_batch([(sentence, tags) for sentence in (source, *shorter)])
+    written = translator.tokenizers.target.decode(translation.ids)
+    original, *scored = translator.score_batch([(sentence, written) for sentence in (source, *shorter)])
     translated = translator.translate_batch(shorter)
     return tuple(
-        Deletion(unit, found.tags, _differences(score.log_probs, original.log_probs, translation))
-        for unit, found, score in zip(source.tokens, translated, scored, strict=True)
+        Deletion(unit, found.tags, _differences(score.log_probs, original.log_probs, translation.finished))
+        for unit, found, score in zip(source.shown, translated, scored, strict=True)
     )
 
 
-def _differences(
-    after: Sequence[float], before: Sequence[float], translation: Translation
-) -> tuple[float, ...]:
-    count = len(translation.tags) + translation.finished
+def _differences(after: Sequence[float], before: Sequence[float], finished: bool) -> tuple[float, ...]:
+    count = len(before) - 1 + finished
     return tuple(a - b for a, b in zip(after[:count], before[:count], strict=True))

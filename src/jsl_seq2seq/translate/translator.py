@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 import math
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -27,8 +27,13 @@ from ..search import (
 )
 from ..settings import SOS, require_range
 from ..store import SavedModel, load_model, shipped_model
+from ..store.directory import DICTIONARY
 from ..store.tensors import flatten
 from ..tokenize import CHARACTERS_AND_TAGS, Encoding, Tokenizers
+from ..tokenize.tokenizer import CharTokenizer, OpenTagTokenizer
+from .dictionary import Dictionary, Match
+from .open_words import OpenWords, TagDetail
+from .splitting import split_sentences
 
 BackendName = Literal["auto", "ndarray", "wgpu", "torch"]
 """What :meth:`Translator.load` can compute with; ``auto`` takes the fastest that this machine has."""
@@ -73,10 +78,12 @@ class Candidate:
     """One way to translate a sentence.
 
     Attributes:
-        tags: without brackets; ``str(candidate)`` writes them as the command line does.
+        tags: without brackets; ``str(candidate)`` writes them as the command line does. An open word begins with +.
         probabilities: of each tag, given those before it, 0 to 1.
         log_prob: natural logarithm of the whole sequence's probability, its end included.
         finished: whether the model ended the sentence itself.
+        details: of each tag.
+        ids: what the model wrote, of open words each character; without the ends of sentences.
         tokenizers: the model's; they say how tags are written.
     """
 
@@ -84,6 +91,8 @@ class Candidate:
     probabilities: tuple[float, ...]
     log_prob: float
     finished: bool
+    details: tuple[TagDetail, ...] = ()
+    ids: tuple[int, ...] = field(default=(), repr=False, compare=False)
     tokenizers: Tokenizers = field(default=CHARACTERS_AND_TAGS, repr=False, compare=False)
 
     def __str__(self) -> str:
@@ -92,6 +101,21 @@ class Candidate:
     def to_dict(self) -> dict[str, Any]:
         """The candidate as JSON values: ``tags`` with each one's probability, ``probability``, ``finished``."""
         return _candidate_to_dict(self)
+
+
+@dataclass(frozen=True)
+class TranslatedSentence:
+    """One sentence of a translated text.
+
+    Attributes:
+        start, end: its characters, ``text[start:end]``.
+        first, last: its tags, ``tags[first:last]``.
+    """
+
+    start: int
+    end: int
+    first: int
+    last: int
 
 
 @dataclass(frozen=True)
@@ -107,6 +131,11 @@ class Translation:
         warnings: what a reader should know about this translation, in Japanese.
         attention: by name (``encoder.0.self``, ``decoder.0.cross``, ...), if it was asked for.
         alternatives: the next best translations, best first, if more than one was asked for.
+        details: of each tag.
+        sentences: each sentence's place in the text, and its tags' place among the tags.
+        uncertain: whether the probability of a sentence or of a tag is below the threshold that the model was
+            calibrated with, or there are warnings.
+        ids: what the model wrote, of open words each character; without the ends of sentences.
         tokenizers: the model's; they say how tags are written.
     """
 
@@ -118,6 +147,10 @@ class Translation:
     warnings: tuple[str, ...] = ()
     attention: dict[str, Attention] | None = field(default=None, compare=False)
     alternatives: tuple[Candidate, ...] = ()
+    details: tuple[TagDetail, ...] = ()
+    sentences: tuple[TranslatedSentence, ...] = ()
+    uncertain: bool = False
+    ids: tuple[int, ...] = field(default=(), repr=False, compare=False)
     tokenizers: Tokenizers = field(default=CHARACTERS_AND_TAGS, repr=False, compare=False)
 
     def __str__(self) -> str:
@@ -128,7 +161,16 @@ class Translation:
 
         ``alternatives`` is there if more than one translation was asked for.
         """
-        values = {"text": self.text, **_candidate_to_dict(self), "warnings": list(self.warnings)}
+        values = {
+            "text": self.text,
+            **_candidate_to_dict(self),
+            "uncertain": self.uncertain,
+            "warnings": list(self.warnings),
+        }
+        if len(self.sentences) > 1:
+            values["sentences"] = [
+                {"span": [one.start, one.end], "tags": [one.first, one.last]} for one in self.sentences
+            ]
         if self.alternatives:
             values["alternatives"] = [other.to_dict() for other in self.alternatives]
         return values
@@ -167,7 +209,13 @@ class Translator:
         model: from :func:`jsl_seq2seq.store.load_model`, or fresh from training.
     """
 
-    def __init__(self, model: SavedModel, backend: Backend, directory: Path | None = None) -> None:
+    def __init__(
+        self,
+        model: SavedModel,
+        backend: Backend,
+        directory: Path | None = None,
+        dictionary: Dictionary | None = None,
+    ) -> None:
         self.directory = directory
         self.config = model.config
         self.tokenizers: Tokenizers = model.tokenizers
@@ -181,10 +229,14 @@ class Translator:
             GraphGreedy(self.ops, self._network) if isinstance(self.ops, GraphDecodingOps) else None
         )
         self._dropped = frozenset() if model.config.specials_masked else _no_tags(model.tokenizers)
+        self._open_words = open_words_of(model.tokenizers)
+        self.dictionary = dictionary
+        if dictionary:
+            require_slots(model.tokenizers)
         self.backend: str = self.ops.name
         self.precision: str = self.ops.precision
-        target = self.tokenizers.target.vocabulary
-        self.tags = tuple(tag for tag in target.tokens if target.id_of(tag) not in self._dropped)
+        target = self.tokenizers.target
+        self.tags = tuple(tag for tag in target.tags if target.vocabulary.id_of(tag) not in self._dropped)
 
     def __repr__(self) -> str:
         source = "" if self.directory is None else f"{str(self.directory)!r}, "
@@ -196,6 +248,7 @@ class Translator:
         directory: str | Path | None = None,
         backend: BackendName = "auto",
         precision: Precision = "fp32",
+        dictionary: Dictionary | str | Path | Sequence[str | Path] | None = None,
     ) -> Translator:
         """Read a model directory.
 
@@ -203,14 +256,17 @@ class Translator:
             directory: ``None`` for the model that ships with the package.
             backend: ``auto``, ``ndarray``, ``wgpu`` or ``torch``.
             precision: ``fp32``, or ``int8`` for the CPU: much faster, and nearly as good. It needs Numba.
+            dictionary: words of the user's own, or the files they are in (see :mod:`.dictionary`); a model directory's
+                own ``dictionary.tsv`` is used, too, and comes after them.
 
         Raises:
-            UserError: there is no model there, or no such backend.
+            UserError: there is no model there, or no such backend, or a dictionary cannot be read.
             Failure: the model is damaged.
         """
         path = shipped_model() if directory is None else Path(directory)
         model = load_model(path, record=False)
-        return cls(model, choose_backend(backend, None, model.n_parameters, precision), path)
+        chosen = choose_backend(backend, None, model.n_parameters, precision)
+        return cls(model, chosen, path, dictionary_of(path, dictionary))
 
     def translate(
         self,
@@ -245,8 +301,8 @@ class Translator:
         """Translate sentences side by side; each comes out as it would alone. Arguments and errors as above."""
         _check_search(beam, n_best, length_penalty)
         _require_several(texts, "translate_batch")
-        encoded = [(self._written(text), self.encode(text)) for text in texts]
-        return self._translated(encoded, attention, beam, n_best, length_penalty)
+        prepared = [self._prepared(text) for text in texts]
+        return self._translated(prepared, attention, beam, n_best, length_penalty)
 
     def translate_each(
         self,
@@ -270,38 +326,69 @@ class Translator:
         translations = iter(self._translated(readable, False, beam, n_best, length_penalty))
         return [one if isinstance(one, UserError) else next(translations) for one in found]
 
-    def _readable(self, text: Sentence) -> tuple[str, Encoding] | UserError:
+    def _readable(self, text: Sentence) -> _Prepared | UserError:
         try:
-            return self._written(text), self.encode(text)
+            return self._prepared(text)
         except UserError as error:
             return error
 
+    def _prepared(self, text: Sentence) -> _Prepared:
+        """A text, cut into its sentences if the model writes open words, each encoded."""
+        written = self._written(text)
+        if self._open_words is None or isinstance(text, Encoding):
+            return _Prepared(written, (_Piece(0, len(written), self.encode(text)),))
+        _require_length(written)
+        pieces, unread = [], []
+        for start, end in split_sentences(written):
+            matches = self.dictionary.matches(written[start:end]) if self.dictionary else []
+            most = self._open_words.slots
+            source = self._open_words.encode(written[start:end], matches[:most])
+            if self._open_words.is_readable(source):
+                pieces.append(_Piece(start, end, source, tuple(matches[most:])))
+            else:
+                unread += source.unknown_texts
+        if not pieces:
+            raise self._nothing_to_translate(written, unread)
+        return _Prepared(written, tuple(pieces), tuple(unread))
+
     def _translated(
         self,
-        encoded: Sequence[tuple[str, Encoding]],
+        texts: Sequence[_Prepared],
         attention: bool,
         beam: int,
         n_best: int,
         length_penalty: float,
     ) -> list[Translation]:
-        """Sentences as they are written and as the model reads them -> their translations."""
-        sources = [self._read(source) for _, source in encoded]
+        """Prepared texts -> their translations; the sentences of all of them share batches."""
+        pieces = [piece for text in texts for piece in text.pieces]
+        sources = [self._read(piece.source) for piece in pieces]
         found: dict[int, list[Hypothesis]] = {}
         for indices in self._groups(sources, beam):
             group = [sources[index] for index in indices]
             longest = self.config.max_seq_len
+            words = self._open_words
+            constraints = [words.constraint(pieces[index].source) for index in indices] if words else ()
             if beam == 1:
-                best = greedy(self.ops, self._network, group, longest, self._graphs)
+                best = greedy(self.ops, self._network, group, longest, self._graphs, constraints)
                 hypotheses = [[hypothesis] for hypothesis in best]
             else:
                 hypotheses = beam_search(
-                    self.ops, self._network, group, longest, beam, n_best, length_penalty
+                    self.ops,
+                    self._network,
+                    group,
+                    longest,
+                    beam,
+                    n_best,
+                    length_penalty,
+                    constraints=constraints,
                 )
             found.update(zip(indices, hypotheses, strict=True))
-        return [
-            self._translation(text, source, found[index], attention)
-            for index, (text, source) in enumerate(encoded)
-        ]
+        translations, at = [], 0
+        for text in texts:
+            own = [found[at + place] for place in range(len(text.pieces))]
+            at += len(own)
+            translations.append(self._translation(text, own, attention))
+        return translations
 
     def score(self, text: Sentence, tags: Sequence[str]) -> Score:
         """The probability that the model gives to a translation.
@@ -330,7 +417,7 @@ class Translator:
         ]
 
     def log_probs(self, text: Sentence, tags: Sequence[str]) -> np.ndarray:
-        """Of every tag at every place of a given translation, [T + 1, V]; the last row is for what follows it."""
+        """Of every token at every place of a given translation, [T + 1, V]; the last row is for what follows it."""
         return forced_log_probs(
             self.ops, self._network, [self._read(self.encode(text))], [self._encode_tags(tags)]
         )[0]
@@ -341,26 +428,27 @@ class Translator:
         if isinstance(text, Encoding):
             return text
         text = self._written(text)
-        shown = text if len(text) <= 20 else text[:20] + "…"
-        if len(text) > MAX_CHARACTERS:
-            raise UserError(
-                f"文が長すぎます（{len(text):,} 文字）: {shown}",
-                f"1 文は {MAX_CHARACTERS:,} 文字までです。句点（。）で区切って 1 文ずつ渡してください。",
-                code="text-too-long",
-                found=len(text),
-                limit=MAX_CHARACTERS,
-            )
+        _require_length(text)
         tokenizer = self.tokenizers.source
-        source = tokenizer.encode(text)
+        if self._open_words is None:
+            source = tokenizer.encode(text)
+        else:
+            matches = self.dictionary.matches(text) if self.dictionary else []
+            source = self._open_words.encode(text, matches[: self._open_words.slots])
         if not source.ids:
-            raise UserError(
-                f"訳せる{tokenizer.unit_name}がありません: 「{shown}」",
-                f"空の文か、モデルが学習していない{tokenizer.unit_name}だけの文です。{tokenizer.unknown_hint}",
-                code="nothing-to-translate",
-                text=text,
-                unknown=source.unknown_texts,
-            )
+            raise self._nothing_to_translate(text, source.unknown_texts)
         return source
+
+    def _nothing_to_translate(self, text: str, unknown: Sequence[str]) -> UserError:
+        tokenizer = self.tokenizers.source
+        shown = text if len(text) <= 20 else text[:20] + "…"
+        return UserError(
+            f"訳せる{tokenizer.unit_name}がありません: 「{shown}」",
+            f"空の文か、モデルが学習していない{tokenizer.unit_name}だけの文です。{tokenizer.unknown_hint}",
+            code="nothing-to-translate",
+            text=text,
+            unknown=tuple(unknown),
+        )
 
     def _read(self, source: Encoding) -> tuple[int, ...]:
         """The ids that the model reads: all of a sentence's, or those that it is cut to."""
@@ -369,17 +457,16 @@ class Translator:
     def _written(self, sentence: Sentence) -> str:
         """The sentence as text. Raises TypeError for anything else."""
         if isinstance(sentence, Encoding):
-            return self.tokenizers.source.join(sentence.tokens)
+            return self.tokenizers.source.join(sentence.shown)
         if not isinstance(sentence, str):
             raise TypeError(f"a sentence is a str, not {type(sentence).__name__}")
         return sentence
 
     def _encode_tags(self, tags: Sequence[str]) -> tuple[int, ...]:
         target = self.tokenizers.target
-        known = target.vocabulary
-        unknown = [tag for tag in tags if tag not in known]
+        unknown = [tag for tag in tags if not target.has(tag)]
         if unknown:
-            near = difflib.get_close_matches(unknown[0], known.tokens, n=3, cutoff=0.4)
+            near = difflib.get_close_matches(unknown[0], self.tags, n=3, cutoff=0.4)
             raise UserError(
                 f"このモデルにない{target.name}です: {target.join(unknown[:1])}",
                 f"近い{target.name}: {target.join(near)}" if near else target.unknown_hint,
@@ -387,44 +474,94 @@ class Translator:
                 tag=unknown[0],
                 nearest=near,
             )
-        return known.ids_of(tags)
+        return target.ids_of(tags)
 
     def _groups(self, sources: Sequence[tuple[int, ...]], beam: int = 1) -> Iterator[list[int]]:
         most = _ROWS if self._graphs is None else _ROWS_OF_GRAPHS
         return group_by_length([len(source) for source in sources], most, beam)
 
     def _translation(
-        self, text: str, source: Encoding, hypotheses: Sequence[Hypothesis], attention: bool
+        self, text: _Prepared, found: Sequence[Sequence[Hypothesis]], attention: bool
     ) -> Translation:
-        best, *others = (self._candidate(hypothesis) for hypothesis in hypotheses)
+        """The translations of a text's sentences, one behind the other."""
+        candidates = [
+            [self._candidate(hypothesis, piece) for hypothesis in hypotheses]
+            for piece, hypotheses in zip(text.pieces, found, strict=True)
+        ]
+        best = _joined([one[0] for one in candidates])
+        warnings = dict.fromkeys([self._skipped(text.unread)] if text.unread else [])
+        for piece, hypotheses in zip(text.pieces, found, strict=True):
+            warnings.update(dict.fromkeys(self._warnings(piece, hypotheses[0])))
+        places, at = [], 0
+        for piece, (first, *_) in zip(text.pieces, candidates, strict=True):
+            places.append(TranslatedSentence(piece.start, piece.end, at, at + len(first.tags)))
+            at += len(first.tags)
+        threshold = self.config.uncertain_below
         return Translation(
-            text=text,
+            text=text.written,
             tags=best.tags,
             probabilities=best.probabilities,
             log_prob=best.log_prob,
             finished=best.finished,
-            warnings=tuple(self._warnings(source, hypotheses[0])),
-            attention=self._attention(source, hypotheses[0]) if attention else None,
-            alternatives=tuple(others),
+            warnings=tuple(warnings),
+            attention=self._attention(text, found) if attention else None,
+            alternatives=_alternatives(candidates),
+            details=best.details,
+            sentences=tuple(places),
+            uncertain=bool(warnings)
+            or any(math.exp(one[0].log_prob) < threshold for one in candidates)
+            or any(detail.uncertain for detail in best.details),
+            ids=best.ids,
             tokenizers=best.tokenizers,
         )
 
-    def _candidate(self, hypothesis: Hypothesis) -> Candidate:
+    def _candidate(self, hypothesis: Hypothesis, piece: _Piece) -> Candidate:
         kept = [place for place, tag in enumerate(hypothesis.ids) if tag not in self._dropped]
+        ids, log_probs = (
+            [hypothesis.ids[place] for place in kept],
+            [hypothesis.log_probs[place] for place in kept],
+        )
+        target, threshold = self.tokenizers.target, self.config.uncertain_below
+        if self._open_words is None:
+            tags, probabilities = target.decode(ids), tuple(map(math.exp, log_probs))
+            details = (_PLAIN,) * len(tags)
+        else:
+            spans = [
+                (tag, math.exp(sum(log_probs[start:end]))) for tag, start, end in target.decode_spans(ids)
+            ]
+            settled = self._open_words.settle(spans, piece.source, piece.start)
+            tags = tuple(tag for tag, _, _ in settled)
+            probabilities = tuple(probability for _, probability, _ in settled)
+            details = tuple(detail for _, _, detail in settled)
+        if threshold:
+            details = tuple(
+                replace(detail, uncertain=detail.entry is None and probability < threshold)
+                for detail, probability in zip(details, probabilities, strict=True)
+            )
         return Candidate(
-            tags=self.tokenizers.target.decode(hypothesis.ids[place] for place in kept),
-            probabilities=tuple(math.exp(hypothesis.log_probs[place]) for place in kept),
-            log_prob=hypothesis.log_prob,
-            finished=hypothesis.finished,
-            tokenizers=self.tokenizers,
+            tags,
+            probabilities,
+            hypothesis.log_prob,
+            hypothesis.finished,
+            details,
+            tuple(ids),
+            self.tokenizers,
         )
 
-    def _warnings(self, source: Encoding, hypothesis: Hypothesis) -> list[str]:
-        warnings, tokenizers = [], self.tokenizers
+    def _skipped(self, texts: Sequence[str]) -> str:
+        listed = "".join(f"「{text}」" for text in texts[:10])
+        more = "など" if len(texts) > 10 else ""
+        return f"学習していない{self.tokenizers.source.unit_name}を読み飛ばしました: {listed}{more}"
+
+    def _warnings(self, piece: _Piece, hypothesis: Hypothesis) -> list[str]:
+        warnings, tokenizers, source = [], self.tokenizers, piece.source
+        if piece.unused:
+            listed = "".join(f"「{one.entry.word}」" for one in piece.unused)
+            warnings.append(
+                f"辞書の言葉は 1 文に {len(source.slots)} 個まで使えます。使わなかった言葉: {listed}"
+            )
         if source.unknown:
-            listed = "".join(f"「{text}」" for text in source.unknown_texts[:10])
-            more = "など" if len(source.unknown_texts) > 10 else ""
-            warnings.append(f"学習していない{tokenizers.source.unit_name}を読み飛ばしました: {listed}{more}")
+            warnings.append(self._skipped(source.unknown_texts))
         if len(self._read(source)) < len(source.ids):
             warnings.append(
                 f"このモデルは文の初めの {self.config.source_length} {tokenizers.source.name}だけを読みます。"
@@ -441,7 +578,15 @@ class Translator:
             )
         return warnings
 
-    def _attention(self, source: Encoding, hypothesis: Hypothesis) -> dict[str, Attention]:
+    def _attention(self, text: _Prepared, found: Sequence[Sequence[Hypothesis]]) -> dict[str, Attention]:
+        """Every layer's attention. Of several sentences each one's weights are a block; all others are 0."""
+        parts = [
+            self._attention_of(piece.source, hypotheses[0])
+            for piece, hypotheses in zip(text.pieces, found, strict=True)
+        ]
+        return {name: _blocks([part[name] for part in parts]) for name in parts[0]}
+
+    def _attention_of(self, source: Encoding, hypothesis: Hypothesis) -> dict[str, Attention]:
         """One teacher-forced pass over the hypothesis, every layer's attention captured.
 
         The decoder reads SOS and all tags but the last of what it produced, the EOS included: row t is the
@@ -452,9 +597,9 @@ class Translator:
         source_ids = pad_rows([sentence], at_least=self.config.source_length)
         ids = hypothesis.ids if hypothesis.finished else hypothesis.ids[:-1]
         self._network(self.ops.array(source_ids), self.ops.array([[SOS, *ids]]), observe=capture)
-        characters = source.tokens[: len(sentence)] + ("<PAD>",) * (source_ids.shape[1] - len(sentence))
-        decoded = self.tokenizers.target.decode(hypothesis.ids)
-        tags = tuple(self.tokenizers.target.label(tag) for tag in decoded)
+        characters = source.shown[: len(sentence)] + ("<PAD>",) * (source_ids.shape[1] - len(sentence))
+        target = self.tokenizers.target
+        tags = tuple(target.label(target.vocabulary.token_of(index)) for index in hypothesis.ids)
         produced = (*tags, "<EOS>") if hypothesis.finished else tags
         read = ("<SOS>", *tags)[: len(produced)]
         labels = {
@@ -467,6 +612,107 @@ class Translator:
             for name, weights in capture.weights.items()
             for stack, _, kind in [name.split(".")]
         }
+
+
+def open_words_of(tokenizers: Tokenizers) -> OpenWords | None:
+    """The open words of a model; ``None`` for a model without."""
+    source, target = tokenizers.source, tokenizers.target
+    if isinstance(source, CharTokenizer) and isinstance(target, OpenTagTokenizer):
+        return OpenWords(source, target)
+    return None
+
+
+def require_slots(tokenizers: Tokenizers) -> None:
+    """Raise UserError for a model that cannot be given words of the user's own."""
+    words = open_words_of(tokenizers)
+    if words is None or not words.slots:
+        raise UserError(
+            "このモデルでは辞書を使えません。",
+            "辞書は、語彙にない語を書けるように学習したモデルで使えます。",
+            code="dictionary-without-open-words",
+        )
+
+
+def dictionary_of(
+    directory: Path, given: Dictionary | str | Path | Sequence[str | Path] | None
+) -> Dictionary | None:
+    """The entries of a model directory's own dictionary, and behind them those that are given; of equal words the
+    last counts. ``None`` without either."""
+    beside = [directory / DICTIONARY] if (directory / DICTIONARY).is_file() else []
+    if isinstance(given, Dictionary):
+        return Dictionary([*Dictionary.read(*beside).entries, *given.entries])
+    paths = [given] if isinstance(given, str | Path) else given or []
+    return Dictionary.read(*beside, *map(Path, paths)) if beside or paths else None
+
+
+_PLAIN = TagDetail()
+"""Of every tag of a model without open words."""
+
+
+@dataclass(frozen=True)
+class _Piece:
+    """One sentence of a text: ``text[start:end]``, as the model reads it, and the entries of the dictionary in it
+    for which there were no slots."""
+
+    start: int
+    end: int
+    source: Encoding
+    unused: tuple[Match, ...] = ()
+
+
+@dataclass(frozen=True)
+class _Prepared:
+    """A text as it was written, its sentences, and what sentences were made of that could not be read at all."""
+
+    written: str
+    pieces: tuple[_Piece, ...]
+    unread: tuple[str, ...] = ()
+
+
+def _joined(parts: Sequence[Candidate]) -> Candidate:
+    """The translations of consecutive sentences as one."""
+    if len(parts) == 1:
+        return parts[0]
+    return replace(
+        parts[0],
+        tags=tuple(tag for part in parts for tag in part.tags),
+        probabilities=tuple(probability for part in parts for probability in part.probabilities),
+        log_prob=sum(part.log_prob for part in parts),
+        finished=all(part.finished for part in parts),
+        details=tuple(detail for part in parts for detail in part.details),
+        ids=tuple(index for part in parts for index in part.ids),
+    )
+
+
+def _alternatives(candidates: Sequence[Sequence[Candidate]]) -> tuple[Candidate, ...]:
+    """The next best translations of a text: one sentence's best gives way to one of its alternatives."""
+    first = [own[0] for own in candidates]
+    others = [
+        _joined([*first[:place], other, *first[place + 1 :]])
+        for place, own in enumerate(candidates)
+        for other in own[1:]
+    ]
+    if len(candidates) > 1:
+        others.sort(key=lambda one: -one.log_prob)
+    return tuple(others[: max(len(own) for own in candidates) - 1])
+
+
+def _blocks(parts: Sequence[Attention]) -> Attention:
+    """Attention [H, T, S] of several sentences, block by block."""
+    if len(parts) == 1:
+        return parts[0]
+    rows, columns = ([part.weights.shape[axis] for part in parts] for axis in (1, 2))
+    weights = np.zeros((parts[0].weights.shape[0], sum(rows), sum(columns)), parts[0].weights.dtype)
+    row = column = 0
+    for part in parts:
+        _, height, width = part.weights.shape
+        weights[:, row : row + height, column : column + width] = part.weights
+        row, column = row + height, column + width
+    return Attention(
+        weights,
+        tuple(label for part in parts for label in part.query_labels),
+        tuple(label for part in parts for label in part.key_labels),
+    )
 
 
 def _no_tags(tokenizers: Tokenizers) -> frozenset[int]:
@@ -484,6 +730,17 @@ def _require_several(texts: object, method: str) -> None:
         raise TypeError(f"{method}() takes a sequence of sentences; for one sentence call translate()")
 
 
+def _require_length(text: str) -> None:
+    if len(text) > MAX_CHARACTERS:
+        raise UserError(
+            f"文が長すぎます（{len(text):,} 文字）: {text[:20]}…",
+            f"一度に訳せるのは {MAX_CHARACTERS:,} 文字までです。分けて渡してください。",
+            code="text-too-long",
+            found=len(text),
+            limit=MAX_CHARACTERS,
+        )
+
+
 def _check_search(beam: int, n_best: int, length_penalty: float) -> None:
     require_range("n_best", n_best, 1, MAX_BEAM)  # first: where no beam is given it is n_best
     require_range("beam", beam, 1, MAX_BEAM)
@@ -498,11 +755,23 @@ def _check_search(beam: int, n_best: int, length_penalty: float) -> None:
 
 
 def _candidate_to_dict(one: Candidate | Translation) -> dict[str, Any]:
+    details = one.details or (TagDetail(),) * len(one.tags)
     return {
         "tags": [
-            {"tag": tag, "probability": probability}
-            for tag, probability in zip(one.tags, one.probabilities, strict=True)
+            _tag_to_dict(tag, probability, detail)
+            for tag, probability, detail in zip(one.tags, one.probabilities, details, strict=True)
         ],
         "probability": math.exp(one.log_prob),
         "finished": one.finished,
     }
+
+
+def _tag_to_dict(tag: str, probability: float, detail: TagDetail) -> dict[str, Any]:
+    values = {
+        "tag": tag,
+        "probability": probability,
+        "known": detail.known,
+        "span": None if detail.span is None else list(detail.span),
+        "uncertain": detail.uncertain,
+    }
+    return values if detail.entry is None else {**values, "entry": detail.entry}

@@ -1,0 +1,262 @@
+"""The user's own words: entries that always win over what a model has learnt.
+
+A dictionary file has one entry a line, ``言葉<TAB><タグ> <タグ> …``, in UTF-8; ``#`` starts a comment. Nouns and
+phrases match as written, verbs and adjectives in any conjugation of the dictionary form that is given. Of entries
+that match at one place the longest is taken, and from left to right none overlaps another.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from ..errors import UserError
+from ..store.directory import DICTIONARY
+from ..store.files import locked, replace_file
+from ..tokenize.normalize import JAPANESE, kana_sibling
+from ..tokenize.tokenizer import format_tags, parse_tags
+
+MAX_BYTES = 64 << 20
+"""A larger file is refused unread."""
+
+_BOM = b"\xef\xbb\xbf"
+_HINT = "1 行に「言葉<TAB><タグ> <タグ> …」と書きます（<TAB> はタブ文字）。"
+
+_GODAN = {
+    "う": "わいうえおっ", "く": "かきくけこいっ", "ぐ": "がぎぐげごい", "す": "さしすせそ", "つ": "たちつてとっ",
+    "ぬ": "なにぬねのん", "ぶ": "ばびぶべぼん", "む": "まみむめもん", "る": "らりるれろっ",
+}  # fmt: skip
+"""Ending of a godan verb -> the kana that can stand in its place."""
+_ICHIDAN = "るなまてたよれらさろずそすちとぬ"
+"""What can follow the stem of an ichidan verb."""
+_ADJECTIVE = "いくかけさそすみ"
+"""What can follow the stem of an i-adjective."""
+_SURU = (
+    "する",
+    "すれ",
+    "して",
+    "した",
+    "しま",
+    "しな",
+    "しよ",
+    "しろ",
+    "しそ",
+    "しち",
+    "しと",
+    "しつ",
+    "さ",
+    "せ",
+    "でき",
+)
+"""What can follow the noun of a verb in する."""
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One entry.
+
+    Attributes:
+        word: as the file has it.
+        tags: what it is translated as.
+        where: file and line; empty for an entry given by a program.
+    """
+
+    word: str
+    tags: tuple[str, ...]
+    where: str = ""
+
+
+@dataclass(frozen=True)
+class Match:
+    """An entry found in a text: ``text[start:end]`` is the word, or the stem that all of its forms share."""
+
+    start: int
+    end: int
+    entry: Entry
+
+
+class Dictionary:
+    """Entries, and where they stand in texts.
+
+    Args:
+        entries: of equal words the last one counts.
+    """
+
+    def __init__(self, entries: Iterable[Entry] = ()) -> None:
+        self.entries = tuple({entry.word: entry for entry in entries}.values())
+        self._stems: dict[str, list[tuple[tuple[str, ...] | None, Entry]]] = {}
+        for entry in self.entries:
+            word = _folded(JAPANESE(entry.word))
+            if word:
+                for stem, follow in _stems(word):
+                    self._stems.setdefault(stem, []).append((follow, entry))
+        self._longest = max(map(len, self._stems), default=0)
+
+    @classmethod
+    def read(cls, *paths: Path) -> Dictionary:
+        """The entries of files; of equal words those of later files count.
+
+        Raises:
+            UserError: a file cannot be read or a line is no entry; names file and line.
+        """
+        return cls(entry for path in paths for entry in _read(path))
+
+    def __len__(self) -> int:
+        return len(self.entries)
+
+    def matches(self, text: str) -> list[Match]:
+        """The entries that a text holds, from left to right."""
+        if not self._stems:
+            return []
+        normalized, offsets = JAPANESE.with_offsets(text)
+        folded = _folded(normalized)
+        found, position = [], 0
+        while position < len(folded):
+            entry, length = self._at(folded, position)
+            if entry is None:
+                position += 1
+                continue
+            found.append(Match(offsets[position][0], offsets[position + length - 1][1], entry))
+            position += length
+        return found
+
+    def _at(self, text: str, position: int) -> tuple[Entry | None, int]:
+        """The longest entry that begins at ``position``, and how many characters it covers."""
+        for length in range(min(self._longest, len(text) - position), 0, -1):
+            end = position + length
+            for follow, entry in self._stems.get(text[position:end], ()):
+                if follow is None or text.startswith(follow, end):
+                    return entry, length
+        return None, 0
+
+
+def keep_entry(directory: Path, word: str, written: str) -> Entry:
+    """Put an entry into a model directory's own dictionary, in place of one for the same word.
+
+    Args:
+        written: the tags, in their brackets.
+
+    Raises:
+        UserError: the entry could not be read again, or the dictionary cannot be read or written.
+    """
+    path = directory / DICTIONARY
+    if word.startswith("#") or any(character in word for character in "\t\n\r"):
+        raise UserError(
+            f"辞書に入れられない言葉です: {word!r}",
+            "タブと改行のない、# で始まらない言葉にしてください。",
+            code="dictionary-word",
+            word=word,
+        )
+    entry = _entry(f"{word}\t{written}", f"「{word}」", path, 0)
+    with locked(directory):
+        lines = [*_other_lines(path, entry.word), f"{entry.word}\t{format_tags(entry.tags)}"]
+        replace_file(directory, DICTIONARY, _joined(lines))
+    return entry
+
+
+def drop_entry(directory: Path, word: str) -> bool:
+    """Take a word out of a model directory's own dictionary; whether it was there.
+
+    Raises:
+        UserError: the dictionary cannot be read or written.
+    """
+    path = directory / DICTIONARY
+    if not path.is_file() or word.strip() not in {entry.word for entry in _read(path)}:
+        return False
+    with locked(directory):
+        replace_file(directory, DICTIONARY, _joined(_other_lines(path, word.strip())))
+    return True
+
+
+def _other_lines(path: Path, word: str) -> list[str]:
+    """The lines of a dictionary without those for a word; comments stay."""
+    if not path.is_file():
+        return []
+    _read(path)  # raises for a wrong line before anything is written
+    lines = [raw.decode("utf-8") for raw in path.read_bytes().removeprefix(_BOM).splitlines()]
+    return [line for line in lines if line.startswith("#") or line.partition("\t")[0].strip() != word]
+
+
+def _joined(lines: Sequence[str]) -> bytes:
+    return "".join(line + "\n" for line in lines).encode()
+
+
+def _stems(word: str) -> Iterable[tuple[str, tuple[str, ...] | None]]:
+    """What stands in a text for a word, each with what must follow it (``None``: anything may)."""
+    yield word, None
+    stem, ending = word[:-1], word[-1]
+    if word.endswith("する") and len(word) > 2:
+        yield word[:-2], _SURU
+    elif not _conjugates(stem):
+        return
+    elif ending in _GODAN:
+        yield stem, tuple(_GODAN[ending] if ending != "る" else {*_GODAN[ending], *_ICHIDAN})
+    elif ending == "い":
+        yield stem, tuple(_ADJECTIVE)
+
+
+def _conjugates(stem: str) -> bool:
+    """Whether a word with this stem may be conjugated: short words in kana alone are nouns more often (さる)."""
+    return any("\u3400" <= character <= "\u9fff" for character in stem) or len(stem) >= 3
+
+
+def _folded(text: str) -> str:
+    """Katakana as hiragana: マイナンバー is found in まいなんばー."""
+    return "".join(kana_sibling(c) if "ァ" <= c <= "ヶ" else c for c in text)
+
+
+def _read(path: Path) -> Sequence[Entry]:
+    try:
+        if path.stat().st_size > MAX_BYTES:
+            raise UserError(
+                f"辞書のファイルが大きすぎます: {path}",
+                "分けるか、不要な行を消してください。",
+                code="dictionary-too-large",
+                path=path,
+                limit=MAX_BYTES,
+            )
+        content = path.read_bytes()
+    except OSError as error:
+        raise UserError(
+            f"辞書のファイルを読めません: {path}（{error.strerror}）",
+            "ファイル名と、いまいるフォルダーを確かめてください。",
+            code="dictionary-unreadable",
+            path=path,
+        ) from None
+    entries = []
+    for number, raw in enumerate(content.removeprefix(_BOM).splitlines(), start=1):
+        where = f"{path} の {number} 行目"
+        try:
+            line = raw.decode("utf-8")
+        except UnicodeDecodeError:
+            raise UserError(
+                f"{where}が UTF-8 ではありません。",
+                "エディターで「UTF-8」を選んで保存し直してください。",
+                code="dictionary-not-utf8",
+                path=path,
+                line=number,
+            ) from None
+        if line.strip() and not line.startswith("#"):
+            entries.append(_entry(line, where, path, number))
+    return entries
+
+
+def _entry(line: str, where: str, path: Path, number: int) -> Entry:
+    word, tab, written = line.partition("\t")
+    try:
+        tags = parse_tags(written)
+    except ValueError as error:
+        raise UserError(
+            f"{where}: タグとして読めません: {error}",
+            _HINT,
+            code="dictionary-line",
+            path=path,
+            line=number,
+        ) from None
+    if not tab or not word.strip() or not tags:
+        missing = (
+            "タブがありません" if not tab else "言葉がありません" if not word.strip() else "タグがありません"
+        )
+        raise UserError(f"{where}: {missing}。", _HINT, code="dictionary-line", path=path, line=number)
+    return Entry(word.strip(), tags, where)

@@ -1,0 +1,202 @@
+"""Translating with open words: what a model may write for a sentence, and where each tag came from."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from ..search.constraints import OpenWordConstraint, OpenWordIds
+from ..settings import EOS
+from ..tokenize.normalize import kana_sibling
+from ..tokenize.tokenizer import SLOTS, CharTokenizer, Encoding, OpenTagTokenizer
+from .dictionary import Match
+
+ENDINGS = ("う", "く", "ぐ", "す", "つ", "ぬ", "ぶ", "む", "る", "い", "する")
+"""What makes a dictionary form of a copied stem: 受け取 + る, 隠れ + る, 美味し + い, 愛 + する."""
+
+_JOINING = frozenset("-‐‑–—'’&+#@/_~々ー・")
+"""Characters that are part of a word though they are neither letter nor digit: Wi-Fi, AT&T, C++."""
+
+
+@dataclass(frozen=True)
+class TagDetail:
+    """Where a tag comes from.
+
+    Attributes:
+        known: false for an open word, which the model's vocabulary does not have as a tag.
+        span: [start, end) of the characters that the tag came from, in the text as it was written; ``None`` for a
+            tag that stands for grammar, and for models without open words.
+        entry: the word of the user's dictionary that gave the tag, if one did.
+        uncertain: whether the tag's probability is below the threshold that the model was calibrated with.
+    """
+
+    known: bool = True
+    span: tuple[int, int] | None = None
+    entry: str | None = None
+    uncertain: bool = False
+
+
+class OpenWords:
+    """What sentences are encoded with, their constraints, and what a decoded sentence means.
+
+    Args:
+        source, target: the model's tokenizers.
+    """
+
+    def __init__(self, source: CharTokenizer, target: OpenTagTokenizer) -> None:
+        self._source, self._target = source, target
+        vocabulary = target.vocabulary
+        self._ids = {
+            token[len(target.OPEN) :]: vocabulary.id_of(token)
+            for token in vocabulary.tokens
+            if len(token) == 2 and token.startswith(target.OPEN) and token not in (target.BEGIN, target.END)
+        }
+        begin, end = vocabulary.id_of(target.BEGIN), vocabulary.id_of(target.END)
+        endings = tuple(
+            tuple(self._ids[character] for character in ending)
+            for ending in ENDINGS
+            if all(character in self._ids for character in ending)
+        )
+        self._brackets = OpenWordIds(begin, end, endings)
+        self._free = np.zeros(len(vocabulary), bool)
+        self._free[[EOS, begin]] = True
+        inside = {begin, end, *self._ids.values()}
+        self._evidence: dict[str, list[str]] = {}
+        for token in vocabulary.tokens:
+            index = vocabulary.id_of(token)
+            if index in inside:
+                continue
+            pieces = target.evidence.get(token)
+            self._free[index] = pieces is None
+            for piece in pieces or ():
+                self._evidence.setdefault(_folded(piece), []).append(token)
+        self._longest = max(map(len, self._evidence), default=0)
+
+    @property
+    def slots(self) -> int:
+        """How many pieces of a sentence can be replaced."""
+        return sum(slot in self._source.vocabulary and slot in self._ids for slot in SLOTS)
+
+    def encode(self, text: str, matches: Sequence[Match]) -> Encoding:
+        """A sentence as the model reads it, with slots for unknown characters and for entries of a dictionary."""
+        return self._source.encode_with_slots(text, matches)
+
+    def is_readable(self, source: Encoding) -> bool:
+        """Whether there is a letter or a digit to translate, rather than marks alone."""
+        return any(token.isalnum() or token in SLOTS for token in source.tokens)
+
+    def constraint(self, source: Encoding) -> OpenWordConstraint:
+        """What may be written for a sentence."""
+        outside = self._free.copy()
+        for _, _, tags in self._evidence_in(source):
+            for tag in tags:
+                outside[self._target.vocabulary.id_of(tag)] = True
+        characters = [
+            self._ids.get(token, -1) if token.isalnum() or token in _JOINING or token in SLOTS else -1
+            for token in source.tokens
+        ]
+        required = [self._ids[slot.token] for slot in source.slots if slot.token in self._ids]
+        return OpenWordConstraint(self._brackets, characters, outside, required)
+
+    def _evidence_in(self, source: Encoding) -> list[tuple[int, int, list[str]]]:
+        """[start, end) of every piece of evidence among the tokens, and the tags that it is evidence for."""
+        text = _folded("".join(source.tokens))
+        found = []
+        for start in range(len(text)):
+            for end in range(start + 1, min(start + self._longest, len(text)) + 1):
+                tags = self._evidence.get(text[start:end])
+                if tags:
+                    found.append((start, end, tags))
+        return found
+
+    def settle(
+        self, tags: Sequence[tuple[str, float]], source: Encoding, offset: int
+    ) -> list[tuple[str, float, TagDetail]]:
+        """Decoded tags as a user sees them.
+
+        Slots give way to what they stand for: unknown characters to themselves, dictionary entries to their tags.
+
+        Args:
+            tags: each with its probability.
+            offset: of the sentence in the text.
+
+        Returns:
+            Each tag with its probability and where it comes from.
+        """
+        entries = {slot.token: slot.piece for slot in source.slots if isinstance(slot.piece, Match)}
+        unknown = {slot.token: slot for slot in source.slots if slot.piece is None}
+        spans = _Spans(source, self._evidence_in(source), offset)
+        settled: list[tuple[str, float, TagDetail]] = []
+        for tag, probability in tags:
+            if not tag.startswith(self._target.OPEN):
+                settled.append((tag, probability, TagDetail(span=spans.of_tag(tag))))
+                continue
+            word = tag[len(self._target.OPEN) :]
+            span = spans.of_word(word)
+            for part in _parts(word, entries):
+                if part in entries:
+                    match = entries[part]
+                    place = (offset + match.start, offset + match.end)
+                    detail = TagDetail(span=place, entry=match.entry.word)
+                    settled += [(one, probability, detail) for one in match.entry.tags]
+                else:
+                    text = "".join(unknown[c].text if c in unknown else c for c in part)
+                    settled.append((self._target.OPEN + text, probability, TagDetail(known=False, span=span)))
+        return settled
+
+
+class _Spans:
+    """Where tags stand in a sentence: pieces of evidence and copied words, each used once, from left to right."""
+
+    def __init__(self, source: Encoding, evidence: Sequence[tuple[int, int, list[str]]], offset: int) -> None:
+        self._source, self._offset = source, offset
+        self._text = "".join(source.tokens)
+        self._evidence: dict[str, list[tuple[int, int]]] = {}
+        for start, end, tags in evidence:
+            for tag in tags:
+                self._evidence.setdefault(tag, []).append((start, end))
+        self._used: set[tuple[str, int]] = set()
+
+    def of_tag(self, tag: str) -> tuple[int, int] | None:
+        """The longest piece of evidence for a tag that no earlier tag of that name has used."""
+        places = [place for place in self._evidence.get(tag, ()) if (tag, place[0]) not in self._used]
+        if not places:
+            return None
+        start, end = max(places, key=lambda place: (place[1] - place[0], -place[0]))
+        self._used.add((tag, start))
+        return self._written(start, end)
+
+    def of_word(self, word: str) -> tuple[int, int] | None:
+        """The longest beginning of an open word in the sentence."""
+        for length in range(len(word), 0, -1):
+            start = self._text.find(word[:length])
+            while start >= 0 and (word, start) in self._used:
+                start = self._text.find(word[:length], start + 1)
+            if start >= 0:
+                self._used.add((word, start))
+                return self._written(start, start + length)
+        return None
+
+    def _written(self, start: int, end: int) -> tuple[int, int]:
+        offsets = self._source.offsets
+        return self._offset + offsets[start][0], self._offset + offsets[end - 1][1]
+
+
+def _parts(word: str, entries: Collection[str]) -> list[str]:
+    """An open word cut at the slots of dictionary entries; the ending of a dictionary form behind one goes."""
+    parts: list[str] = [""]
+    for character in word:
+        if character in entries:
+            parts += [character, ""]
+        else:
+            parts[-1] += character
+    if len(parts) > 1 and parts[-1] in ENDINGS:
+        parts[-1] = ""
+    return [part for part in parts if part]
+
+
+def _folded(text: str) -> str:
+    """Katakana as hiragana: a word is the same word in either."""
+    return "".join(kana_sibling(c) if "ァ" <= c <= "ヶ" else c for c in text)
