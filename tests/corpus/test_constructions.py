@@ -7,7 +7,7 @@ from collections import Counter
 
 import pytest
 
-from jsl_seq2seq.corpus import Pair, generate_pairs, sentence_key
+from jsl_seq2seq.corpus import Pair, generate_pairs, read_lexicon, sentence_key
 from jsl_seq2seq.corpus.generate import derivations
 
 COUNT = 40_000
@@ -54,7 +54,7 @@ def test_passive_and_causative_end_their_verb(pairs: list[Pair]) -> None:
         if "される" in pair.tags:
             assert "れ" in pair.source, pair
         if "させる" in pair.tags:
-            assert "せ" in pair.source, pair
+            assert "せ" in pair.source or "され" in pair.source, pair  # 飲ませる, 飲まされる
     assert all("される" in pair.tags for pair in _of(pairs, "passive"))
     for pair in _of(pairs, "permission-request"):
         assert ("させる", "お願い") in set(itertools.pairwise(pair.tags)), pair
@@ -75,6 +75,7 @@ def test_wishing_that_somebody_does_something_is_a_request(pairs: list[Pair]) ->
         pair
         for pair in pairs
         if any(text in pair.source for text in ("てほしい", "でほしい", "て欲しい", "で欲しい"))
+        and "マジで" not in pair.source
     ]
     assert len(wishes) > 60
     for pair in wishes:
@@ -113,3 +114,70 @@ def test_long_sentences_have_more_than_one_clause(pairs: list[Pair]) -> None:
     links = {"原因", "場合", "しかし", "前", "後", "かもしれない", "思う", "とき", "間", "らしい"}
     for pair in (*_of(pairs, "situation"), *_of(pairs, "three-clauses")):
         assert links & set(pair.tags), pair
+
+
+EVERYDAY = (
+    "filler", "decision", "suggestion", "moment", "only-doing", "expectation", "purpose-youni", "the-more",
+    "without-doing", "come-and-go", "coming-about", "causative-passive", "nominalization", "formal-noun",
+    "inverted-order", "trailing-off", "topic", "calling", "counter-talk", "during", "way-of-doing", "as-it-is",
+    "thanks-and-apology", "decimal", "phone-number",
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("phenomenon", EVERYDAY)
+def test_each_everyday_construction_occurs(pairs: list[Pair], phenomenon: str) -> None:
+    assert 0.0008 < len(_of(pairs, phenomenon)) / COUNT < 0.06
+
+
+def test_fillers_are_not_signed(pairs: list[Pair]) -> None:
+    meanings = {sentence_key(pair.source): pair.tags for pair in pairs}
+    compared = 0
+    for pair in _of(pairs, "filler"):
+        for filler in ("えっと、", "えーと、", "まあ、", "あのー、"):
+            key = sentence_key(pair.source.removeprefix(filler))
+            if pair.source.startswith(filler) and key in meanings:
+                compared += 1
+                assert meanings[key] == pair.tags, pair
+    assert compared
+
+
+@pytest.mark.parametrize(
+    ("phenomenon", "text", "tags"),
+    [
+        ("decision", "ことにし", ("決める",)),
+        ("suggestion", "ばよかった", ("場合", "良い")),
+        ("expectation", "はずがない", ("はず", "ない")),
+        ("expectation", "はずです", ("はず",)),
+        ("purpose-youni", "ように", ("ように",)),
+        ("the-more", "ほど", ("場合", "ほど")),
+        ("causative-passive", "された", ("させる", "される")),
+        ("without-doing", "せずに", ("ない",)),
+        ("come-and-go", "てきて", ("来る", "お願い")),
+        ("thanks-and-apology", "くれてありがとう", ("くれる", "ありがとう")),
+        ("counter-talk", "でよろしいですか", ("良い", "?")),
+        ("hearsay", "んだって", ("らしい",)),
+        ("conjecture", "かもしれないよ", ("かもしれない",)),
+        ("as-it-is", "たまま", ("まま",)),
+        ("way-of-doing", "方を教えて", ("方法", "教える", "お願い")),
+    ],
+)
+def test_what_an_everyday_construction_is_signed_as(
+    pairs: list[Pair], phenomenon: str, text: str, tags: tuple[str, ...]
+) -> None:
+    found = [pair for pair in _of(pairs, phenomenon) if text in pair.source and "。" not in pair.source[:-1]]
+    assert found
+    for pair in found:
+        runs = {pair.tags[start : start + len(tags)] for start in range(len(pair.tags))}
+        assert tags in runs, pair
+
+
+def test_the_time_comes_first_again_after_an_inversion(pairs: list[Pair]) -> None:
+    words = [word for word in read_lexicon().words if word.word_class in ("時", "曜日")]
+    times = {text: word.tags for word in words for text in (*word.spellings, *word.kana)}
+    checked = 0
+    for pair in _of(pairs, "inverted-order"):
+        tags = times.get(pair.source.rstrip("。！？").rpartition("、")[2])
+        if tags:
+            checked += 1
+            assert pair.tags[: len(tags)] == tags, pair
+    assert checked

@@ -17,7 +17,7 @@ from jsl_seq2seq.tokenize import normalize
 
 @pytest.fixture(scope="module")
 def pairs() -> list[Pair]:
-    return generate_pairs(40_000, seed=7)
+    return generate_pairs(60_000, seed=7)
 
 
 def test_as_many_as_are_asked_for() -> None:

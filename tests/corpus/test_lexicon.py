@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 from importlib import resources
 from pathlib import Path
@@ -30,7 +31,7 @@ def test_reference_tags_and_size() -> None:
     lexicon = read_lexicon()
     missing = [tag for tag in REFERENCE if tag not in lexicon.tags and tag not in ("千", "万", "億")]
     assert not missing
-    assert len(lexicon.tags) >= 700
+    assert len(lexicon.tags) >= 3000
 
 
 def test_words_that_sound_alike_are_not_written_in_kana() -> None:
@@ -94,3 +95,32 @@ def _copy(tmp_path: Path) -> Path:
     with resources.as_file(resources.files("jsl_seq2seq") / "assets" / "lexicon") as packaged:
         shutil.copytree(packaged, folder)
     return folder
+
+
+def test_a_word_has_one_tag_in_kana() -> None:
+    """What only sounds alike keeps its kanji, unless the words around it decide (a trailing ! in the file)."""
+    sounds: dict[str, set[tuple[str, ...]]] = {}
+    for word in read_lexicon().words:
+        if word.word_class == "名" and not word.needs_context:
+            for reading in word.kana:
+                sounds.setdefault(reading, set()).add(word.tags)
+    assert not {reading for reading, tags in sounds.items() if len(tags) > 1}
+
+
+def test_readings_are_kana() -> None:
+    for word in read_lexicon().words:
+        for reading in word.kana:
+            assert re.fullmatch("[ぁ-ゖァ-ヶー、]*", reading), word.where
+
+
+@pytest.mark.parametrize(
+    ("spelling", "tags"),
+    [
+        ("ごめん", "すみません"), ("めっちゃ", "とても"), ("次回", "次"), ("今度", "次"), ("支払い", "払う"),
+        ("父親", "父"), ("夕食", "夜 ご飯"), ("結果", "結果"), ("受け取る", "受け取る"), ("添付", "添付"),
+        ("すべて", "全部"), ("だけど", "しかし"), ("ですから", "だから"), ("本日", "今日"),
+    ],
+)  # fmt: skip
+def test_everyday_words_and_synonyms(spelling: str, tags: str) -> None:
+    found = {word.tags for word in read_lexicon().words if spelling in word.spellings}
+    assert tuple(tags.split()) in found

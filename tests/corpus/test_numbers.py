@@ -6,8 +6,25 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from jsl_seq2seq.corpus.numbers import LIMIT, kana_numeral, kanji_numeral, mixed_numeral, number_tags
+from jsl_seq2seq.corpus.chance import Chance
+from jsl_seq2seq.corpus.figures import Figures
+from jsl_seq2seq.corpus.lexicon import read_lexicon
+from jsl_seq2seq.corpus.numbers import (
+    LIMIT,
+    counted_kana,
+    decimal_kana,
+    decimal_tags,
+    digit_kana,
+    digit_tags,
+    kana_numeral,
+    kanji_numeral,
+    mixed_numeral,
+    number_tags,
+    positional_kanji,
+)
+from jsl_seq2seq.corpus.words import Words
 from jsl_seq2seq.errors import UserError
+from jsl_seq2seq.tokenize import normalize
 
 
 @pytest.mark.parametrize(
@@ -80,3 +97,81 @@ def test_out_of_range(number: int) -> None:
 )
 def test_numbers_as_they_are_mostly_written(number: int, thousands: bool, written: str) -> None:
     assert mixed_numeral(number, thousands) == written
+
+
+@pytest.mark.parametrize(
+    ("text", "tags", "kana"),
+    [
+        ("3.5", "3 点 5", "さんてんご"),
+        ("37.5", "3 10 7 点 5", "さんじゅうななてんご"),
+        ("0.25", "0 点 2 5", "ゼロてんにご"),
+        ("50", "5 10", "ごじゅう"),
+    ],
+)
+def test_decimals(text: str, tags: str, kana: str) -> None:
+    assert decimal_tags(text) == tuple(tags.split())
+    assert decimal_kana(text) == kana
+
+
+def test_digits_one_by_one() -> None:
+    assert digit_tags("03-1234-5678") == tuple("0312345678")
+    assert digit_kana("03-12") == "ゼロさんいちに"
+    assert positional_kanji(2026) == "二〇二六"
+
+
+@pytest.mark.parametrize(
+    ("number", "kana"),
+    [(1, "いっぷん"), (11, "じゅういっぷん"), (24, "にじゅうよんぷん"), (30, "さんじゅっぷん"),
+     (300, "さんびゃっぷん"), (5, "ごふん"), (12, "じゅうにふん")],
+)  # fmt: skip
+def test_counters_change_their_sound(number: int, kana: str) -> None:
+    special = {1: "いっぷん", 3: "さんぷん", 4: "よんぷん", 6: "ろっぷん", 8: "はっぷん", 10: "じゅっぷん"}
+    assert counted_kana(number, "ふん", special) == kana
+
+
+def test_native_readings_stop_at_ten() -> None:
+    assert counted_kana(1, "にん", {1: "ひとり", 2: "ふたり", 4: "よにん"}) == "ひとり"
+    assert counted_kana(21, "にん", {1: "ひとり", 2: "ふたり", 4: "よにん"}) == "にじゅういちにん"
+    assert counted_kana(24, "にん", {1: "ひとり", 2: "ふたり", 4: "よにん"}) == "にじゅうよにん"
+
+
+def _figures(kind: str, count: int = 400) -> dict[str, tuple[str, ...]]:
+    figures = Figures(Words(read_lexicon(), Chance(1)))
+    return {
+        normalize(piece.kanji): piece.tags for piece in (figures.write(kind, "here") for _ in range(count))
+    }
+
+
+def test_the_clock() -> None:
+    for text, tags in _figures("時刻").items():
+        hour, minute = (int(part) for part in text.removeprefix("午前").removeprefix("午後").split(":"))
+        minutes = (*number_tags(minute), "分") if minute else ()
+        assert tags[-len(minutes) - 1 - len(number_tags(hour)) :] == (*number_tags(hour), "時", *minutes), (
+            text
+        )
+
+
+def test_dates_phone_numbers_and_shares() -> None:
+    for text, tags in _figures("日付").items():
+        month, day = (int(part) for part in text.partition("(")[0].split("/"))
+        date = tags[:-1] if "(" in text else tags
+        assert date == (*number_tags(month), "月", *number_tags(day), "日"), text
+    for text, tags in _figures("電話").items():
+        assert tags == digit_tags(text), text
+    for text, tags in _figures("百分率").items():
+        assert tags == (*decimal_tags(text.removesuffix("%").removesuffix("パーセント")), "パーセント"), text
+
+
+def test_unknown_notation() -> None:
+    with pytest.raises(UserError, match="数字の書き方"):
+        _figures("ローマ数字", 1)
+
+
+def test_every_number_of_digits_is_equally_frequent() -> None:
+    """1000 people must be as well known as 3 people: no size of number is rare."""
+    words = Words(read_lexicon(), Chance(2))
+    counter = next(w for w in words.lexicon.words if "人数大" in w.senses)
+    sizes = [0] * 8
+    for _ in range(3000):
+        sizes[len(str(_value(words.number(counter, "here").tags[:-1])))] += 1
+    assert min(sizes[1:8]) > 300

@@ -7,11 +7,13 @@ from dataclasses import replace
 from .chance import Chance
 from .conjugation import ADJECTIVE_CLASSES, VERB_CLASSES
 from .context import Context, DeadEnd, Trace
+from .figures import Figures
 from .fragment import Fragment, plain
 from .grammar import Grammar, Rule, TagTemplate
 from .heads import Heads
 from .lexicon import Lexicon
 from .nouns import Nouns
+from .open_words import OpenWords
 from .template import Choice, Literal, Node, Slot, slot_names
 from .words import Words
 
@@ -20,12 +22,25 @@ _COUNTABLE = {"食べ物", "飲み物", "買う物", "読み物"}
 
 
 class Deriver:
-    """Samples derivations of a grammar over a lexicon."""
+    """Samples derivations of a grammar over a lexicon.
 
-    def __init__(self, lexicon: Lexicon, grammar: Grammar, chance: Chance) -> None:
+    Args:
+        open_words: words outside the lexicon.
+        open_share: how many of the words that are drawn from the lexicon are replaced by them.
+    """
+
+    def __init__(
+        self,
+        lexicon: Lexicon,
+        grammar: Grammar,
+        chance: Chance,
+        open_words: OpenWords | None = None,
+        open_share: float = 0.0,
+    ) -> None:
         self.lexicon, self.grammar, self.chance = lexicon, grammar, chance
-        self.words = Words(lexicon, chance)
+        self.words = Words(lexicon, chance, open_words, open_share)
         self.trace = Trace()
+        self._figures = Figures(self.words)
         self._heads = Heads(grammar, self.words)
         self._nouns = Nouns(self.words, grammar.particles, self.symbol)
 
@@ -115,6 +130,8 @@ class Deriver:
             return self.words.invented_name()
         if name in self.grammar.rules:
             return self.symbol(name, self._inner(slot, context))
+        if name.startswith("数字."):
+            return self._figures.write(name[3:], where)
         if name.startswith("数."):
             counters = self.words.query("助数." + name[2:], where)
             return self.words.number(self.chance.pick(counters), where)

@@ -11,11 +11,19 @@ from ..tokenize.normalize import normalize
 from .chance import Chance
 from .derive import DeadEnd, Deriver
 from .grammar import read_grammar
+from .katakana import in_katakana
 from .lexicon import read_lexicon
+from .open_words import MARK, read_open_words
 
 SPELLINGS = ("kanji", "kana", "mixed")
 _SHARES = (0.42, 0.36, 0.22)
 _MARKS = str.maketrans("", "", "。、！ ")
+_DOUBLED = (
+    ("、。", "。"), ("、！", "！"), ("、？", "？"), ("？。", "？"), ("！。", "！"), ("。！", "！"), ("？！", "？"),
+    ("！！", "！"), ("？？", "？"), ("、、", "、"), ("。。", "。"), ("？、", "？"), ("。、", "。"), ("！、", "！"),
+)  # fmt: skip
+"""Two marks that templates put side by side, and the one that a writer would put."""
+
 _PATIENCE = 4000
 """Fruitless attempts in a row after which a grammar is called exhausted."""
 
@@ -63,23 +71,34 @@ def sentence_key(source: str) -> str:
     return key[:-1] if key.endswith("か？") else key
 
 
-def generate_pairs(count: int, seed: int, max_length: int = 50, lexicon: Path | None = None) -> list[Pair]:
+def generate_pairs(
+    count: int,
+    seed: int,
+    max_length: int = 50,
+    lexicon: Path | None = None,
+    open_words: float = 0.0,
+    katakana: float = 0.0,
+) -> list[Pair]:
     """``count`` pairs with distinct sources of at most ``max_length`` characters.
 
     No two of them contradict each other: a sentence, punctuation aside, has one translation.
 
     Args:
         lexicon: a folder that replaces the packaged lexicon, or a TSV file of rows added to it.
+        open_words: the share (0 to below 1) of words that are replaced by words outside the lexicon; their
+            tag is ``+`` and the dictionary form. Needs SudachiDict; the same dictionary, the same pairs.
+        katakana: the share (0 to 1) of sentences whose hiragana is written in katakana, wholly or in part.
 
     Raises:
-        UserError: the lexicon or the grammar is broken, or cannot make that many pairs.
+        UserError: the lexicon or the grammar is broken, or cannot make that many pairs; a share is out of
+            range, or SudachiDict is missing.
     """
     if count < 1 or max_length < 1:
         raise UserError("文の数と最大の長さは 1 以上にしてください。", "例: count=40000, max_length=50")
     pairs: list[Pair] = []
     meanings: dict[str, tuple[str, ...]] = {}
     sources: set[str] = set()
-    for derivation, chance in derivations(seed, lexicon):
+    for derivation, chance in derivations(seed, lexicon, open_words, katakana):
         pair = derivation.pair(spelling_of(derivation, chance))
         if len(pair.source) > max_length or pair.source in sources:
             continue
@@ -105,15 +124,23 @@ def spelling_of(derivation: Derivation, chance: Chance) -> str:
     return "kanji" if text == derivation.spellings["kanji"] else spelling
 
 
-def derivations(seed: int, lexicon: Path | None = None) -> Iterator[tuple[Derivation, Chance]]:
+def derivations(
+    seed: int, lexicon: Path | None = None, open_words: float = 0.0, katakana: float = 0.0
+) -> Iterator[tuple[Derivation, Chance]]:
     """An endless stream of derivations, with the source of chance they came from.
 
     Raises:
-        UserError: the lexicon or the grammar is broken or yields nothing new any more.
+        UserError: as generate_pairs, or the grammar yields nothing new any more.
     """
+    if not (0 <= open_words < 1 and 0 <= katakana <= 1):
+        raise UserError(
+            f"割合が範囲の外です: 語彙にない語 {open_words}、カタカナ書き {katakana}。",
+            "open_words は 0 以上 1 未満、katakana は 0 から 1 で指定してください。",
+        )
     words = read_lexicon(lexicon)
     chance = Chance(seed)
-    deriver = Deriver(words, read_grammar(words), chance)
+    others = read_open_words(words) if open_words else None
+    deriver = Deriver(words, read_grammar(words), chance, others, open_words)
     seen: set[tuple[str, str]] = set()
     fruitless = 0
     while True:
@@ -132,6 +159,10 @@ def derivations(seed: int, lexicon: Path | None = None) -> Iterator[tuple[Deriva
             "kana": _tidy(fragment.kana),
             "mixed": _tidy(fragment.mixed),
         }
+        # The tag of a word outside the lexicon is its spelling: 受ケ取ル would be another word.
+        known = not any(tag.startswith(MARK) for tag in fragment.tags)
+        if katakana and known and chance.happens(katakana):
+            spellings = in_katakana(spellings, chance)
         key = (spellings["kanji"], spellings["kana"])
         if not fragment.tags or not spellings["kana"] or key in seen:
             continue
@@ -152,6 +183,6 @@ def derivations(seed: int, lexicon: Path | None = None) -> Iterator[tuple[Deriva
 
 def _tidy(text: str) -> str:
     text = normalize(text)
-    for doubled, single in (("？。", "？"), ("？？", "？"), ("、、", "、"), ("、。", "。"), ("。。", "。")):
+    for doubled, single in _DOUBLED:
         text = text.replace(doubled, single)
-    return text.strip("、")
+    return text.strip("、 ")

@@ -19,6 +19,8 @@ _KINDS = {
     "名詞": ("名",),
 }
 
+_MANY_NAMED = 8
+
 _EVERYDAY = 0.35
 """How often a predicate is taken from the everyday words alone."""
 
@@ -31,10 +33,12 @@ class Heads:
         self._suitable: dict[str, tuple[Word, ...]] = {}
         self._everyday: dict[str, tuple[Word, ...]] = {}
         self._endings: dict[tuple[object, ...], tuple[Ending, ...]] = {}
-        self._classes = {
-            ending.id: tuple(c for kind in ending.word_classes for c in _KINDS.get(kind, (kind,)))
-            for ending in grammar.endings
-        }
+        self._endings_of: dict[str, list[Ending]] = {}
+        for ending in grammar.endings:
+            for word_class in dict.fromkeys(
+                c for kind in ending.word_classes for c in _KINDS.get(kind, (kind,))
+            ):
+                self._endings_of.setdefault(word_class, []).append(ending)
 
     def suitable(self, rule: Rule) -> tuple[Word, ...]:
         """Words that may head the rule. Raises UserError when the lexicon has none."""
@@ -45,19 +49,25 @@ class Heads:
     def choose(self, rule: Rule) -> Word:
         """A word for the rule; the words of every day (意味: 常用) come more often, and the rare ones their turn."""
         suitable = self.suitable(rule)
+        # A rule that names a few words means those words; a long list stands for all words like them.
+        named = len((rule.head or {}).get("語", ()))
+        open_to_others = not 0 < named < _MANY_NAMED
         if self._words.chance.happens(_EVERYDAY):
             if rule.id not in self._everyday:
                 self._everyday[rule.id] = tuple(word for word in suitable if "常用" in word.senses)
             if self._everyday[rule.id]:
-                return self._words.fresh(self._everyday[rule.id])
-        return self._words.fresh(suitable)
+                return self._words.fresh(self._everyday[rule.id], open_to_others)
+        return self._words.fresh(suitable, open_to_others)
 
     def endings(self, rule: Rule, head: Word, context: Context) -> tuple[Ending, ...]:
         """Endings that the rule, the word and the place in the sentence allow; may be empty."""
         key = (rule.id, head.key, context.style, context.past, context.options)
         if key not in self._endings:
             self._endings[key] = tuple(
-                e for e in self._grammar.endings if self._allowed(e, head, rule, context)
+                ending
+                for ending in self._endings_of.get(head.word_class, ())
+                if (ending.id in rule.endings if rule.endings else ending.weight > 0)
+                and self._allowed(ending, head, context)
             )
         return self._endings[key]
 
@@ -68,7 +78,7 @@ class Heads:
             raise UserError(
                 f"{rule.where}: head の種類「{kind}」が分かりません。", f"使えるもの: {'・'.join(_KINDS)}"
             )
-        words = self._words.nouns(head["意味"]) if kind == "名詞" else self._words.lexicon.words
+        words = self._words.nouns(head["意味"]) if kind == "名詞" else self._words.predicates
         found = tuple(word for word in words if word.word_class in _KINDS[kind] and _meets(word, head))
         if not found:
             raise UserError(
@@ -76,12 +86,10 @@ class Heads:
             )
         return found
 
-    def _allowed(self, ending: Ending, head: Word, rule: Rule, context: Context) -> bool:
+    def _allowed(self, ending: Ending, head: Word, context: Context) -> bool:
         wanted = next((o[1:].split("/") for o in context.options if o.startswith("=")), None)
         return (
-            head.word_class in self._classes[ending.id]
-            and (ending.id in rule.endings if rule.endings else ending.weight > 0)
-            and (wanted is None or ending.id in wanted)
+            (wanted is None or ending.id in wanted)
             and not head.senses.intersection(ending.excludes)
             and (not ending.requires or bool(head.senses.intersection(ending.requires)))
             and (ending.embed or "埋" not in context.options)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
+from functools import cached_property
 from importlib import resources
 from importlib.resources.abc import Traversable
 from pathlib import Path
@@ -95,11 +96,18 @@ class Lexicon:
             if name not in wanted:
                 wanted.add(name)
                 queue += self.classes.get(name, ())
-        return tuple(
-            word
-            for word in self.words
-            if word.word_class == "名" and (word.senses & wanted or not wanted.isdisjoint(word.spellings))
-        )
+        places = {place for name in wanted for place in self._places.get(name, ())}
+        return tuple(self.words[place] for place in sorted(places))
+
+    @cached_property
+    def _places(self) -> dict[str, list[int]]:
+        """Sense or spelling of a noun -> where the nouns stand in ``words``."""
+        places: dict[str, list[int]] = {}
+        for place, word in enumerate(self.words):
+            if word.word_class == "名":
+                for name in {*word.senses, *word.spellings}:
+                    places.setdefault(name, []).append(place)
+        return places
 
 
 def read_lexicon(path: Path | None = None) -> Lexicon:

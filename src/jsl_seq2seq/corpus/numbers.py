@@ -6,6 +6,8 @@ docs/corpus.md). Twenty is 2 and 10, three hundred is 3 and 百.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from ..errors import UserError
 
 _DIGITS = "〇一二三四五六七八九"
@@ -15,6 +17,23 @@ _HUNDREDS = ("", "ひゃく", "にひゃく", "さんびゃく", "よんひゃ�
 _THOUSANDS = ("", "せん", "にせん", "さんぜん", "よんせん", "ごせん", "ろくせん", "ななせん", "はっせん",
               "きゅうせん")  # fmt: skip
 _GROUPS = ((100_000_000, "億", "おく"), (10_000, "万", "まん"), (1, "", ""))
+_SINO = (
+    "いっ",
+    "いち",
+    "さん",
+    "よ",
+    "ご",
+    "ろっ",
+    "ろく",
+    "しち",
+    "なな",
+    "はっ",
+    "はち",
+    "きゅう",
+    "く",
+    "じゅっ",
+)
+"""How Sino-Japanese readings of 1 to 10 begin; ひとつ and ついたち do not continue in 11 and 21."""
 LIMIT = 1_000_000_000_000
 
 
@@ -41,6 +60,60 @@ def mixed_numeral(number: int, thousands: bool = False) -> str:
 def kana_numeral(number: int) -> str:
     """25 -> にじゅうご. Raises UserError as number_tags."""
     return "".join(_small_kana(small) + reading for small, _, reading in _groups(number)) or "ゼロ"
+
+
+def decimal_tags(text: str) -> tuple[str, ...]:
+    """The tags of a decimal: "37.5" -> ('3', '10', '7', '点', '5'). Digits after the point stand one by one.
+
+    Raises UserError as number_tags.
+    """
+    whole, _, fraction = text.partition(".")
+    return (*number_tags(int(whole)), *(("点", *fraction) if fraction else ()))
+
+
+def decimal_kana(text: str) -> str:
+    """The reading of a decimal: "3.5" -> さんてんご. Raises UserError as number_tags."""
+    whole, _, fraction = text.partition(".")
+    return kana_numeral(int(whole)) + ("てん" + digit_kana(fraction) if fraction else "")
+
+
+def digit_tags(text: str) -> tuple[str, ...]:
+    """The digits of a text, one tag each: "03-12" -> ('0', '3', '1', '2')."""
+    return tuple(character for character in text if character in "0123456789")
+
+
+def digit_kana(text: str) -> str:
+    """The digits of a text, read one by one: "03" -> ゼロさん. Other characters are left out."""
+    return "".join(_READINGS[int(digit)] for digit in digit_tags(text))
+
+
+def positional_kanji(number: int) -> str:
+    """2026 -> 二〇二六: the digits as kanji, without units."""
+    return "".join(_DIGITS[int(digit)] for digit in str(number))
+
+
+def counted_kana(number: int, sound: str, special: Mapping[int, str]) -> str:
+    """The reading of a number with a counter: 11 with ふん and 1=いっぷん -> じゅういっぷん.
+
+    Args:
+        number: the number counted.
+        sound: the reading of the counter where it does not change.
+        special: readings of numbers whose counter changes; what 1 to 10 say holds for 11, 24, 30 too, but
+            not native readings such as ひとつ or ついたち.
+
+    Raises:
+        UserError: as number_tags.
+    """
+    if number in special:
+        return special[number]
+    last = number % 10 or 10
+    changed = special.get(last, "")
+    if last == 10 and changed.startswith("じゅっ") and number % 1000:
+        return kana_numeral(number)[:-1] + "っ" + changed[3:]  # さんじゅっぷん, ひゃっぷん
+    if last == 10 or not changed.startswith(_SINO) or changed.startswith("よっ"):
+        return kana_numeral(number) + sound
+    rest = kana_numeral(number - last) if number > last else ""
+    return rest + changed
 
 
 def _groups(number: int) -> list[tuple[int, str, str]]:

@@ -16,6 +16,7 @@ from pathlib import Path
 from ..errors import Failure, UserError
 from .chance import Chance
 from .generate import Derivation, Pair, derivations, sentence_key, spelling_of
+from .open_words import MARK
 
 TESTS: tuple[str, ...] = ("test-random", "test-length", "test-composition", "test-spelling")
 _HEAD = "# jsl-seq2seq コーパス"
@@ -83,6 +84,8 @@ def make_splits(
     train_length: int = 32,
     test_count: int | None = None,
     lexicon: Path | None = None,
+    open_words: float = 0.0,
+    katakana: float = 0.0,
 ) -> dict[str, list[Pair]]:
     """The splits as lists of pairs, ``count`` in all.
 
@@ -94,6 +97,7 @@ def make_splits(
         train_length: the longest training sentence; test-length holds longer ones, up to ``max_length``.
         test_count: pairs in each of valid and the four tests; by default a twentieth of the whole,
             at most 2000.
+        open_words, katakana: shares, as for generate_pairs.
 
     Raises:
         UserError: sizes that do not fit together, or a broken lexicon or grammar.
@@ -109,7 +113,7 @@ def make_splits(
     wanted = dict.fromkeys(SPLITS, held + held // 2)
     wanted["train"] = count - 5 * held
     plan = _Plan(wanted, seed, train_length, max_length)
-    for derivation, chance in derivations(seed, lexicon):
+    for derivation, chance in derivations(seed, lexicon, open_words, katakana):
         _place(derivation, chance, plan)
         if plan.full():
             break
@@ -125,6 +129,8 @@ def write_splits(
     train_length: int = 32,
     test_count: int | None = None,
     lexicon: Path | None = None,
+    open_words: float = 0.0,
+    katakana: float = 0.0,
 ) -> SplitReport:
     """Write train, valid and the four tests as TSV files into ``directory``; arguments as in make_splits.
 
@@ -134,7 +140,7 @@ def write_splits(
     """
     for name in SPLITS:
         _spare(directory / f"{name}.tsv")
-    splits = make_splits(count, seed, max_length, train_length, test_count, lexicon)
+    splits = make_splits(count, seed, max_length, train_length, test_count, lexicon, open_words, katakana)
     try:
         directory.mkdir(parents=True, exist_ok=True)
         for name, pairs in splits.items():
@@ -252,10 +258,15 @@ def _place_spellings(derivation: Derivation, keys: dict[str, str], other_way: bo
 
 
 def _drop_unfair(plan: _Plan) -> None:
-    """A test may ask only for what training has shown: every tag, and (composition) each half of each combination."""
+    """A test may ask only for what training has shown: every tag, and (composition) each half of each combination.
+
+    Words outside the lexicon are the exception: they are copied, and new ones are the question.
+    """
     tags = {tag for pair in plan.pairs["train"] for tag in pair.tags}
     for name in SPLITS[1:]:
-        plan.pairs[name] = [pair for pair in plan.pairs[name] if tags.issuperset(pair.tags)]
+        plan.pairs[name] = [
+            pair for pair in plan.pairs[name] if all(tag in tags or tag.startswith(MARK) for tag in pair.tags)
+        ]
     patterns = {pattern for _, pattern in plan.combinations["train"]}
     plan.pairs["test-composition"] = [
         pair for pair in plan.pairs["test-composition"] if patterns.issuperset(pair.pattern.split("+")[1:])

@@ -9,7 +9,8 @@ from .chance import Chance
 from .conjugation import ADJECTIVE_CLASSES, VERB_CLASSES, conjugate
 from .fragment import Fragment, fingerspell, plain, to_hiragana, to_katakana
 from .lexicon import Lexicon, Word
-from .numbers import kana_numeral, kanji_numeral, mixed_numeral, number_tags
+from .numbers import counted_kana, kanji_numeral, mixed_numeral, number_tags, positional_kanji
+from .open_words import OpenWords
 
 _MORAE = (
     "あいうえおかきくけこさしすせそたちつてとなにぬねのはひふへほまみむめもやゆよらりるれろわ"
@@ -23,23 +24,36 @@ _PARTICLE_LIKE = "はがをにでともへのかよねや"
 class Words:
     """Samples words and writes them; keeps count so that rare words get their turn."""
 
-    def __init__(self, lexicon: Lexicon, chance: Chance) -> None:
+    def __init__(
+        self, lexicon: Lexicon, chance: Chance, open_words: OpenWords | None = None, open_share: float = 0.0
+    ) -> None:
         self.lexicon = lexicon
         self.chance = chance
+        self._open_words, self._open_share = open_words, open_share
         self._used: dict[str, int] = {}
         self._nouns: dict[tuple[str, ...], tuple[Word, ...]] = {}
+        self._noun_sets: dict[tuple[str, ...], frozenset[Word]] = {}
         self._queries: dict[str, tuple[Word, ...]] = {}
         self._modifiers: dict[str, tuple[Word, ...]] = {}
+        self.predicates = tuple(w for w in lexicon.words if w.word_class in VERB_CLASSES + ADJECTIVE_CLASSES)
         self._adjectives = [w for w in lexicon.words if w.word_class in ADJECTIVE_CLASSES]
         self._known_kana = {
             to_hiragana(k) for w in lexicon.words if w.word_class != "名前" for k in w.kana + w.spellings
         }
 
-    def fresh(self, words: Sequence[Word]) -> Word:
-        """Of two random words the one used less so far: random, and yet no word starves."""
-        first, second = self.chance.pick(words), self.chance.pick(words)
-        word = first if self._used.get(first.key, 0) <= self._used.get(second.key, 0) else second
+    def fresh(self, words: Sequence[Word], open_to_others: bool = True) -> Word:
+        """Of three random words the one used least so far: random, and yet every word occurs.
+
+        A share of them is replaced by words outside the lexicon, unless ``open_to_others`` is False.
+        """
+        word = self.chance.pick(words)
+        for _ in range(2):
+            other = self.chance.pick(words)
+            if self._used.get(other.key, 0) < self._used.get(word.key, 0):
+                word = other
         self._used[word.key] = self._used.get(word.key, 0) + 1
+        if self._open_words and open_to_others and self.chance.happens(self._open_share):
+            return self._open_words.stand_in(word, words, self.chance)
         return word
 
     def nouns(self, classes: tuple[str, ...]) -> tuple[Word, ...]:
@@ -47,6 +61,11 @@ class Words:
         if classes not in self._nouns:
             self._nouns[classes] = self.lexicon.nouns(classes)
         return self._nouns[classes]
+
+    def _noun_set(self, classes: tuple[str, ...]) -> frozenset[Word]:
+        if classes not in self._noun_sets:
+            self._noun_sets[classes] = frozenset(self.nouns(classes))
+        return self._noun_sets[classes]
 
     def query(self, query: str, where: str) -> tuple[Word, ...]:
         """Words of a class and any of its senses: ``定型.挨拶``, ``名.食べ物,飲み物``. Raises UserError when none."""
@@ -63,7 +82,7 @@ class Words:
                     and (
                         not wanted
                         or word.senses.intersection(wanted)
-                        or not set(wanted).isdisjoint(word.spellings)
+                        or (word_class != "助数" and not set(wanted).isdisjoint(word.spellings))
                     )
                 )
             if not found:
@@ -84,7 +103,13 @@ class Words:
         spelling = word.spellings[0] if chance.happens(0.7) else chance.pick(word.spellings)
         clear = in_context or word.word_class != "名" or not word.needs_context
         kana = chance.pick(word.kana) if word.kana and clear else spelling
-        if not form and word.word_class == "名" and kana != to_hiragana(kana) and chance.happens(0.25):
+        if (
+            word.kana
+            and not form
+            and word.word_class == "名"
+            and kana != to_hiragana(kana)
+            and chance.happens(0.25)
+        ):
             kana = to_hiragana(kana)  # テレビ typed as てれび
         if form or word.word_class in VERB_CLASSES + ADJECTIVE_CLASSES:
             wanted = form or "辞書"
@@ -113,49 +138,39 @@ class Words:
 
     def number(self, counter: Word, where: str) -> Fragment:
         """A number in the counter's range, with the counter."""
-        span, _, readings = counter.note.partition(" ")
-        try:
-            low, high = (int(part) for part in span.split("-"))
-            special = {int(k): v for k, v in (item.split("=") for item in readings.split(",") if item)}
-        except ValueError:
-            raise UserError(
-                f"{counter.where}: 助数詞の範囲「{counter.note}」が読めません。",
-                "「1-12 4=よじ」のように書いてください。",
-            ) from None
+        low, high, special = counter_range(counter, where)
         number = self._amount(low, high)
         spelling = self.chance.pick(counter.spellings)
         sound = counter.kana[0] if counter.kana else spelling
         digits = str(number)
         # Nobody counts the zeros of 120000000: 1億2000万.
-        large = 0.95 if number >= 100_000_000 else 0.6 if number >= 1000 and number % 1000 == 0 else 0.0
+        large = (
+            0.95 if number >= 100_000_000 else 0.5 if number >= 10_000 or number % 1000 == 0 < number else 0.0
+        )
         if self.chance.happens(large):
             digits = mixed_numeral(number, thousands=self.chance.happens(0.25))
-        kanji = (
-            kanji_numeral(number) if 0 < number < 100 and self.chance.happens(0.25) else digits
-        ) + spelling
-        if number in special and self.chance.happens(0.7):
-            kana = special[number]
-        elif (
-            (number in range(1, 11) or len(special) < 2)
-            and (number < 100 or _is_round(number))
-            and self.chance.happens(0.6)
-            and number not in special
-        ):
-            kana = kana_numeral(number) + sound
+        kanji = digits
+        if self.chance.happens(0.22):
+            kanji = kanji_numeral(number)
+        elif counter.senses & {"西暦"} and self.chance.happens(0.1):
+            kanji = positional_kanji(number)
+        if self.chance.happens(0.5) and (number < 10_000 or _is_round(number)):
+            kana = counted_kana(number, sound, special)
         else:
             kana = digits + sound
+        kanji += spelling
         return Fragment(kanji, kana, self.chance.pick((kanji, kana)), (*number_tags(number), *counter.tags))
 
     def _amount(self, low: int, high: int) -> int:
-        if high <= 2100:
+        """A number from low to high: every number of digits equally often, half of the large ones round."""
+        if high - low < 100:
             return low + self.chance.below(high - low + 1)
-        # Prices and crowds: mostly round numbers of every size.
-        fewest = max(2, len(str(low)))
+        fewest = len(str(low))
         digits = fewest + self.chance.below(len(str(high)) - fewest + 1)
-        lead = 1 + self.chance.below(99)
-        number = lead * 10 ** (digits - 2)
-        if digits < 9 and self.chance.happens(0.25):
-            number += self.chance.below(10 ** min(digits - 1, 3))
+        if digits > 2 and self.chance.happens(0.5 if digits < 6 else 0.85):
+            number = (1 + self.chance.below(99)) * 10 ** (digits - 2)
+        else:
+            number = 10 ** (digits - 1) + self.chance.below(9 * 10 ** (digits - 1))
         return max(low, min(high, number))
 
     def noun_phrase(self, word: Word, person: Callable[[], Fragment], modified: float) -> Fragment:
@@ -205,10 +220,26 @@ class Words:
                 for adjective in self._adjectives
                 if (case := adjective.case("が"))
                 and not adjective.case("が2")
-                and word in self.nouns(case.classes)
+                and word in self._noun_set(case.classes)
                 and adjective.senses & {"性質", "値性質", "味", "温度", "色性", "人性質", "評価", "難易"}
             )
         return self._modifiers[word.key]
+
+
+def counter_range(counter: Word, where: str) -> tuple[int, int, dict[int, str]]:
+    """The 格 column of a counter: smallest number, largest number, readings that change.
+
+    Raises UserError when it cannot be read.
+    """
+    span, _, readings = counter.note.partition(" ")
+    try:
+        low, high = (int(part) for part in span.split("-"))
+        return low, high, {int(k): v for k, v in (item.split("=") for item in readings.split(",") if item)}
+    except ValueError:
+        raise UserError(
+            f"{counter.where or where}: 助数詞の範囲「{counter.note}」が読めません。",
+            "「1-12 4=よじ」のように書いてください。",
+        ) from None
 
 
 def _is_round(number: int) -> bool:

@@ -1,0 +1,27 @@
+"""Sentences with their hiragana in katakana: 私ハ明日学校ニ行キマセン, and mixtures.
+
+Some people and devices write so. The tags are those of the ordinary spelling.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+
+from .chance import Chance
+from .fragment import to_katakana
+
+_PIECES = re.compile("[ぁ-ゖー]+|[^ぁ-ゖー]+")
+
+
+def in_katakana(spellings: Mapping[str, str], chance: Chance) -> dict[str, str]:
+    """The spellings with their hiragana in katakana: half of the time all of it, else some of its stretches."""
+    if chance.happens(0.5):
+        return {name: to_katakana(text) for name, text in spellings.items()}
+    share = 0.2 + 0.6 * chance.below(100) / 100
+    return {
+        name: "".join(
+            to_katakana(piece) if chance.happens(share) else piece for piece in _PIECES.findall(text)
+        )
+        for name, text in spellings.items()
+    }
