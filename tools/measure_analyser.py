@@ -1,0 +1,104 @@
+"""How well the rule-based analyser agrees with reference tags.
+
+    python tools/measure_analyser.py everyday-dev.tsv …        # reference files
+    python tools/measure_analyser.py --grammar 3000            # pairs that the grammar generates
+
+A reference file has a sentence, its tags, and optionally a group and other right tags (``reference=other``). The
+mark ``+`` of open words is ignored, because the lexicon grows; so are the borders between words ("text" below).
+"""
+
+from __future__ import annotations
+
+import argparse
+import itertools
+import time
+from collections import Counter
+from pathlib import Path
+
+from jsl_seq2seq.corpus.analyser import Analyser
+from jsl_seq2seq.corpus.generate import generate_pairs
+
+
+def read_reference(path: Path) -> list[tuple[str, list[str], dict[str, str], str]]:
+    """Sentence, tags, alternatives and group of each row."""
+    rows = []
+    for line in path.read_text(encoding="utf-8").splitlines():
+        if not line or line.startswith("#"):
+            continue
+        cells = line.split("\t")
+        tags = [tag[1:-1] for tag in cells[1].split()]
+        others = (
+            dict(pair.split("=", 1) for pair in cells[3].split() if "=" in pair) if len(cells) > 3 else {}
+        )
+        rows.append((cells[0], tags, others, cells[2] if len(cells) > 2 else ""))
+    return rows
+
+
+def variants(tags: list[str], others: dict[str, str]) -> set[str]:
+    """Every right answer as one text without ``+`` and without borders."""
+    plain = [tag.lstrip("+") for tag in tags]
+    choices = [(tag, others[tag]) if tag in others else (tag,) for tag in plain]
+    return {"".join(choice) for choice in itertools.islice(itertools.product(*choices), 4096)}
+
+
+def measure_file(analyser: Analyser, path: Path, quiet: bool) -> None:
+    rows = read_reference(path)
+    exact = text = kept = unknown = 0
+    groups: dict[str, list[int]] = {}
+    for sentence, tags, others, group in rows:
+        got = [tag.lstrip("+") for tag in analyser.label(sentence).tags]
+        right = "".join(got) in variants(tags, others)
+        exact += got == [tag.lstrip("+") for tag in tags]
+        text += right
+        groups.setdefault(group, []).append(right)
+        for tag in tags:
+            if tag.startswith("+"):
+                unknown += 1
+                kept += tag[1:] in got or others.get(tag[1:], "\0") in "".join(got) or tag[1:] in "".join(got)
+        if not right and not quiet:
+            print(f"- {sentence}\n    wanted {' '.join(tags)}\n    got    {analyser.label(sentence).line()}")
+    print(f"{path.name}: {len(rows)} sentences")
+    print(f"  exact tags {exact}/{len(rows)}  right (borders and alternatives allowed) {text}/{len(rows)}")
+    print(f"  unknown words kept {kept}/{unknown}")
+    for group, marks in groups.items():
+        print(f"  {group or '-'}: {sum(marks)}/{len(marks)}")
+
+
+def measure_grammar(analyser: Analyser, count: int, seed: int, show: int) -> None:
+    pairs = generate_pairs(count, seed)
+    shown = 0
+    totals: Counter[str] = Counter()
+    agreed: Counter[str] = Counter()
+    for pair in pairs:
+        got = analyser.label(pair.source)
+        same = tuple(tag.lstrip("+") for tag in got.tags) == pair.tags
+        for key in (pair.spelling, f"{pair.spelling}:{pair.phenomenon}"):
+            totals[key] += 1
+            agreed[key] += same
+        if not same and pair.spelling == "kanji" and shown < show:
+            shown += 1
+            print(f"- {pair.source}\n    grammar  {' '.join(pair.tags)}\n    analyser {' '.join(got.tags)}")
+            print(f"    {pair.pattern}")
+    for key in sorted(totals, key=lambda key: (":" in key, agreed[key] / totals[key])):
+        print(f"  {key}: {agreed[key]}/{totals[key]} = {agreed[key] / totals[key]:.3f}")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("files", nargs="*", type=Path)
+    parser.add_argument("--grammar", type=int, default=0, metavar="COUNT")
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--show", type=int, default=0, help="print this many disagreements with the grammar")
+    parser.add_argument("--quiet", action="store_true", help="print totals only")
+    options = parser.parse_args()
+    started = time.perf_counter()
+    analyser = Analyser()
+    print(f"loaded in {time.perf_counter() - started:.1f} s")
+    for path in options.files:
+        measure_file(analyser, path, options.quiet)
+    if options.grammar:
+        measure_grammar(analyser, options.grammar, options.seed, options.show)
+
+
+if __name__ == "__main__":
+    main()
