@@ -216,6 +216,11 @@ def nfc(text: str) -> str:
     return NFC(text)
 
 
+def hiragana(text: str) -> str:
+    """The text with its katakana as hiragana: a word is the same word in either."""
+    return "".join(kana_sibling(character) if "ァ" <= character <= "ヶ" else character for character in text)
+
+
 def kana_sibling(character: str) -> str:
     """The hiragana of a katakana and the reverse; anything else as it is."""
     if "ァ" <= character <= "ヶ":

@@ -14,7 +14,7 @@ from pathlib import Path
 from ..errors import UserError
 from ..store.directory import DICTIONARY
 from ..store.files import locked, replace_file
-from ..tokenize.normalize import JAPANESE, kana_sibling
+from ..tokenize.normalize import JAPANESE, hiragana
 from ..tokenize.tokenizer import format_tags, parse_tags
 
 MAX_BYTES = 64 << 20
@@ -87,7 +87,7 @@ class Dictionary:
         self.entries = tuple({entry.word: entry for entry in entries}.values())
         self._stems: dict[str, list[tuple[tuple[str, ...] | None, Entry]]] = {}
         for entry in self.entries:
-            word = _folded(JAPANESE(entry.word))
+            word = hiragana(JAPANESE(entry.word))
             if word:
                 for stem, follow in _stems(word):
                     self._stems.setdefault(stem, []).append((follow, entry))
@@ -110,7 +110,7 @@ class Dictionary:
         if not self._stems:
             return []
         normalized, offsets = JAPANESE.with_offsets(text)
-        folded = _folded(normalized)
+        folded = hiragana(normalized)
         found, position = [], 0
         while position < len(folded):
             entry, length = self._at(folded, position)
@@ -199,11 +199,6 @@ def _stems(word: str) -> Iterable[tuple[str, tuple[str, ...] | None]]:
 def _conjugates(stem: str) -> bool:
     """Whether a word with this stem may be conjugated: short words in kana alone are nouns more often (さる)."""
     return any("\u3400" <= character <= "\u9fff" for character in stem) or len(stem) >= 3
-
-
-def _folded(text: str) -> str:
-    """Katakana as hiragana: マイナンバー is found in まいなんばー."""
-    return "".join(kana_sibling(c) if "ァ" <= c <= "ヶ" else c for c in text)
 
 
 def _read(path: Path) -> Sequence[Entry]:

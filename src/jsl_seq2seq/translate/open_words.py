@@ -9,7 +9,7 @@ import numpy as np
 
 from ..search.constraints import OpenWordConstraint, OpenWordIds
 from ..settings import EOS
-from ..tokenize.normalize import kana_sibling
+from ..tokenize.normalize import hiragana
 from ..tokenize.tokenizer import SLOTS, CharTokenizer, Encoding, OpenTagTokenizer
 from .dictionary import Match
 
@@ -71,7 +71,7 @@ class OpenWords:
             pieces = target.evidence.get(token)
             self._free[index] = pieces is None
             for piece in pieces or ():
-                self._evidence.setdefault(_folded(piece), []).append(token)
+                self._evidence.setdefault(hiragana(piece), []).append(token)
         self._longest = max(map(len, self._evidence), default=0)
 
     @property
@@ -102,7 +102,7 @@ class OpenWords:
 
     def _evidence_in(self, source: Encoding) -> list[tuple[int, int, list[str]]]:
         """[start, end) of every piece of evidence among the tokens, and the tags that it is evidence for."""
-        text = _folded("".join(source.tokens))
+        text = hiragana("".join(source.tokens))
         found = []
         for start in range(len(text)):
             for end in range(start + 1, min(start + self._longest, len(text)) + 1):
@@ -195,8 +195,3 @@ def _parts(word: str, entries: Collection[str]) -> list[str]:
     if len(parts) > 1 and parts[-1] in ENDINGS:
         parts[-1] = ""
     return [part for part in parts if part]
-
-
-def _folded(text: str) -> str:
-    """Katakana as hiragana: a word is the same word in either."""
-    return "".join(kana_sibling(c) if "ァ" <= c <= "ヶ" else c for c in text)

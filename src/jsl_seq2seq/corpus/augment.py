@@ -1,0 +1,224 @@
+"""Variants of sentence pairs with open words, which teach a model to copy what it has never seen.
+
+An open word's tag is ``+`` and its dictionary form. What it shares with the sentence (受け取 of 受け取ります and
+受け取る) can be replaced on both sides at once, and the pair stays right:
+
+- :func:`sprinkle` puts random kanji in place of some characters, so that each of them is copied sometimes;
+- :func:`with_latin` puts a word in Latin letters in place of a noun;
+- :func:`with_slots` puts a slot in place of a piece. A slot is one token that stands for whatever a model's
+  vocabulary lacks, and for what a user's dictionary translates (:data:`~jsl_seq2seq.tokenize.tokenizer.SLOTS`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cache
+from random import Random
+
+from ..tokenize.tokenizer import SLOTS
+
+OPEN = "+"
+"""What an open word's tag begins with."""
+
+_LATIN = [
+    "Wi-Fi",
+    "LINE",
+    "YouTube",
+    "iPhone",
+    "PDF",
+    "QR",
+    "Excel",
+    "Zoom",
+    "Suica",
+    "ATM",
+    "SNS",
+    "URL",
+    "ID",
+    "PC",
+    "USB",
+    "JR",
+    "NHK",
+    "DVD",
+    "PTA",
+    "AED",
+    "PCR",
+    "GPS",
+    "iPad",
+    "Mac",
+    "Windows",
+    "Word",
+    "Google",
+    "Amazon",
+    "Twitter",
+    "Instagram",
+    "Facebook",
+    "Netflix",
+    "Skype",
+    "Teams",
+    "Slack",
+    "Gmail",
+    "PayPay",
+    "nanaco",
+    "PASMO",
+    "ICOCA",
+    "ETC",
+    "AI",
+    "IT",
+    "VR",
+    "LED",
+    "MRI",
+    "CT",
+    "DNA",
+    "FAQ",
+    "VIP",
+    "NPO",
+    "WHO",
+    "EU",
+    "UFO",
+    "SDGs",
+    "DX",
+    "IoT",
+    "HDMI",
+    "SD",
+    "SIM",
+    "APP",
+    "app",
+    "web",
+    "Web",
+    "Bluetooth",
+    "Android",
+    "Python",
+    "wifi",
+    "e-mail",
+    "TOEIC",
+    "TOEFL",
+    "IC",
+    "HP",
+    "BGM",
+    "DJ",
+    "SOS",
+    "UV",
+]
+_UPPER = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+
+Pair = tuple[str, tuple[str, ...]]
+"""A sentence and its tags."""
+
+
+@dataclass(frozen=True)
+class Copied:
+    """A piece that an open word and the sentence share.
+
+    Attributes:
+        tag: place of the tag in the target.
+        start: where the piece begins in the sentence; in the tag it begins behind ``+``.
+        length: its characters.
+        whole: whether it is the whole word.
+    """
+
+    tag: int
+    start: int
+    length: int
+    whole: bool
+
+
+def copied_pieces(text: str, tags: Sequence[str]) -> list[Copied]:
+    """For each open word the longest beginning that the sentence holds exactly once, if that is two characters
+    or a whole word; pieces do not overlap."""
+    found: list[Copied] = []
+    for place, tag in enumerate(tags):
+        word = tag.removeprefix(OPEN)
+        if word == tag or not word:
+            continue
+        length = len(word)
+        while length and word[:length] not in text:
+            length -= 1
+        if length < min(2, len(word)) or text.count(word[:length]) != 1:
+            continue
+        start = text.index(word[:length])
+        if all(start + length <= one.start or one.start + one.length <= start for one in found):
+            found.append(Copied(place, start, length, length == len(word)))
+    return found
+
+
+def sprinkle(text: str, tags: Sequence[str], random: Random, share: float = 0.5) -> Pair | None:
+    """The pair with characters of its open words replaced by random kanji; ``None`` without open words.
+
+    Args:
+        share: of the characters of a piece, on average.
+    """
+    pieces = copied_pieces(text, tags)
+    if not pieces:
+        return None
+    characters, words = list(text), [list(tag) for tag in tags]
+    for piece in pieces:
+        chosen = [offset for offset in range(piece.length) if random.random() < share]
+        for offset in chosen or [random.randrange(piece.length)]:
+            character = random.choice(kanji())
+            characters[piece.start + offset] = character
+            words[piece.tag][len(OPEN) + offset] = character
+    return "".join(characters), tuple("".join(word) for word in words)
+
+
+def with_latin(text: str, tags: Sequence[str], random: Random) -> Pair | None:
+    """The pair with a word in Latin letters in place of an open noun; ``None`` without one."""
+    nouns = [piece for piece in copied_pieces(text, tags) if piece.whole and piece.length > 1]
+    if not nouns:
+        return None
+    piece, word, words = random.choice(nouns), _latin_word(random), list(tags)
+    words[piece.tag] = OPEN + word
+    return text[: piece.start] + word + text[piece.start + piece.length :], tuple(words)
+
+
+def with_slots(text: str, tags: Sequence[str], random: Random) -> Pair | None:
+    """The pair with a piece of one or more of its open words replaced by a slot each; ``None`` without open words.
+
+    Half of the time the piece is the whole of what the word and the sentence share, as when a dictionary entry
+    stands there; else it is a part, as when a character is unknown.
+    """
+    pieces = copied_pieces(text, tags)[: len(SLOTS)]
+    if not pieces:
+        return None
+    cuts = []
+    for piece in [one for one in pieces if random.random() < 0.6] or [random.choice(pieces)]:
+        first, last = 0, piece.length
+        if random.random() < 0.5:
+            first = random.randrange(piece.length)
+            last = random.randint(first + 1, piece.length)
+        cuts.append((piece.start + first, piece.start + last, piece.tag, first, last))
+    words, parts, position = list(tags), [], 0
+    for slot, (start, end, place, first, last) in zip(SLOTS, sorted(cuts), strict=False):
+        words[place] = words[place][: len(OPEN) + first] + slot + words[place][len(OPEN) + last :]
+        parts += [text[position:start], slot]
+        position = end
+    return "".join([*parts, text[position:]]), tuple(words)
+
+
+@cache
+def kanji() -> tuple[str, ...]:
+    """The kanji of JIS X 0208, levels 1 and 2: rows 16 to 84."""
+    found = []
+    for row in range(16, 85):
+        for cell in range(1, 95):
+            character = bytes([row + 0xA0, cell + 0xA0]).decode("euc_jp", "ignore")
+            if "\u4e00" <= character <= "\u9fff":
+                found.append(character)
+    return tuple(found)
+
+
+def _latin_word(random: Random) -> str:
+    """A word that is often written in Latin letters, or letters in the shape of one."""
+    if random.random() < 0.55:
+        return random.choice(_LATIN)
+    length, shape = random.randint(2, 8), random.random()
+    if shape < 0.35:
+        word = "".join(random.choices(_UPPER, k=min(length, 5)))
+    elif shape < 0.7:
+        word = "".join(random.choices(_UPPER, k=length + 1)).capitalize()
+    elif shape < 0.85:
+        word = "".join(random.choices(_UPPER, k=length)).lower()
+    else:
+        parts = ["".join(random.choices(_UPPER, k=max(2, length // 2))).capitalize() for _ in range(2)]
+        word = random.choice("-&+.").join(parts)
+    return word + str(random.randint(1, 99)) if random.random() < 0.12 else word

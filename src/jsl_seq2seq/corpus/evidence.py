@@ -1,0 +1,111 @@
+"""Which pieces of a sentence give evidence for a tag, from the lexicon's spellings.
+
+A translation may only hold a tag of the lexicon if one of its words is written in the sentence. This module lists
+the pieces by which a word is recognised in any conjugation; the search looks them up (``search/constraints.py``).
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+
+from ..tokenize.normalize import hiragana, normalize
+from .lexicon import Lexicon, Word
+
+_GODAN = {
+    "う": "わいうえおっ", "く": "かきくけこいっ", "ぐ": "がぎぐげごい", "す": "さしすせそ", "つ": "たちつてとっ",
+    "ぬ": "なにぬねのん", "ぶ": "ばびぶべぼん", "む": "まみむめもん", "る": "らりるれろっい",
+}  # fmt: skip
+"""Dictionary ending -> every kana that can stand in its place (っ and ん before て; い in なさい)."""
+
+_KURU = (
+    "くる",
+    "くれ",
+    "きて",
+    "きた",
+    "きま",
+    "きな",
+    "こな",
+    "こよ",
+    "こら",
+    "こい",
+    "きそ",
+    "きち",
+    "こさ",
+)
+_SURU = ("する", "すれ", "し", "され", "させ", "せず", "でき", "すべ")
+
+
+def evidence(lexicon: Lexicon) -> dict[str, tuple[str, ...]]:
+    """Tag -> the pieces of text of which one must be there; tags that grammar rules write themselves are left out.
+
+    Pieces are written as in the lexicon: kanji or kana, katakana as katakana.
+    """
+    found: dict[str, set[str]] = {}
+    for word in lexicon.words:
+        if word.word_class == "名前":
+            continue
+        pieces = set(_pieces(word))
+        for tag in {*word.tags, *word.negative}:
+            found.setdefault(tag, set()).update(pieces)
+    return {
+        tag: tuple(sorted(_minimal(pieces)))
+        for tag, pieces in sorted(found.items())
+        if tag not in lexicon.function_tags
+    }
+
+
+def covered(
+    pieces: Mapping[str, Sequence[str]],
+    pairs: Iterable[tuple[str, Sequence[str]]],
+    exceptions: float = 0.003,
+) -> dict[str, list[str]]:
+    """The tags whose pieces are there where the tag is, with their pieces.
+
+    Args:
+        pieces: of each tag, from :func:`evidence`.
+        pairs: sentences and their tags. Tags that rules write for other words too (これ for こんな) are left out: their
+            share of sentences without a piece is larger than ``exceptions``.
+    """
+    folded = {tag: sorted({hiragana(normalize(piece)) for piece in found}) for tag, found in pieces.items()}
+    seen: Counter[str] = Counter()
+    missing: Counter[str] = Counter()
+    for source, tags in pairs:
+        text = hiragana(source)
+        for tag in folded.keys() & set(tags):
+            seen[tag] += 1
+            missing[tag] += not any(piece in text for piece in folded[tag])
+    return {tag: found for tag, found in folded.items() if missing[tag] <= exceptions * max(seen[tag], 1)}
+
+
+def _pieces(word: Word) -> Iterable[str]:
+    for base in (*word.spellings, *word.kana):
+        if word.word_class == "五段":
+            yield from (base[:-1] + kana for kana in _GODAN[base[-1]])
+        elif word.word_class == "一段":
+            yield base[:-1]
+        elif word.word_class == "サ変":
+            if base:
+                yield base
+            else:
+                yield from _SURU
+        elif word.word_class == "カ変":
+            if base.endswith("来る"):
+                yield base[:-1]
+            else:
+                yield from (base[:-2] + form for form in _KURU)
+        elif word.word_class in ("イ形", "良い形"):
+            yield base[:-1]
+            if base.endswith("いい"):
+                yield base[:-2] + "よ"
+        else:
+            yield base
+
+
+def _minimal(pieces: Iterable[str]) -> set[str]:
+    """Without pieces that hold another one."""
+    kept: set[str] = set()
+    for piece in sorted(pieces, key=len):
+        if not any(piece[i:j] in kept for i in range(len(piece)) for j in range(i + 1, len(piece) + 1)):
+            kept.add(piece)
+    return kept
