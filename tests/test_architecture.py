@@ -62,6 +62,7 @@ LIBRARIES = {
     "filelock": {"store"},
     "pydantic": {"store.schemas", "store.directory", "interop"},
     "tokenizers": {"tokenize.subword"},
+    "sudachipy": {"corpus.analyser", "corpus.open_words"},
     "sacrebleu": {"evaluation"},
     "wgpu": {"backends.wgpu"},
     "torch": {"backends.torch"},

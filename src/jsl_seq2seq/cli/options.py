@@ -121,6 +121,16 @@ ExportDir = Annotated[
 Count = Annotated[int, _option("--count", "作る文の数［40000］", _RUN, "N")]
 MaxLength = Annotated[int, _option("--max-length", "最も長い文の文字数［50］", _RUN, "N")]
 TrainLength = Annotated[int, _option("--train-length", "学習用で最も長い文の文字数［32］", _RUN, "N")]
+OpenWords = Annotated[
+    float,
+    _option("--open-words", "語彙にない語に換える割合（0 から 1 未満。[corpus] が要る）［0］", _RUN, "A"),
+]
+Katakana = Annotated[float, _option("--katakana", "ひらがなをカタカナで書いた文の割合［0］", _RUN, "A")]
+Label = Annotated[
+    Path | None,
+    _option("--label", "1 行 1 文のファイルに、タグの下書きを付ける（[corpus] が要る）", _RUN, "FILE"),
+]
+Output = Annotated[Path | None, _option("--output", "--label の結果を書くファイル［標準出力］", _RUN, "FILE")]
 LexiconDir = Annotated[Path | None, _option("--lexicon", "自分の語彙のフォルダー［付属の語彙］", _RUN, "DIR")]
 
 
