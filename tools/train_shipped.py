@@ -38,7 +38,7 @@ from jsl_seq2seq.corpus.fragment import to_katakana
 from jsl_seq2seq.data import Corpus, read_corpus
 from jsl_seq2seq.evaluation import evaluate
 from jsl_seq2seq.settings.presets import preset_options
-from jsl_seq2seq.store import SavedModel, save_model
+from jsl_seq2seq.store import Example, SavedModel, save_model
 from jsl_seq2seq.tokenize import Tokenizers, format_tags
 from jsl_seq2seq.tokenize.normalize import normalize
 from jsl_seq2seq.tokenize.tokenizer import OpenTagTokenizer
@@ -75,8 +75,11 @@ def main() -> None:
     parser.add_argument("--train-length", type=int, default=40, help="longest generated training sentence")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--preset", default="base")
-    parser.add_argument("--epochs", type=int, default=30)
-    parser.add_argument("--polish-epochs", type=int, default=5)
+    parser.add_argument("--d-model", type=int, default=144)
+    parser.add_argument("--n-heads", type=int, default=9)
+    parser.add_argument("--d-ff", type=int, default=576)
+    parser.add_argument("--epochs", type=int, default=24)
+    parser.add_argument("--polish-epochs", type=int, default=4)
     parser.add_argument("--batch-size", type=int, default=128)
     parser.add_argument("--learning-rate", type=float, default=0.0015)
     parser.add_argument("--position-shift", type=int, default=24)
@@ -88,9 +91,10 @@ def main() -> None:
         prepare(arguments)
     if not arguments.prepare:
         model = with_evidence(calibrated(train(arguments), output), output)
-        figures = measure(Translator(model, choose_backend("ndarray")), output)
+        translator = Translator(model, choose_backend("ndarray"))
+        figures = measure(translator, output)
         (output / "figures.json").write_text(json.dumps(figures, indent=2) + "\n", encoding="utf-8")
-        save_model(shippable(model, figures), output / "model")
+        save_model(shippable(model, figures, examples(translator, output)), output / "model")
 
 
 def prepare(arguments: argparse.Namespace) -> None:
@@ -235,6 +239,9 @@ def train(arguments: argparse.Namespace) -> SavedModel:
     common = {"backend": arguments.backend, "precision": arguments.precision, "valid": data / "valid.tsv"}
     options = preset_options(arguments.preset) | {
         "target_units": "open-tags",
+        "d_model": arguments.d_model,
+        "n_heads": arguments.n_heads,
+        "d_ff": arguments.d_ff,
         "max_seq_len": 128,
         "epochs": arguments.epochs,
         "batch_size": arguments.batch_size,
@@ -315,7 +322,14 @@ def expected_calibration_error(sure: np.ndarray, right: np.ndarray, bins: int = 
     )
 
 
-def shippable(model: SavedModel, figures: Mapping[str, float]) -> SavedModel:
+def examples(translator: Translator, output: Path, count: int = 5) -> tuple[Example, ...]:
+    """What the model makes of a few real test sentences, the first ones of the file."""
+    pairs = list(read_corpus(output / "data" / "test-real.tsv").pairs)[:count]
+    found = translator.translate_batch([pair.source for pair in pairs])
+    return tuple(Example(pair.source, pair.tags, one.tags) for pair, one in zip(pairs, found, strict=True))
+
+
+def shippable(model: SavedModel, figures: Mapping[str, float], examples: tuple[Example, ...]) -> SavedModel:
     """The model without its training state, with a card that says what it is and how good."""
     card = {
         "evaluation": {_MEANINGS[name]: value for name, value in figures.items()},
@@ -324,6 +338,7 @@ def shippable(model: SavedModel, figures: Mapping[str, float]) -> SavedModel:
     return replace(
         model,
         moments=None,
+        examples=examples,
         metadata=model.metadata | card,
         data_name="規則から作った文と、解析器がタグを付けた実際の文（ろう者による確認なし）",
     )
