@@ -11,7 +11,8 @@ from pathlib import Path
 
 from jsl_seq2seq.backends.registry import choose_backend
 from jsl_seq2seq.data import read_starter_corpus
-from jsl_seq2seq.data.batching import encode_pairs, make_batch
+from jsl_seq2seq.data.batching import make_batch
+from jsl_seq2seq.data.encoding import encode_pairs
 from jsl_seq2seq.model.initialization import initial_parameters
 from jsl_seq2seq.settings import ModelConfig, TrainingConfig
 from jsl_seq2seq.tokenize import Tokenizers

@@ -184,7 +184,8 @@ def main() -> None:
     arguments = parser.parse_args()
 
     from jsl_seq2seq.data import read_starter_corpus  # noqa: PLC0415
-    from jsl_seq2seq.data.batching import encode_pairs, epoch_order, make_batch  # noqa: PLC0415
+    from jsl_seq2seq.data.batching import epoch_order, make_batch  # noqa: PLC0415
+    from jsl_seq2seq.data.encoding import encode_pairs  # noqa: PLC0415
     from jsl_seq2seq.settings import ModelConfig, TrainingConfig, VocabSize  # noqa: PLC0415
     from jsl_seq2seq.tokenize import Tokenizers  # noqa: PLC0415
 

@@ -17,7 +17,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 from jsl_seq2seq.data import read_starter_corpus
-from jsl_seq2seq.data.batching import Batch, encode_pairs, epoch_order, make_batch
+from jsl_seq2seq.data.batching import Batch, epoch_order, make_batch
+from jsl_seq2seq.data.encoding import encode_pairs
 from jsl_seq2seq.settings import ModelConfig, TrainingConfig
 from jsl_seq2seq.tokenize import Tokenizers
 from timing import Contender, race, race_workers, ratio, show, threads, write_json

@@ -17,11 +17,12 @@ POSIX = pytest.mark.skipif(os.name == "nt", reason="Windows has no POSIX signals
 
 
 def environment(**changes: str) -> dict[str, str]:
-    """The environment for a child process: it finds the package under test, and no user's settings."""
+    """The environment for a child process: it finds the package under test and the test's cache, and no user's
+    settings."""
     kept = {
         name: value
         for name, value in os.environ.items()
-        if not name.startswith(("PYTHON", "JSL_", "LC_", "LANG"))
+        if name == "JSL_SEQ2SEQ_CACHE" or not name.startswith(("PYTHON", "JSL_", "LC_", "LANG"))
     }
     package = Path(jsl_seq2seq.__file__).parent.parent
     return {**kept, "PYTHONPATH": str(package), "PYTHONUTF8": "1", "PYTHONDONTWRITEBYTECODE": "1", **changes}

@@ -59,7 +59,7 @@ NOT_FROM = {
 LIBRARIES = {
     "numpy": set(ROOMS) - {"model", "settings", "errors", "version", "cli"} | {"model.initialization"},
     "safetensors": {"store"},
-    "filelock": {"store"},
+    "filelock": {"store", "data.cache"},
     "pydantic": {"store.schemas", "store.directory", "interop"},
     "tokenizers": {"tokenize.subword"},
     "sudachipy": {"corpus.analyser", "corpus.open_words"},

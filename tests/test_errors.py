@@ -35,6 +35,7 @@ CONVERTED = (
     "backends",
     "tokenize",
     "training",
+    "data",
 )
 """Rooms whose errors have codes; those that are not here do not yet."""
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+import re
 import sys
 import unicodedata
 
@@ -9,8 +11,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from jsl_seq2seq.tokenize import normalize
-from jsl_seq2seq.tokenize.normalize import kana_sibling
+from jsl_seq2seq.tokenize import normalize, normalize_with_offsets
+from jsl_seq2seq.tokenize.normalize import JAPANESE, NFC, Normalizer, kana_sibling, nfc
 
 NASTY = st.sampled_from(
     "か \u3099\u309a\u309b\u309c\uff76\uff9e\uff9f\uffa0\u3164\u200d\u200b\ufe0f\u0000\u0085\u3000"
@@ -19,6 +21,71 @@ NASTY = st.sampled_from(
 """Characters that change each other's meaning, side by side more often than chance would have them."""
 
 ANY_TEXT = st.text(st.one_of(NASTY, st.characters(codec=None, categories=None)))
+
+
+def spelled(text: str) -> str:
+    """The spelling of the vocabularies of format 1, in as few lines as possible. It may never change."""
+    text = re.sub("[\ud800-\udfff]", "\ufffd", text).translate({0x309B: "\u3099", 0x309C: "\u309a"})
+    text = re.sub(
+        "[\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f\u202a-\u202e\u2060-\u206f"
+        "\u3164\ufe00-\ufe0f\ufeff\uffa0\U000e0000-\U000e0fff]",
+        "",
+        text,
+    )
+    text = unicodedata.normalize("NFKC", re.sub(r"．(?!\d)", "。", text))
+    text = re.sub(r"(?<=[0-9]),(?=[0-9]{3}(?![0-9]))", "", text)
+    text = text.translate(str.maketrans({"!": "！", "?": "？", ",": "、"}))
+    return re.sub(r"[\s\x00-\x1f\x7f-\x9f]+", " ", text).strip()
+
+
+@given(ANY_TEXT)
+def test_the_spelling_is_that_of_format_1(text: str) -> None:
+    assert normalize(text) == JAPANESE(text) == spelled(text)
+
+
+@given(ANY_TEXT, st.sampled_from([JAPANESE, NFC]))
+def test_offsets_are_those_of_the_text_as_written(text: str, normalizer: Normalizer) -> None:
+    spelling, offsets = normalizer.with_offsets(text)
+    assert spelling == normalizer(text) and len(offsets) == len(spelling)
+    assert all(0 <= start < end <= len(text) for start, end in offsets)
+    for (start, end), (next_start, next_end) in itertools.pairwise(offsets):
+        assert start <= next_start and end <= next_end
+        assert (start, end) == (next_start, next_end) or end <= next_start
+
+
+@pytest.mark.parametrize("normalizer", [JAPANESE, NFC])
+def test_offsets_of_every_character_in_any_company(normalizer: Normalizer) -> None:
+    for code in (*range(0x3400), *range(0xF900, 0x10000), *range(0x10000, sys.maxunicode + 1, 37)):
+        text = f"か{chr(code)}\u3099、{chr(code)}\u0301"
+        spelling, offsets = normalizer.with_offsets(text)
+        assert spelling == normalizer(text) and len(offsets) == len(spelling), hex(code)
+
+
+@pytest.mark.parametrize(
+    ("written", "wanted"),
+    [
+        ("たべる", [("た", "た"), ("べ", "べ"), ("る", "る")]),
+        ("\u3000あ\t い\r\n", [("あ", "あ"), (" ", "\t "), ("い", "い")]),
+        ("か\u3099く", [("が", "か\u3099"), ("く", "く")]),
+        ("か\u200d\u309bく", [("が", "か\u200d\u309b"), ("く", "く")]),
+        ("\uff76\uff9e1,500", [("ガ", "\uff76\uff9e"), ("1", "1"), ("5", "5"), ("0", "0"), ("0", "0")]),
+        ("½㌢", [("1", "½"), ("⁄", "½"), ("2", "½"), ("セ", "㌢"), ("ン", "㌢"), ("チ", "㌢")]),
+        ("\ufeffＯＫ！\u200b", [("O", "Ｏ"), ("K", "Ｋ"), ("！", "！")]),
+        ("각", [("각", "각")]),
+        ("", []),
+        (" \u3000", []),
+    ],
+)
+def test_where_characters_stood(written: str, wanted: list[tuple[str, str]]) -> None:
+    spelling, offsets = normalize_with_offsets(written)
+    assert [(c, written[start:end]) for c, (start, end) in zip(spelling, offsets, strict=True)] == wanted
+
+
+def test_offsets_of_other_languages() -> None:
+    text = "e\u0301te\u0301  la"
+    spelling, offsets = NFC.with_offsets(text)
+    assert spelling == nfc(text) == "été la"
+    assert [text[start:end] for start, end in offsets] == ["e\u0301", "t", "e\u0301", "  ", "l", "a"]
 
 
 @given(ANY_TEXT)
@@ -40,7 +107,7 @@ def test_every_character_is_stable_also_between_kana_and_voicing_mark() -> None:
     for start in range(0, sys.maxunicode + 1, 128):
         block = "".join(f"か{chr(code)}\u3099、{chr(code)}" for code in range(start, start + 128))
         once = normalize(block)
-        assert normalize(once) == once, hex(start)
+        assert normalize(once) == once == spelled(block), hex(start)
 
 
 @pytest.mark.parametrize(

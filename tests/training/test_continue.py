@@ -229,5 +229,6 @@ def test_new_tags_need_a_new_model(tmp_path: Path) -> None:
 def test_sentences_without_a_known_character_are_named(tmp_path: Path) -> None:
     save_model(train(tmp_path, epochs=1).model, tmp_path / "m")
     data = other_data(tmp_path, ["わたし\t<私>", "龍龍\t<私>"])
-    with refused(UserError, "other.tsv", "龍龍"):
-        small_job(tmp_path, load=tmp_path / "m", data=data)
+    job = small_job(tmp_path, load=tmp_path / "m", data=data)
+    assert len(job.corpus.pairs) == 2 and len(job._pairs) == 1
+    assert any("other.tsv の 1 文" in note and "龍龍" in note for note in job.notes)

@@ -158,10 +158,10 @@ def test_notes_about_the_files_are_passed_on(tmp_path: Path) -> None:
     assert any("8 回" in note for note in small_job(tmp_path, data=data).notes)
 
 
-def test_validation_data_with_unknown_tags_are_refused(tmp_path: Path) -> None:
+def test_validation_data_of_unknown_tags_alone_are_refused(tmp_path: Path) -> None:
     valid = tmp_path / "valid.tsv"
     valid.write_text("わたし\t<龍>\n", encoding="utf-8")
-    with refused(UserError, "valid.tsv", "<龍>"):
+    with refused(UserError, "valid.tsv", "文が 1 つもありません", "わたし"):
         small_job(tmp_path, valid=valid)
 
 

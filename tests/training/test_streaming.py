@@ -10,9 +10,8 @@ from typing import Any
 
 import pytest
 
-from jsl_seq2seq.data import corpus_file
-from jsl_seq2seq.data import encoding as encoded
-from jsl_seq2seq.data.stored import StoredPairs
+from jsl_seq2seq.data import corpus
+from jsl_seq2seq.data.corpus import StoredPairs
 from jsl_seq2seq.store import save_model
 from jsl_seq2seq.training import TrainingResult
 
@@ -41,8 +40,7 @@ def test_from_disk_as_from_memory(
     lines = EIGHT_LINES + EIGHT_LINES.splitlines()[1] + "\nありがとう\t<OK>\n"
     content = as_csv(lines) if name.endswith("csv") else lines
     small = trained(tmp_path, name, content, dropout=0.1, batch_tokens=batch_tokens)
-    monkeypatch.setattr(corpus_file, "IN_MEMORY", 0)
-    monkeypatch.setattr(encoded, "IN_MEMORY", 1)
+    monkeypatch.setattr(corpus, "IN_MEMORY", 0)
     large = trained(tmp_path, name, content, dropout=0.1, batch_tokens=batch_tokens)
     assert same_training_state(small.model, large.model)
     assert small.model.data_digest == large.model.data_digest
@@ -56,14 +54,14 @@ def test_from_disk_as_from_memory(
 def test_going_on_from_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     whole = small_job(tmp_path, epochs=3, schedule="constant").run().model
     save_model(small_job(tmp_path, epochs=2, schedule="constant").run().model, tmp_path / "m")
-    monkeypatch.setattr(corpus_file, "IN_MEMORY", 0)
+    monkeypatch.setattr(corpus, "IN_MEMORY", 0)
     job = small_job(tmp_path, load=tmp_path / "m", epochs=1)
     assert isinstance(job.corpus.pairs, StoredPairs) and job.notes == []
     assert same_training_state(job.run().model, whole)
 
 
 def test_the_file_may_go_once_training_has_begun(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(corpus_file, "IN_MEMORY", 0)
+    monkeypatch.setattr(corpus, "IN_MEMORY", 0)
     data = tmp_path / "gone.tsv"
     data.write_text(EIGHT_LINES, encoding="utf-8")
     job = small_job(tmp_path, data=data, valid=data, epochs=2)
@@ -72,7 +70,7 @@ def test_the_file_may_go_once_training_has_begun(tmp_path: Path, monkeypatch: py
 
 
 def test_an_error_on_the_last_line_of_a_large_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(corpus_file, "IN_MEMORY", 0)
+    monkeypatch.setattr(corpus, "IN_MEMORY", 0)
     with pytest.raises(Exception, match="9 行目"):
         trained(tmp_path, "a.tsv", EIGHT_LINES + "はい\tはい\n")
 

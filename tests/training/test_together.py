@@ -16,7 +16,8 @@ import pytest
 import jsl_seq2seq
 from jsl_seq2seq.backends.process_group import ProcessGroup
 from jsl_seq2seq.backends.registry import Backend as Opened
-from jsl_seq2seq.data.batching import EncodedPair, encode_pairs, epoch_order, make_batch
+from jsl_seq2seq.data.batching import EncodedPair, epoch_order, make_batch
+from jsl_seq2seq.data.encoding import encode_pairs
 from jsl_seq2seq.errors import UserError
 from jsl_seq2seq.model.initialization import initial_parameters
 from jsl_seq2seq.settings import ModelConfig, TrainingConfig

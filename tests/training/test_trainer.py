@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 from jsl_seq2seq.backends.registry import choose_backend
-from jsl_seq2seq.data.batching import Batch, encode_pairs, make_batch
+from jsl_seq2seq.data.batching import Batch, make_batch
+from jsl_seq2seq.data.encoding import encode_pairs
 from jsl_seq2seq.model.initialization import initial_parameters
 from jsl_seq2seq.settings import ModelConfig, TrainingConfig
 from jsl_seq2seq.tokenize import Tokenizers

@@ -13,7 +13,6 @@ from ..evaluation import evaluate as evaluate_corpus
 from ..evaluation.metrics import HOW_TO_INSTALL, has_sacrebleu
 from ..render.report import write_report
 from ..store import SavedModel, load_model, shipped_model
-from ..training.data import digest
 from ..translate.translator import DEFAULT_PENALTY, Translator, dictionary_of
 from ..version import __version__
 from . import options as opt
@@ -79,7 +78,7 @@ def _computed(translator: Translator) -> str:
 
 def _read(path: Path, model: SavedModel) -> Corpus:
     corpus = read_corpus(path, model.tokenizers)
-    if digest(corpus.pairs) != model.data_digest:
+    if corpus.digest != model.data_digest:
         return corpus
     seen = f"{path}: このモデルの学習に使ったデータです。成績は、初めて見る文での実力を表しません。"
     return replace(corpus, notes=(*corpus.notes, seen))
@@ -108,7 +107,11 @@ def _show(files: Sequence[FileReport], search: Search, quiet: bool) -> None:
         for line in file.notes:
             note(f"参考: {line}")
         if file.unknown_tags:
-            note(f"参考: {file.name}: モデルが知らないタグが {len(file.unknown_tags)} 種類、正解にあります。")
+            shown = "、".join(map(file.written, file.unknown_tags[:5])) + "など" * (
+                len(file.unknown_tags) > 5
+            )
+            kinds = f"{file.tokenizers.target.unit_name}が {len(file.unknown_tags)} 種類"
+            note(f"参考: {file.name}: モデルが知らない{kinds}、正解にあります（{shown}）。")
     signatures = {one.signature for file in files for one in (file.scores.bleu, file.scores.chrf) if one}
     for signature in sorted(signatures):
         note(f"署名: {signature}")

@@ -98,7 +98,7 @@ HINTS: dict[str, Callable[[JslError], str]] = {
         "--device cuda、mps、cpu のうち、この機械にあるものを指定してください。"
     ),
     "unknown-tags": lambda error: (
-        "--load を外して新しいモデルを学習するか、そのタグの文をデータから外してください。"
+        f"--load を外して新しいモデルを学習するか、その{error.name}の文をデータから外してください。"
     ),
     "validation-data-missing": lambda error: (
         f"--valid FILE で検証データを指定するか、{flag(error.setting)} を外してください。"

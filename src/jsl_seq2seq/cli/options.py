@@ -40,6 +40,10 @@ SourceUnits = Annotated[
 TargetUnits = Annotated[
     str | None, _option("--target-units", "訳の単位: tags、words、open-tags［tags］", _RUN, "NAME")
 ]
+MinCount = Annotated[
+    int | None,
+    _option("--min-count", "N 回未満の文字とタグは語彙外にする［1］", _RUN, "N"),
+]
 SubwordVocab = Annotated[int | None, _option("--subword-vocab", "subword の種類の上限［4000］", _RUN, "N")]
 Backend = Annotated[str, _option("--backend", "auto、ndarray（NumPy）、wgpu、torch［auto］", _RUN, "NAME")]
 Device = Annotated[str | None, _option("--device", "装置の番号か名前（一覧: backends）", _RUN, "NAME")]

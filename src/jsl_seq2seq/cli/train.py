@@ -53,6 +53,7 @@ def train(
     source_units: opt.SourceUnits = None,
     target_units: opt.TargetUnits = None,
     subword_vocab: opt.SubwordVocab = None,
+    min_count: opt.MinCount = None,
     backend: opt.Backend = "auto",
     device: opt.Device = None,
     precision: opt.Precision = "fp32",

@@ -1,6 +1,6 @@
 """Files to batches: formats, sentence pairs, lazy reading, encoding, batching."""
 
-from .corpus_file import Corpus, is_large, overlap, parse_corpus, read_corpus, read_starter_corpus
+from .corpus import Corpus, is_large, overlap, parse_corpus, read_corpus, read_starter_corpus
 from .pairs import SentencePair
 
 __all__ = [

@@ -10,11 +10,9 @@ from typing import overload
 import numpy as np
 
 from ..backends.process_group import ProcessGroup
-from ..settings import EOS, PAD, SOS
-from ..tokenize import Tokenizers
-from . import SentencePair
+from ..settings import EOS, PAD, SOS, UNK
 from .encoding import EncodedPair, EncodedPairs
-from .padding import pad_rows
+from .ragged import pad_rows
 
 _LENGTH_STEP = 8
 """Sentences whose lengths differ by less than this are as good as equally long."""
@@ -30,8 +28,8 @@ class Batch:
     Attributes:
         source: [B, S] int32.
         target_in: SOS and the tags, [B, T] int32.
-        target_out: the tags and EOS, [B, T] int32.
-        tokens: how many entries of ``target_out`` are real.
+        target_out: the tags and EOS, [B, T] int32; PAD where the loss counts nothing.
+        tokens: how many entries of ``target_out`` are not PAD.
     """
 
     source: np.ndarray
@@ -82,32 +80,29 @@ class BatchOrder(Sequence[list[int]]):
     __hash__ = None  # type: ignore[assignment]
 
 
-def encode_pairs(pairs: Sequence[SentencePair], tokenizers: Tokenizers) -> EncodedPairs:
-    """Pairs as ids. Every tag must be known; unknown units are left out, as in translation."""
-    return EncodedPairs(
-        (tokenizers.source.encode(pair.source).ids, tokenizers.target.ids_of(pair.tags)) for pair in pairs
-    )
-
-
 def make_batch(
     pairs: Sequence[EncodedPair], source_length: int = 0, multiple: int = 1, rows: int = 1
 ) -> Batch:
     """Pad pairs into one batch.
+
+    A target unit that is UNK is taken out of the decoder's input, and the step that would have to produce it is
+    not counted: the entry of ``target_out`` is PAD there. So A UNK B becomes SOS A B -> A PAD EOS.
 
     Args:
         source_length: sources are padded at least to this.
         multiple: S and T are multiples of this, so that shapes repeat.
         rows: and B of this. Rows that are filled in repeat the first sentence, and want nothing to be written.
     """
+    steps = [_teacher_forcing(pair.target) for pair in pairs]
     fill = -len(pairs) % rows
-    shown = [*pairs, *[pairs[0]] * fill]
-    given = [(SOS, *pair.target) for pair in shown]
-    wanted = [(*pair.target, EOS) for pair in pairs]
+    source = [pair.source for pair in pairs]
+    given, wanted = [given for given, _ in steps], [wanted for _, wanted in steps]
+    target_out = pad_rows(wanted + [()] * fill, multiple)
     return Batch(
-        source=pad_rows([pair.source for pair in shown], multiple, at_least=source_length),
-        target_in=pad_rows(given, multiple),
-        target_out=pad_rows([*wanted, *[()] * fill], multiple),
-        tokens=sum(len(pair.target) + 1 for pair in pairs),
+        source=pad_rows(source + source[:1] * fill, multiple, at_least=source_length),
+        target_in=pad_rows(given + given[:1] * fill, multiple),
+        target_out=target_out,
+        tokens=int(np.count_nonzero(target_out != PAD)),
     )
 
 
@@ -140,6 +135,19 @@ def epoch_order(
             full, rest = divmod(len(window), batch_size)
             sizes.extend([batch_size] * full + [rest] * bool(rest))
     return BatchOrder(shuffled, np.array(sizes, np.int64), generator.permutation(len(sizes)))
+
+
+def _teacher_forcing(target: tuple[int, ...]) -> tuple[tuple[int, ...], tuple[int, ...]]:
+    """What the decoder reads, and what it has to produce at each step; PAD where that is UNK."""
+    if UNK not in target:
+        return (SOS, *target), (*target, EOS)
+    given, wanted, before = [SOS], [], SOS
+    for token in (*target, EOS):
+        if token != UNK:
+            given.append(token)
+            wanted.append(PAD if before == UNK else token)
+        before = token
+    return tuple(given[:-1]), tuple(wanted)
 
 
 def _filled(lengths: Sequence[int], tokens: int) -> list[int]:

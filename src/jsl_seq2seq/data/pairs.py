@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from ..errors import UserError
 from ..settings import SPECIALS
 from ..tokenize import Tokenizers
-from .formats.base import Row
+from .formats import Row
 
 
 @dataclass(frozen=True)
@@ -34,12 +34,15 @@ def pair_of(row: Row, tokenizers: Tokenizers, name: str, hint: str) -> SentenceP
     Raises:
         UserError: the row has no sentence, no tags, or something that is no tag; names file and line.
     """
-    facts = {"path": name, "line": row.line}
     where = f"{name} の {row.line} 行目"
     source, target = tokenizers.source.normalize(row.source), tokenizers.target
     if not source:
         raise UserError(
-            f"{where}: {tokenizers.source.text_name}が空です。", hint, code="empty-sentence", **facts
+            f"{where}: {tokenizers.source.text_name}が空です。",
+            hint,
+            code="empty-sentence",
+            path=name,
+            line=row.line,
         )
     try:
         tags = target.parse(row.target)
@@ -53,10 +56,11 @@ def pair_of(row: Row, tokenizers: Tokenizers, name: str, hint: str) -> SentenceP
             written=row.target,
             column=row.column,
             units=target.kind,
-            **facts,
+            path=name,
+            line=row.line,
         ) from None
     if not tags:
-        raise UserError(f"{where}: タグがありません。", hint, code="empty-target", **facts)
+        raise UserError(f"{where}: タグがありません。", hint, code="empty-target", path=name, line=row.line)
     reserved = next((tag for tag in tags if tag in SPECIALS), None)
     if reserved:
         raise UserError(
@@ -64,6 +68,7 @@ def pair_of(row: Row, tokenizers: Tokenizers, name: str, hint: str) -> SentenceP
             "別の名前のタグにしてください。",
             code="reserved-name",
             found=reserved,
-            **facts,
+            path=name,
+            line=row.line,
         )
     return SentencePair(source, tags, row.phenomenon.strip())

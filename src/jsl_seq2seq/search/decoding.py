@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ..backends.interface import MASKED, Array, DecodingOps
-from ..data.padding import pad_rows
+from ..data.ragged import pad_rows
 from ..model import Transformer
 from ..settings import PAD, ModelConfig
 from .constraints import ConstrainedRows

@@ -13,7 +13,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from ..backends.interface import MASKED, Array, DecodingOps, GraphDecodingOps, Mask
-from ..data.padding import pad_rows
+from ..data.ragged import pad_rows
 from ..model import Transformer
 from ..model.decoder import DecoderCache
 from ..settings import EOS, SOS

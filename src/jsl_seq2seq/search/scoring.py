@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from ..backends.interface import DecodingOps
-from ..data.padding import pad_rows
+from ..data.ragged import pad_rows
 from ..model import Transformer
 from ..settings import EOS, PAD, SOS
 from .decoding import Hypothesis, decoding_step, group_by_padded_length, log_probs

@@ -3,13 +3,13 @@
 from dataclasses import fields
 
 from .config import ModelConfig, TrainingConfig, VocabSize, from_mapping, require_choice, require_range
-from .special_ids import EOS, PAD, SOS, SPECIALS
+from .special_ids import EOS, PAD, SOS, SPECIALS, UNK
 
 SETTINGS = frozenset(field.name for cls in (ModelConfig, TrainingConfig) for field in fields(cls))
 """Everything about a model and its training that can be set by name."""
 
-DATA_SETTINGS = frozenset({"source_units", "target_units", "subword_vocab"})
-"""What can be set about the units that a new model's vocabulary consists of."""
+DATA_SETTINGS = frozenset({"source_units", "target_units", "subword_vocab", "min_count"})
+"""What can be set about the tokens that a new model's vocabulary consists of."""
 
 __all__ = [
     "DATA_SETTINGS",
@@ -18,6 +18,7 @@ __all__ = [
     "SETTINGS",
     "SOS",
     "SPECIALS",
+    "UNK",
     "ModelConfig",
     "TrainingConfig",
     "VocabSize",

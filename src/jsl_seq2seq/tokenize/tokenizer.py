@@ -132,7 +132,6 @@ class Tokenizer(ABC):
         writing_hint: how one writes a text of this side, in Japanese; may be empty.
         separator: what stands between units in a normalized text.
         reserved: names that no token may have.
-        unitwise: whether a unit's token depends on the unit alone.
     """
 
     kind: ClassVar[str]
@@ -143,7 +142,6 @@ class Tokenizer(ABC):
     writing_hint: ClassVar[str] = ""
     separator: ClassVar[str] = " "
     reserved: ClassVar[tuple[str, ...]] = ()
-    unitwise: ClassVar[bool] = True
     own_normalizer: ClassVar[str] = "nfc"
 
     def __init__(self, vocabulary: Vocabulary | None = None, normalizer: str | None = None) -> None:
@@ -155,6 +153,11 @@ class Tokenizer(ABC):
     def settings(self) -> dict[str, Any]:
         """What was chosen about the tokens beyond their kind, by the setting's name."""
         return {}
+
+    @property
+    def unitwise(self) -> bool:
+        """Whether each unit is one token, whatever stands beside it."""
+        return True
 
     def normalize(self, text: str) -> str:
         """A text as the vocabulary spells it."""
@@ -234,6 +237,10 @@ class CharTokenizer(Tokenizer):
     separator = ""
     reserved = SPECIALS
     own_normalizer = "japanese"
+
+    @property
+    def unitwise(self) -> bool:
+        return not any(slot in self.vocabulary for slot in SLOTS)
 
     def units(self, text: str) -> Sequence[str]:
         return text
@@ -326,7 +333,6 @@ class SubwordTokenizer(Tokenizer):
 
     kind, name, unit_name = "subword", "部分語", "文字"
     separator = ""
-    unitwise = False
 
     def __init__(
         self,
@@ -337,6 +343,10 @@ class SubwordTokenizer(Tokenizer):
     ) -> None:
         super().__init__(vocabulary, normalizer)
         self.merges, self.size = merges, size
+
+    @property
+    def unitwise(self) -> bool:
+        return False
 
     @property
     def settings(self) -> dict[str, Any]:
@@ -362,6 +372,9 @@ class SubwordTokenizer(Tokenizer):
         return Encoding(
             self.vocabulary.ids_of(tokens), tokens, tuple(_piece_offsets(tokens, offsets)), tuple(unknown)
         )
+
+    def is_silent(self, unit: str) -> bool:
+        return unit == " "  # between words; it belongs to the pieces
 
     def join(self, tokens: Iterable[str]) -> str:
         return "".join(tokens).replace(BLANK, " ").strip()
@@ -478,7 +491,6 @@ class OpenTagTokenizer(TagTokenizer):
     """
 
     kind = "open-tags"
-    unitwise = False
     OPEN, BEGIN, END = "+", "+[", "+]"
 
     def __init__(
@@ -489,6 +501,10 @@ class OpenTagTokenizer(TagTokenizer):
     ) -> None:
         super().__init__(vocabulary, normalizer)
         self.evidence = dict(evidence or {})
+
+    @property
+    def unitwise(self) -> bool:
+        return False
 
     def pieces(self, unit: str) -> tuple[str, ...]:
         if not unit.startswith(self.OPEN) or len(unit) == 1:

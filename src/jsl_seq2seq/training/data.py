@@ -1,25 +1,22 @@
-"""The sentences to train on: where they come from, and whether a model can learn from them."""
+"""What a training request says about data: which file, which tokens, and whether a model can learn from it."""
 
 from __future__ import annotations
 
-import hashlib
-import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from ..data import Corpus, SentencePair, read_corpus, read_starter_corpus
-from ..data.encoding import EncodedPairs
+from ..data import Corpus, read_corpus, read_starter_corpus
+from ..data.encoding import EncodedCorpus, EncodedPairs, learn, listed
 from ..errors import UserError
 from ..settings import DATA_SETTINGS, require_range
 from ..store import STARTER, SavedModel
 from ..store.metadata import published
 from ..tokenize import CHARACTERS_AND_TAGS, Tokenizers
 
-_SHOWN = 5
-_MAX_SUBWORDS = 1_000_000
+_MAX_SUBWORDS, _MAX_COUNT = 1_000_000, 10**9
 _KINDS = ("source_units", "target_units")
 
 
@@ -75,9 +72,10 @@ def tokenizers_of(options: Mapping[str, Any], loaded: SavedModel | None, resume:
 def _require_same(options: Mapping[str, Any], tokenizers: Tokenizers, resume: bool) -> None:
     fixed = tokenizers.settings
     size, learnt = options.get("subword_vocab"), fixed.get("subword_vocab")
-    if resume and size and learnt and size >= learnt:
-        # the same command once more: fewer pieces may have been found than were asked for
-        fixed["subword_vocab"] = size
+    if resume:  # the same command once more
+        fixed["min_count"] = options.get("min_count")
+        if size and learnt and size >= learnt:  # fewer pieces may have been found than were asked for
+            fixed["subword_vocab"] = size
     for name in sorted(DATA_SETTINGS):
         if options.get(name) not in (None, fixed.get(name)):
             raise UserError(
@@ -91,55 +89,61 @@ def _require_same(options: Mapping[str, Any], tokenizers: Tokenizers, resume: bo
             )
 
 
-def encode_corpus(corpus: Corpus, tokenizers: Tokenizers) -> tuple[EncodedPairs, list[str]]:
-    """The corpus as ids, and notes about what the model does not know in it, in Japanese.
+def new_tokenizers(corpus: Corpus, tokenizers: Tokenizers, options: Mapping[str, Any]) -> Tokenizers:
+    """A new model's tokenizers, with what stands ``min_count`` times in the training data or more.
 
     Raises:
-        UserError: a tag is unknown to the model, or all of a sentence's units are.
+        UserError: no tag stands so often, or there may be too few subwords.
     """
-    tags: set[str] = set()
-    units: dict[str, None] = {}
-    blank: list[str] = []
-    target = tokenizers.target
+    min_count = options.get("min_count", 1)
+    require_range("min_count", min_count, 1, _MAX_COUNT)
+    learnt = learn(corpus, tokenizers, min_count)
+    for side in (learnt.source, learnt.target):
+        if not side.vocabulary.tokens:
+            raise UserError(
+                f"{corpus.name} に、{min_count} 回以上出てくる{side.unit_name}が 1 つもありません。",
+                "min_count を小さくしてください。",
+                code="nothing-frequent-enough",
+                setting="min_count",
+                value=min_count,
+                path=corpus.name,
+            )
+    return learnt
 
-    def encoded() -> Iterator[tuple[tuple[int, ...], tuple[int, ...]]]:
-        for pair in corpus.pairs:
-            source = tokenizers.source.encode(pair.source)
-            units.update(dict.fromkeys(source.unknown_texts))
-            unknown = [tag for tag in pair.tags if not target.has(tag)]
-            if unknown:
-                tags.update(unknown)
-            elif not source.ids:
-                blank[:] = blank or [pair.source]
-            else:
-                yield source.ids, target.ids_of(pair.tags)
 
-    pairs = EncodedPairs(encoded())
-    kind = tokenizers.source.unit_name
-    if tags:
-        listed = [tokenizers.target.join([tag]) for tag in sorted(tags)]
+def check_encoded(encoded: EncodedCorpus, refuse_unknown: bool, limit: int | None = None) -> None:
+    """Whether a model can learn from the data, or be measured on it.
+
+    Args:
+        refuse_unknown: whether a tag that the vocabulary lacks is an error.
+        limit: how many positions a sentence may have at most.
+
+    Raises:
+        UserError: no.
+    """
+    corpus, tokenizers = encoded.corpus, encoded.tokenizers
+    if refuse_unknown and encoded.unknown_target:
+        tags = sorted(encoded.unknown_target)
+        written = [tokenizers.target.join([tag]) for tag in tags]
         raise UserError(
-            f"{corpus.name} に、モデルの語彙にないタグがあります: {_listed(listed)}",
-            "検証データにだけあるタグなら、学習データに足すか、検証データから外してください。"
-            "続きの学習なら、新しいモデルを学習してください。",
+            f"{corpus.name} に、モデルの語彙にない{tokenizers.target.unit_name}があります: {listed(written)}",
+            f"新しいモデルを学習するか、その{tokenizers.target.unit_name}の文をデータから外してください。",
             code="unknown-tags",
             path=corpus.name,
-            found=sorted(tags),
+            found=tags,
+            name=tokenizers.target.unit_name,
         )
-    if blank:
+    if not len(encoded.pairs):
         raise UserError(
-            f"{corpus.name} に、モデルの知っている{kind}が 1 つもない文があります: {blank[0]}",
+            f"{corpus.name} には、モデルの知っている{tokenizers.source.unit_name}と"
+            f"{tokenizers.target.unit_name}のある文が 1 つもありません: {corpus.pairs[0].source}",
+            "モデルの学習データと同じ種類のデータか、確かめてください。",
             code="nothing-known",
             path=corpus.name,
-            found=blank[0],
+            found=corpus.pairs[0].source,
         )
-    notes = []
-    if units:
-        notes.append(
-            f"{corpus.name} に、モデルの知らない{kind}が {len(units)} 種類あります"
-            f"（{_listed(list(units))}）。読み飛ばします。"
-        )
-    return pairs, notes
+    if limit is not None:
+        _check_lengths(encoded, limit)
 
 
 def longest(pairs: EncodedPairs) -> int:
@@ -147,37 +151,23 @@ def longest(pairs: EncodedPairs) -> int:
     return int(_positions(pairs).max())
 
 
-def check_lengths(corpus: Corpus, pairs: EncodedPairs, limit: int) -> None:
-    """Raise UserError if a pair is longer than the model can learn."""
-    positions = _positions(pairs)
+def _check_lengths(encoded: EncodedCorpus, limit: int) -> None:
+    positions = _positions(encoded.pairs)
     too_long = np.flatnonzero(positions > limit)
     if len(too_long):
         first = int(too_long[0])
+        source = encoded.corpus.pairs[int(encoded.rows[first])].source
         raise UserError(
-            f"{corpus.name} に長すぎる文があります（{positions[first]}、上限は {limit}）: {corpus.pairs[first].source}",
+            f"{encoded.corpus.name} に長すぎる文があります（{positions[first]}、上限は {limit}）: {source}",
             f"max_seq_len を {positions.max()} にして新しく学習するか、その文を分けてください。",
             code="sentence-too-long",
             setting="max_seq_len",
-            path=corpus.name,
+            path=encoded.corpus.name,
             found=int(positions[first]),
             limit=limit,
             longest=int(positions.max()),
         )
 
 
-def digest(pairs: Sequence[SentencePair]) -> str:
-    """SHA-256 of the pairs in order: whether two trainings saw the same data."""
-    seen = hashlib.sha256()
-    for number, pair in enumerate(pairs):
-        seen.update(b", " if number else b"[")
-        seen.update(json.dumps([pair.source, *pair.tags], ensure_ascii=True).encode("ascii"))
-    seen.update(b"]")
-    return seen.hexdigest()
-
-
 def _positions(pairs: EncodedPairs) -> np.ndarray:
     return np.maximum(pairs.source_lengths, pairs.target_lengths + 1)
-
-
-def _listed(items: Sequence[str]) -> str:
-    return "、".join(items[:_SHOWN]) + ("など" if len(items) > _SHOWN else "")

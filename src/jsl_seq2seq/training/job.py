@@ -12,7 +12,7 @@ import numpy as np
 
 from ..backends.registry import AUTO, Backend, choose_backend
 from ..data import SentencePair, overlap, read_corpus
-from ..data.encoding import EncodedPair
+from ..data.encoding import EncodedPair, EncodedPairs, encode_corpus
 from ..errors import JslError, UserError
 from ..model.initialization import initial_parameters
 from ..settings import DATA_SETTINGS, ModelConfig, TrainingConfig
@@ -20,7 +20,7 @@ from ..store import EpochMetrics, Example, Progress, SavedModel, Stage, load_mod
 from ..store.metadata import describe_run, published, stages_of, with_stage
 from ..tokenize import Tokenizers
 from ..translate.translator import Translator
-from .data import check_lengths, digest, encode_corpus, longest, read_data, tokenizers_of
+from .data import check_encoded, longest, new_tokenizers, read_data, tokenizers_of
 from .loop import CheckpointSelector, NullReporter, Outcome, Parameters, Reporter, fit
 from .schedule import scheduled
 from .trainer import Trainer
@@ -101,22 +101,27 @@ class TrainingJob:
         loaded = load_model(request.load, training_state=True) if request.load else None
         tokenizers = tokenizers_of(request.options, loaded, request.resume)
         self.corpus, self._data_name = read_data(request.data, loaded, tokenizers)
-        self._digest = digest(self.corpus.pairs)
+        self._digest = self.corpus.digest
         self.valid = read_corpus(request.valid, tokenizers) if request.valid else None
-        self._valid_digest = digest(self.valid.pairs) if self.valid else ""
+        self._valid_digest = self.valid.digest if self.valid else ""
         if loaded is None:
-            tokenizers = tokenizers.learn(self.corpus.pairs)
-        self._pairs, unknown = encode_corpus(self.corpus, tokenizers)
+            tokenizers = new_tokenizers(self.corpus, tokenizers, request.options)
+        encoded = encode_corpus(self.corpus, tokenizers)
+        # what is rare in the very data that the vocabulary was made from may be unknown
+        check_encoded(encoded, refuse_unknown=loaded is not None and loaded.data_digest != self._digest)
+        self._pairs: EncodedPairs = encoded.pairs
         self._best: Parameters | None = None
         self._recent: list[Parameters] = []
         self.start = self._continued(loaded, request) if loaded else self._fresh(tokenizers, request)
         self._check_validation()
-        check_lengths(self.corpus, self._pairs, self.start.config.max_seq_len)
+        check_encoded(encoded, refuse_unknown=False, limit=self.start.config.max_seq_len)
+        unknown = encoded.notes()
         self._valid_pairs: Sequence[EncodedPair] = []
         if self.valid:
-            self._valid_pairs, more = encode_corpus(self.valid, tokenizers)
-            check_lengths(self.valid, self._valid_pairs, self.start.config.max_seq_len)
-            unknown += more
+            encoded = encode_corpus(self.valid, tokenizers)
+            check_encoded(encoded, refuse_unknown=False, limit=self.start.config.max_seq_len)
+            self._valid_pairs = encoded.pairs
+            unknown += encoded.notes()
         self._note_data(unknown)
         # read now: at the end of a long training, the files may have changed or gone
         self._checked = _spread(self.corpus.pairs, _CHECKED)

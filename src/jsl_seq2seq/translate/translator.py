@@ -13,7 +13,7 @@ import numpy as np
 
 from ..backends.interface import GraphDecodingOps
 from ..backends.registry import Backend, choose_backend
-from ..data.padding import pad_rows
+from ..data.ragged import pad_rows
 from ..errors import UserError
 from ..model import Capture, Transformer, parameter_specs
 from ..search import (

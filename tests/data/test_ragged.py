@@ -6,7 +6,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from jsl_seq2seq.data.padding import pad_rows
+from jsl_seq2seq.data.ragged import pad_rows
 from jsl_seq2seq.settings import PAD
 
 ROWS = st.lists(st.lists(st.integers(1, 100), max_size=9), min_size=1, max_size=5)

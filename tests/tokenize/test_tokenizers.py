@@ -174,3 +174,112 @@ def test_damaged_json_is_refused(change: dict, named: str) -> None:
     values = {"specials": list(SPECIALS), "source": ["▁", "a"], "target": ["x"]}
     with refused(UserError, named):
         Tokenizers.from_json(values | change)
+
+
+OFFSET_TEXTS = [
+    "  Heute  regnet es im Süden ",
+    "Mor\u200bgen ßchnee e\u0301s",
+    "龍Mor龍gen ß 龍 es",
+    "PAD",
+    "",
+    " 龍 ",
+]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("text", OFFSET_TEXTS)
+def test_offsets_point_at_what_was_written(kind: str, text: str) -> None:
+    tokenizer = learnt(kind).source
+    encoding = tokenizer.encode(text)
+    assert len(encoding.offsets) == len(encoding.tokens)
+    for token, (start, end) in zip(encoding.tokens, encoding.offsets, strict=True):
+        piece = token.strip("▁ ") if kind == "subword" else token.strip()
+        assert tokenizer.normalize(text[start:end]).replace("龍", "").replace("ß", "") == piece
+    starts = [start for start, _ in encoding.offsets]
+    assert starts == sorted(starts)
+    for unknown in encoding.unknown:
+        assert tokenizer.normalize(text[unknown.start : unknown.end]) == unknown.text
+    assert tuple(dict.fromkeys(one.text for one in encoding.unknown)) == encoding.unknown_texts
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@given(text=st.text(st.one_of(st.sampled_from("MorgenSüd eu\u0308▁龍 "), st.characters(codec=None))))
+def test_offsets_of_any_text(kind: str, text: str) -> None:
+    encoding = learnt(kind).source.encode(text)
+    assert len(encoding.offsets) == len(encoding.ids)
+    for start, end in encoding.offsets:
+        assert 0 <= start <= end <= len(text)
+
+
+@pytest.mark.parametrize(
+    ("target", "text", "tokens", "offsets"),
+    [
+        ("tags", "<私>　<食か\u3099>", ("私", "食が"), ((0, 3), (4, 9))),
+        ("tags", "<私><私>", ("私", "私"), ((0, 3), (3, 6))),
+        ("words", " ICH  食か\u3099", ("ICH", "食が"), ((1, 4), (6, 9))),
+    ],
+)
+def test_targets_have_both_ways(
+    target: str, text: str, tokens: tuple[str, ...], offsets: tuple[tuple[int, int], ...]
+) -> None:
+    tokenizer = Tokenizers.of("char", target).learn([SentencePair("x", ("私", "食が", "ICH"))]).target
+    encoding = tokenizer.encode(text + (" <新>" if target == "tags" else " 新"))
+    assert (encoding.tokens, encoding.offsets) == (tokens, offsets)
+    assert encoding.unknown_texts == ("新",)
+    assert tokenizer.decode(encoding.ids) == tokens
+    assert tokenizer.encode(tokenizer.join(tokens)).ids == encoding.ids
+    assert tokenizer.units(text) == tokenizer.parse(text) or list(tokenizer.parse(text)) == [
+        nfc(unit) for unit in tokenizer.units(text)
+    ]
+
+
+def test_what_is_no_tag_is_named() -> None:
+    with pytest.raises(ValueError, match="食べる"):
+        Tokenizers().target.encode("<私> 食べる")
+
+
+def test_a_token_can_be_left_out() -> None:
+    encoding = learnt("word").source.encode("Heute schneit es im")
+    shorter = encoding.without(1)
+    assert shorter.tokens == ("Heute", "im") and shorter.offsets == ((0, 5), (17, 19))
+    assert shorter.ids == (encoding.ids[0], encoding.ids[2]) and shorter.unknown == encoding.unknown
+
+
+def test_further_special_tokens_and_normalizers_of_later_models() -> None:
+    values = {"specials": list(SPECIALS), "source": ["た", "か"], "target": ["私"]}
+    later = values | {
+        "special_tokens": {"target": ["BEGIN", "END"]},
+        "normalizers": {"source": "nfc"},
+    }
+    tokenizers = Tokenizers.from_json(later)
+    assert tokenizers.to_json() == later and tokenizers.hash != Tokenizers.from_json(values).hash
+    target = tokenizers.target.vocabulary
+    assert target.specials == (*SPECIALS, "BEGIN", "END") and target.id_of("私") == 5
+    assert [target.token_of(index) for index in range(6)] == [*target.specials, "私"]
+    assert tokenizers.size.target == 6 and tokenizers.target.labels()[3:] == ["<BEGIN>", "<END>", "<私>"]
+    assert tokenizers.source.normalize("ﾀ！!") == "ﾀ！!" and tokenizers.source.encode("ﾀた").tokens == ("た",)
+
+
+@pytest.mark.parametrize(
+    ("change", "named"),
+    [
+        ({"special_tokens": ["BEGIN"]}, "special_tokens"),
+        ({"special_tokens": {"target": "BEGIN"}}, "special_tokens"),
+        ({"special_tokens": {"middle": ["BEGIN"]}}, "special_tokens"),
+        ({"special_tokens": {"target": ["PAD"]}}, "2 回"),
+        ({"special_tokens": {"target": ["x"]}}, "予約語"),
+        ({"normalizers": {"source": "klingon"}}, "normalizers"),
+        ({"normalizers": {"source": ["nfc"]}}, "normalizers"),
+        ({"normalizers": "nfc"}, "normalizers"),
+    ],
+)
+def test_damaged_declarations_of_later_models_are_refused(change: dict[str, Any], named: str) -> None:
+    values = {"specials": list(SPECIALS), "source": ["a"], "target": ["x"]}
+    with refused(UserError, named):
+        Tokenizers.from_json(values | change)
+
+
+def test_what_occurs_too_seldom_stays_unknown() -> None:
+    tokenizers = Tokenizers.of("word", "words").learn(WEATHER, min_count=2)
+    assert tokenizers.source.vocabulary.tokens == ("Süden", "es", "im", "regnet", "und")
+    assert tokenizers.target.vocabulary.tokens == ("REGEN",)

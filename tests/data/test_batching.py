@@ -5,11 +5,13 @@ from __future__ import annotations
 import random
 
 import numpy as np
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from jsl_seq2seq.data.batching import EncodedPair, encode_pairs, epoch_order, make_batch
-from jsl_seq2seq.settings import EOS, PAD, SOS
+from jsl_seq2seq.data.batching import EncodedPair, epoch_order, make_batch
+from jsl_seq2seq.data.encoding import encode_pairs
+from jsl_seq2seq.settings import EOS, PAD, SOS, UNK
 from jsl_seq2seq.tokenize import Tokenizers
 
 from ..small_models import eight_sentences
@@ -75,3 +77,23 @@ def test_pairs_as_ids() -> None:
             "".join(tokenizers.source.vocabulary.token_of(index) for index in encoded.source) == pair.source
         )
         assert tokenizers.target.decode(encoded.target) == pair.tags
+
+
+@pytest.mark.parametrize(
+    ("target", "given", "wanted"),
+    [
+        ((5, UNK, 6), (SOS, 5, 6), (5, PAD, EOS)),
+        ((UNK, 6), (SOS, 6), (PAD, EOS)),
+        ((5, UNK), (SOS, 5), (5, PAD)),
+        ((5, UNK, UNK, 6, UNK), (SOS, 5, 6), (5, PAD, PAD)),
+        ((UNK,), (SOS,), (PAD,)),
+    ],
+)
+def test_what_follows_an_unknown_tag_is_not_counted(
+    target: tuple[int, ...], given: tuple[int, ...], wanted: tuple[int, ...]
+) -> None:
+    batch = make_batch([EncodedPair((3,), target), EncodedPair((3,), (7,) * 5)])
+    length = len(given)
+    assert tuple(batch.target_in[0, :length]) == given and not batch.target_in[0, length:].any()
+    assert tuple(batch.target_out[0, :length]) == wanted and not batch.target_out[0, length:].any()
+    assert batch.tokens == 6 + sum(token != PAD for token in wanted)

@@ -1,0 +1,123 @@
+"""What every corpus format comes down to: the lines of a UTF-8 file, and rows of a sentence and its target."""
+
+from __future__ import annotations
+
+import codecs
+from collections.abc import Callable, Iterator
+from typing import Any, BinaryIO, NamedTuple
+
+from ...errors import UserError
+
+SOURCE_NAMES = ("source", "日本語", "text")
+TARGET_NAMES = ("target", "tags", "タグ", "gloss")
+PHENOMENON_NAMES = ("phenomenon", "現象")
+"""What a column (CSV) or key (JSONL) may be called."""
+
+MAX_LINE = 1 << 22
+"""Bytes. No sentence is that long; a file without line ends must not fill the memory."""
+
+_UTF16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
+
+
+class Lines(Iterator[str]):
+    """Lines with their ends, a byte-order mark removed.
+
+    Args:
+        seen: called with the bytes of each line.
+
+    Attributes:
+        name: the file's, for messages.
+        number: of the line that was read last, from 1.
+
+    Raises:
+        UserError: on a line that is not UTF-8 or far too long.
+    """
+
+    def __init__(self, file: BinaryIO, name: str, seen: Callable[[bytes], object] = lambda _: None) -> None:
+        self.name, self.number = name, 0
+        self._file, self._seen = file, seen
+
+    def __next__(self) -> str:
+        try:
+            raw = self._file.readline(MAX_LINE + 1)
+        except OSError as error:
+            raise UserError(
+                f"データのファイルを読めなくなりました: {self.name}（{error.strerror}）",
+                code="data-not-read",
+                path=self.name,
+                reason=error.strerror,
+            ) from None
+        if not raw:
+            raise StopIteration
+        self.number += 1
+        self._seen(raw)
+        if len(raw) > MAX_LINE:
+            raise self.error(
+                f"が長すぎます（{MAX_LINE:,} バイトまで）。",
+                "1 行に 1 文ずつ書いてください。",
+                code="line-too-long",
+                limit=MAX_LINE,
+            )
+        try:
+            text = raw.decode("utf-8")
+        except UnicodeDecodeError:
+            raise self._not_utf8(raw) from None
+        return text.removeprefix("\ufeff") if self.number == 1 else text
+
+    def error(self, what: str, hint: str, *, code: str, line: int | None = None, **facts: Any) -> UserError:
+        """An error about a line, the last one unless another is given; ``what`` follows its name."""
+        number = self.number if line is None else line
+        return UserError(
+            f"{self.name} の {number} 行目{what}", hint, code=code, path=self.name, line=number, **facts
+        )
+
+    def _not_utf8(self, raw: bytes) -> UserError:
+        guess, encoding = "文字コードを判別できません。", None
+        if self.number == 1 and raw.startswith(_UTF16):
+            guess, encoding = "UTF-16 のファイルのようです。", "utf-16"
+        elif _looks_like_cp932(raw + self._file.read(1 << 16)):
+            guess, encoding = "Shift_JIS（cp932）のファイルのようです。", "cp932"
+        return self.error(
+            f"が UTF-8 ではありません。{guess}",
+            "エディターで「UTF-8」を選んで保存し直してください（メモ帳では「名前を付けて保存」の文字コード欄、"
+            "Excel では「CSV UTF-8」）。",
+            code="not-utf8",
+            encoding=encoding,
+        )
+
+
+class Row(NamedTuple):
+    """One pair as a file spells it.
+
+    Attributes:
+        line: the first line it stands on, from 1.
+        target: as one text, or taken apart already.
+        column, column_name: where in the row the target stands, from 1; 0 and empty if that is plain to see.
+    """
+
+    line: int
+    source: str
+    target: str | tuple[str, ...]
+    phenomenon: str = ""
+    column: int = 0
+    column_name: str = ""
+
+
+class Format(NamedTuple):
+    """How a kind of file is read.
+
+    Attributes:
+        hint: how one writes such a file, in Japanese.
+        rows: the rows of a file, from its beginning. Raises UserError for what is no row.
+    """
+
+    hint: str
+    rows: Callable[[Lines], Iterator[Row]]
+
+
+def _looks_like_cp932(sample: bytes) -> bool:
+    try:
+        codecs.getincrementaldecoder("cp932")().decode(sample)
+    except UnicodeDecodeError:
+        return False
+    return True
