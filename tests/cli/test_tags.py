@@ -49,5 +49,5 @@ def test_characters_of_open_words_are_no_tags(program: Program, open_model: Path
 
 
 def test_of_the_shipped_model(program: Program) -> None:
-    done = program("tags", "たべ")
+    done = program("tags", "めしあが")
     assert done.out.startswith("<食べる>") and "召し上がる" in done.out and "例: " in done.out

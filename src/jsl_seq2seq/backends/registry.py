@@ -29,7 +29,7 @@ NAMES = tuple(BACKENDS)
 PRECISIONS = {"fp32": ("training", "translation"), "bf16": ("training",), "int8": ("translation",)}
 """Precision -> what it is for."""
 
-SMALL = 5_000_000
+SMALL = 8_000_000
 """Parameters up to which a CPU translates a sentence sooner than a GPU is initialized."""
 
 

@@ -16,6 +16,7 @@ from .saved_model import STARTER, Example, SavedModel, Stage
 _NO_OPTION = frozenset({
     "vocab_size", "epochs", "decay_steps", "restart_step", "optimizer", "beta1", "beta2", "epsilon", "final_norm",
     "attention_masks", "source_length", "source_cut", "embedding_scale", "specials_masked",
+    "temperature", "uncertain_below",
 })  # fmt: skip
 """Settings that the command line has no option for, and the epochs, which are counted."""
 
