@@ -17,7 +17,6 @@ import unicodedata
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from functools import cache, lru_cache
-from importlib import resources
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +26,7 @@ from .conjugation import VERB_CLASSES, conjugate
 from .fragment import fingerspell, to_katakana
 from .lexicon import Lexicon, Word, read_lexicon
 from .numbers import LIMIT, number_tags
+from .word_tables import read_tables
 
 OPEN = "+"
 """First character of a tag that is a word outside the lexicon, in dictionary form."""
@@ -66,27 +66,7 @@ class Analysis:
 # ----------------------------------------------------------------------------------------------------------
 
 
-def _read_words() -> dict[str, dict[str, str]]:
-    """The tables of data/analyser/words.tsv: by kind, each spelling and its tags (empty when not signed)."""
-    source = resources.files("jsl_seq2seq") / "assets" / "analyser" / "words.tsv"
-    tables: dict[str, dict[str, str]] = {}
-    for number, line in enumerate(source.read_text(encoding="utf-8-sig").splitlines(), start=1):
-        if not line.strip() or line.startswith("#"):
-            continue
-        cells = line.split("\t")
-        if len(cells) != 3:
-            raise UserError(
-                f"words.tsv の {number} 行目: 列が三つありません。",
-                "「種類<TAB>表記<TAB>タグ」の形にしてください。",
-            )
-        kind, spellings, tags = cells
-        table = tables.setdefault(kind, {})
-        for spelling in spellings.split("|"):
-            table.setdefault(spelling, "" if tags == "-" else tags)
-    return tables
-
-
-_TABLES = _read_words()
+_TABLES = read_tables()
 
 
 def _table(kind: str) -> dict[str, str]:
@@ -187,6 +167,7 @@ _ENDINGS: list[tuple[str, str]] = [
     (r"て\|やる\|(?=て\|(?:みる|くる|いく|いる)|た\|こと)", "JUNC0"),
     (r"て\|(?:あげる|やる|さしあげる|差し上げる)\|", "あげる VERB"),
     (r"て\|(?:くれる|くださる)\|", "くれる VERB"),
+    (r"て\|(?:もらう|いただく)\|(?=(?:て\|)?(?:ありがとう|ありがたい|感謝))", "くれる VERB"),
     (r"て\|(?:もらう|いただく)\|", "もらう VERB"),
     (r"て\|(?:もらえる|いただける)\|", "もらう POT"),
     (r"て\|くる\|", "COME"),
@@ -222,7 +203,7 @@ _ENDINGS: list[tuple[str, str]] = [
     # appearance, hearsay, guess
     (r"そう\|(?:に\|(?:は\||も\|)?|も\||じゃ\||で\|は\|)(?:ない\||ある\|ます\|ぬ\|)", "NEG らしい"),
     (r"みたい\|(?:な\|(?!の\|)|に\|)", "LIKE STOP"),
-    (r"(?:そう|みたい|らしい)\|(?:な\|(?!の\|))?", "らしい PLAIN"),
+    (r"(?:そう|みたい|らしい|っぽい)\|(?:な\|(?!の\|))?", "らしい PLAIN"),
     (r"よう\|に\|なる\|", "なる VERB"),
     (r"よう\|に\|(?:する|心がける|努める)\|", "VERB"),
     (r"よう\|に\|(?:は\||と\|)?", "SOTHAT"),
@@ -278,7 +259,9 @@ _ENDINGS: list[tuple[str, str]] = [
     (r"わけ\|(?=(?:だ|です|な|で)\|)", ""),
     (r"べし\|(?:で\|は\||じゃ\|)(?:ない\||ある\|ます\|ぬ\|)", "ダメ"),
     (r"べし\|", "必要"),
-    (r"ところ\|(?=(?:だ|です|で|なら)\|(?!は\|))", "JUSTNOW"),
+    (r"ところ\|(?=(?:だ!?|です!?|で|なら|な|みたい|らしい|か)\|(?!は\|))", "JUSTNOW"),
+    (r"最中\|(?=(?:だ|です|な|に|で)\|)", ""),
+    (r"ところ\|(?=(?:が|は|も)\|(?:ある|ない|見つかる|みつかる|ほしい|いい|たくさん))", "場所 NOMINAL"),
     (r"ところ\|(?:が\||、\|)", "JUNC"),
     (r"ところ\|", "場所 NOMINAL"),
     (r"もの\|(?:だ|です)\|", ""),
@@ -316,9 +299,10 @@ _ENDINGS: list[tuple[str, str]] = [
     (r"(?:たら|なら)\|(?:ば\|)?", "LINK:場合"),
     (r"りゃ\|", "LINK:場合"),
     (r"ば\|", "IF"),
+    (rf"から\|{_END}", "STOP"),
     (r"から\|と\|いう\|て\|(?:も\|)?", "LINK:しかし"),
     (r"から\|(?:に\|は\||こそ\|)?", "LINK:原因"),
-    (rf"(?:が&|けど|のに|くせ)\|{_END}", "STOP"),
+    (rf"(?:が&|けど|のに|くせ|し&)\|{_END}", "STOP"),
     (r"(?:が&|けど|のに)\|(?:も\|)?", "LINK:しかし"),
     (r"くせ\|に\|", "LINK:しかし"),
     (r"し&\|", "JUNC"),
@@ -460,6 +444,9 @@ _PHRASES = _table("句")
 
 _RESPECTED = _set("目上")
 
+_FORMAL = _of("こと もの ところ とき ため よう わけ はず まま ほう なし とも もと")
+"""Nouns of grammar, which are no words of the lexicon with the same reading (琴)."""
+
 _SENTENCE_END = re.compile(r"[。！？\n]+")
 _ADNOMINAL = ("連体形", "終止形")
 _MAX_CHARACTERS = 400
@@ -522,7 +509,38 @@ def _aligned(raw: str) -> _Text:
             starts.append(position)
             ends.append(end)
         position = end
-    return _arabic(_Text("".join(characters), tuple(starts), tuple(ends)))
+    return _arabic(_without_fillers(_Text("".join(characters), tuple(starts), tuple(ends))))
+
+
+_FILLERS = re.compile(
+    r"(?:^|(?<=[、。！？!?\n…\.]))(?:えっと|えーっと|えーと|ええと|えと|あのう?|あのー|そのー|うーんと?|なんか|何か|まあ|まぁ|ねえねえ|ねえ|ねぇ"
+    r"|ほら|えー|えーっと|あー|さあ|いやー|あのですね|そうですね)ー*ね?(?:、|…+|\.{2,}|。{2,}|・{2,})"
+    r"|(?:…|\.{2,}|。{2,}|・{2,})[…。.・]*(?=\s*(?:$|\n))"
+    r"|[¥￥]\d[\d,]*"
+)
+"""Hesitations with the comma or the dots after them, dots at the end, and prices written with a sign."""
+
+
+def _without_fillers(text: _Text) -> _Text:
+    """The text without hesitations; dots at its end are a full stop, ¥500 is 500円."""
+    if not _FILLERS.search(text.text):
+        return text
+    result: list[str] = []
+    kept: list[int] = []
+    last = 0
+    for match in _FILLERS.finditer(text.text):
+        result.append(text.text[last : match.start()])
+        kept += range(last, match.start())
+        if match.group()[0] in "…。.・":
+            result.append("。")
+            kept.append(match.start())
+        elif match.group()[0] in "¥￥":
+            result.append(match.group()[1:] + "円")
+            kept += [*range(match.start() + 1, match.end()), match.start()]
+        last = match.end()
+    result.append(text.text[last:])
+    kept += range(last, len(text.text))
+    return _Text("".join(result), tuple(text.starts[i] for i in kept), tuple(text.ends[i] for i in kept))
 
 
 def _arabic(text: _Text) -> _Text:
@@ -926,6 +944,8 @@ class _Reader:
         self.suppress = False
         self.only = False
         self.choice = False
+        self.ranged = False
+        self.inverted = 0
         self.names = [token.name for token in self.tokens]
         if self.names and self.names[-1] == "？":
             self.names.pop()
@@ -942,8 +962,15 @@ class _Reader:
         """1人 and 1度 are single morphemes of the dictionary, even in 11人: cut them into number and counter."""
         for position in range(len(self.tokens) - 1, -1, -1):
             token = self.tokens[position]
-            match = re.fullmatch(r"([0-9]+)([^0-9].*)", token.surface)
+            match = re.fullmatch(
+                r"([0-9]+|[一二三四五六七八九十])([^0-9一二三四五六七八九十].*)", token.surface
+            )
             if not match or match[2] not in self.words.counters:
+                continue
+            if not match[1].isascii() and (
+                token.surface in self.words.nominal
+                or match[2] not in _of("回 枚 本 匹 台 個 冊 階 つ 番 年 月 週 分 秒 円 歳 才 足")
+            ):
                 continue
             before = self.tokens[position - 1] if position else None
             start, digits, first = token.start, match[1], position
@@ -1022,6 +1049,7 @@ class _Reader:
         for item in self.items:
             self.out += item.marks
         self.items = []
+        self.inverted = 0
         self.only = False
         if link:
             self.out += link
@@ -1074,6 +1102,7 @@ class _Reader:
             if following <= index:
                 following = index + 1
             index = following
+        self.turn_back()
         self.close()
         asked = (self.asked or bool(self.mark)) and not self.suppress
         if self.choice:
@@ -1098,6 +1127,25 @@ class _Reader:
             self.out.append(("?", self.mark_span()))
         return self.out
 
+    def turn_back(self) -> None:
+        """What is said after the predicate (行くよ、明日) goes before it."""
+        after = self.items[self.inverted :]
+        called = len(after) == 1 and after[0].base == "名前" and not after[0].particle
+        if (
+            self.inverted
+            and after
+            and not called
+            and after[-1].kind not in ("verb", "adverb", "opener", "wh")
+        ):
+            last = self.tokens[-1]
+            if last.pos[0] in ("名詞", "代名詞", "接尾辞") or last.name in _of("を は が に へ も で"):
+                before = self.items[: self.inverted]
+                for item in after:
+                    item.fixed = False
+                leading = [item for item in before if item.kind == "opener"]
+                self.items = leading + after + [item for item in before if item.kind != "opener"]
+                self.seen_predicate = True
+
     def mark_span(self) -> Span | None:
         last = self.tokens[-1] if self.tokens else None
         return (last.start, last.end) if last and last.name in ("か", "の", "っけ", "け") else None
@@ -1106,7 +1154,7 @@ class _Reader:
         """Consume what starts at ``index``; the index after it."""
         token = self.tokens[index]
         kind = token.pos[0]
-        if kind == "補助記号" or kind == "空白":
+        if kind == "補助記号" or kind == "空白" or token.surface in ("~", "〜"):
             return self.punctuation(index)
         for reader in (
             self.filler,
@@ -1146,16 +1194,31 @@ class _Reader:
             item = self.push(inner, "noun")
             item.base = "「」"
             return self.after_noun(end + 1, item)
+        if token.surface == "、" and self.items and index and self.seen_predicate:
+            head = self.tokens[index - 1]
+            softened = head.pos[1] == "終助詞" and head.surface in _of("よ ね なあ な わ ぞ さ ぜ なー ねえ")
+            ended = head.form.startswith("終止形") or head.name == "た"
+            if softened or (ended and self.name(len(self.tokens) - 1) in ("を", "は")):
+                self.inverted = len(self.items)
         if token.surface == "、" and self.items and not self.items[-1].particle:
             self.items[-1].particle = "、"
             if len(self.items) == 1 and self.items[0].live and (self.mark or self.names[-1] == "か"):
                 self.items[0].kind = "opener"  # somebody is called: the time words of the question follow
-        if token.surface in _of("〜 ~ - – — ー") and self.items and self.items[-1].base == "数":
+        if token.surface in _of("〜 ~ ～ - – — ー") and self.items and self.items[-1].base == "数":
             after = self.at(index + 1)
-            if after is not None and after.pos[1] == "数詞":
-                unit = self.items[-1].marks[-1][0]
-                if not unit.isdigit():
-                    self.items[-1].marks += self.emit("から", index, index + 1)
+            if after is not None and (
+                after.pos[1] == "数詞"
+                or (
+                    after.surface in ("午前", "午後")
+                    and self.at(index + 2) is not None
+                    and self.tokens[index + 2].pos[1] == "数詞"
+                )
+            ):
+                last = self.items[-1]
+                if not last.marks[-1][0].isdigit() or (last.kind == "number" and token.surface in "〜~～"):
+                    last.marks += self.emit("から", index, index + 1)
+                    last.particle = "から"
+                    self.ranged = last.kind == "time"
         elif (
             token.pos[1] == "一般"
             and token.surface not in "・…―‥〜~/:：；;＝=－-*＊○●◯△□■♪→「」『』（）()[]【】〈〉《》“”\"'’‘　 "
@@ -1165,6 +1228,14 @@ class _Reader:
 
     def filler(self, index: int) -> int:
         token = self.tokens[index]
+        if (
+            token.surface in ("だいたい", "ちょうど")
+            and (after := self.at(index + 1)) is not None
+            and after.pos[1] == "数詞"
+        ):
+            return index + 1
+        if token.surface in ("あっ", "もし") and self.longest(index, self.words.nominal)[1] > index + 1:
+            return 0
         if token.pos[1] == "フィラー":
             return index + 1
         if token.surface in _IGNORED and (
@@ -1173,6 +1244,8 @@ class _Reader:
             or token.surface in "約もし"
         ):
             following = self.name(index + 1)
+            if token.surface == "ああ" and following == "いう":
+                return 0
             if token.surface in ("あれ", "ほう", "まあ", "おい") and following not in ("、", ""):
                 return 0
             return index + 1 + (following in ("ね", "さ") and self.name(index + 2) == "、")
@@ -1200,13 +1273,16 @@ class _Reader:
                 self.name(end) == "、" or self.tokens[index].pos[0] == "接続詞"
             ):
                 continue
+            if text == "ところが" and self.items and self.items[-1].kind in ("adjective", "modifier"):
+                continue
             if text in ("それから", "そこで", "その後") and self.name(end) in ("は", "の", "も"):
                 continue
             if self.name(end) in _of("は が を の だ です") and text not in ("だから", "例えば"):
                 continue
             if self.seen_predicate and not alternative:
                 self.close()
-            tags = _CONNECTIVES[text]
+            word = next((w for w in self.words.nominal.get(text, ()) if w.word_class == "接続"), None)
+            tags = " ".join(word.tags) if word is not None else _CONNECTIVES[text]
             if tags:
                 self.push(self.emit(tags, index, end), "opener")
             return end
@@ -1219,6 +1295,8 @@ class _Reader:
             return 0
         text = "".join(token.surface for token in self.tokens[index:end])
         after = self.name(end)
+        if text in ("了解", "承知") and self.is_doing(end):
+            return self.suru(index, end, self.push(self.marks(found.tags, index, end), "verb"), None)
         alone = after in _of("_ 、 ？ 。 」 よ ね … さ なあ ー わ な") or after in _of(
             "が& けど ので から って と"
         )
@@ -1226,7 +1304,7 @@ class _Reader:
             self.at_opening(index) and after in _of("_ 、 ？ 。 そう …")
         ):
             return 0
-        if text in ("いや", "そう") and after == "だ":
+        if (text in ("いや", "そう") and after == "だ") or (text.endswith("か") and after == "も"):
             return 0
         if self.items and found.tags[0] in _of("分かる 大丈夫 そう 初めて 静か 久しぶり OK また 元気"):
             return 0
@@ -1235,6 +1313,10 @@ class _Reader:
             and not text.startswith("そう")
             and self.items
             and self.items[-1].particle not in ("、", "")
+        ):
+            return 0
+        if text.endswith(("て", "で")) and after in _of(
+            "ほしい もらう もらえる いる みる くれる いく しまう"
         ):
             return 0
         if text == "よろしく" and "".join(t.surface for t in self.tokens[end : end + 2]) == "お願い":
@@ -1259,7 +1341,11 @@ class _Reader:
         item = self.push(self.marks(found.tags, index, end), "verb" if self.items else "opener")
         if "お願い" in found.tags:
             self.suppress = True
-        if found.tags == ("すみません",) and after in ("が&", "が", "けど") and self.asks_later(end):
+        if (
+            found.tags == ("すみません",)
+            and after in ("が&", "が", "けど")
+            and text.startswith(("すみ", "すい", "済み"))
+        ):
             end += 1
             alone = True
             after = self.name(end)
@@ -1297,11 +1383,13 @@ class _Reader:
         if not best:
             return 0
         text = "".join(token.surface for token in self.tokens[index:best])
-        if text in ("そうした", "こうした", "ああした"):
+        if text in ("そうした", "こうした", "ああした", "ああいう"):
             following = self.at(best)
             if following is None or following.pos[0] not in ("名詞", "形状詞", "形容詞"):
                 return 0
         if text in self.words.nominal or (self.tokens[index].pos[0] in ("助詞", "助動詞")):
+            return 0
+        if text.endswith("て") and self.name(best) in _of("いる くる いく ください くださる^"):
             return 0
         item = self.push(self.emit(_PHRASES[text], index, best), "adverb", base=text)
         return self.after_noun(best, item) if self.name(best) in _of("だ です の を が は") else best
@@ -1335,13 +1423,20 @@ class _Reader:
                 if classes:
                     words = [word for word in words if word.word_class in classes]
                 else:
-                    words = [word for word in words if word.word_class not in ("定型",)]
+                    opens = self.tokens[index].pos[0] == "接続詞" or (
+                        not self.items and self.name(end) == "、"
+                    )
+                    barred = ("定型",) if opens or end == index + 1 else ("定型", "接続")
+                    words = [word for word in words if word.word_class not in barred and text != "どうか"]
                     if (
                         end > index + 1
                         and self.tokens[index].pos[0] in ("動詞", "助詞", "助動詞", "形容詞")
                         and _hiragana(text)
                     ):
-                        words = []
+                        words = [
+                            word for word in words if word.word_class == "副" and text.endswith(("て", "で"))
+                        ]
+                words = self.by_part(words, token) if end == index + 1 else words
                 if words and (
                     end > index + 1 or classes or self.nominal_token(token, words[0], self.noun_like(end))
                 ):
@@ -1350,12 +1445,29 @@ class _Reader:
                 break
         return best
 
+    @staticmethod
+    def by_part(words: list[Word], token: _Token) -> list[Word]:
+        """The words written so that the morpheme's part of speech allows: no 琴 for こと, ようやく before 要約."""
+        if token.surface in _FORMAL:
+            return [word for word in words if token.surface in word.spellings]
+        if token.surface == "うち" and token.pos[0] != "代名詞":
+            return []
+        if _hiragana(token.surface) and len(token.surface) <= 3 and not _hiragana(token.norm):
+            fitting = [word for word in words if {token.norm, token.surface} & set(word.spellings)]
+            if fitting or len(token.surface) < 3:
+                return fitting
+        if token.pos[0] == "副詞" and len(words) > 1:
+            return sorted(words, key=lambda word: word.word_class != "副")
+        return words
+
     def fitting(self, words: Iterable[Word], token: _Token) -> Word | None:
         """The word whose class of conjugation is the morpheme's; None where none is."""
         for word in words:
             if word.word_class in ("イ形", "良い形"):
-                if token.pos[0] == "形容詞" or (
-                    token.name == "ない" and not word.spellings[0].startswith("ない")
+                if (
+                    token.pos[0] == "形容詞"
+                    or token.name == "っぽい"
+                    or (token.name == "ない" and not word.spellings[0].startswith("ない"))
                 ):
                     return word
             elif token.name in ("せる", "させる") and word.word_class == "一段":
@@ -1372,6 +1484,8 @@ class _Reader:
     def by_subject(self, words: Iterable[Word], first: Word) -> Word:
         """Of two verbs written alike (起きる) the one whose subject is named in the clause."""
         candidates = [word for word in words if word.word_class == first.word_class]
+        if self.items and self.items[-1].particle == "を" and not first.case("を"):
+            first = next((word for word in candidates if word.case("を")), first)
         if len({word.tags for word in candidates}) < 2:
             return first
         subject = next(
@@ -1415,14 +1529,41 @@ class _Reader:
         if token.pos[0] in ("助詞", "助動詞"):
             return self.loose_function(index)
         prefix = token.pos[0] == "接頭辞" and token.surface in ("お", "ご", "御", "おん")
+        name = self.words.names.get(token.surface)
+        titled = self.at(index + 1)
+        if name is not None and titled is not None and titled.surface in _of("さん ちゃん くん 君 様 さま"):
+            return self.person(index, index + 1, fingerspell(name.kana[0]))
         noun, noun_end = self.longest(index, self.words.nominal)
         verb, verb_end = self.longest(index, self.words.predicate)
+        done = self.name(index - 1) not in ("を", "が", "は", "も") or (
+            bool(self.items) and self.items[-1].kind == "number"
+        )
+        if verb is not None and done and (token.base, token.surface, verb_end) == ("行う", "行っ", index + 1):
+            verb = self.words.predicate["行く"][0]  # 行った is read as 行く unless something is done
+        stem = self.words.stems.get(token.surface[1:]) if token.surface[:1] in ("お", "ご") else None
+        if stem is not None and self.is_doing(index + 1):  # お手伝いします
+            item = self.push(self.marks(stem.tags, index, index + 1), "verb", word=stem)
+            return self.honorific(index + 1, _Predicate(item, "v", stem))
         if (
             verb is not None
             and verb_end >= noun_end
             and not (noun is not None and noun_end == verb_end and noun.word_class == "副")
+        ) or (
+            verb is not None
+            and noun is not None
+            and token.is_verb
+            and noun.word_class == "副"
+            and self.name(noun_end - 1) == "て"
+            and (
+                self.name(index - 1) in ("を", "が", "に", "て")
+                or (self.items and self.items[-1].base == "数")
+            )
         ):
             return self.verb(index, verb_end, verb)
+        if noun is not None and prefix and noun.word_class == "名" and self.is_doing(noun_end):
+            stem = self.words.stems.get(self.tokens[noun_end - 1].surface)
+            item = self.push(self.marks(stem.tags if stem else noun.tags, index, noun_end), "verb", word=stem)
+            return self.suru(index, noun_end, item, stem)
         if noun is not None:
             if token.surface in ("よく", "良く") and (
                 re.match(r"(?:は\||も\|)?(?:ない|ある\|ます\|ぬ|なる)\|", self.rest(noun_end))
@@ -1445,7 +1586,6 @@ class _Reader:
             return self.noun(index, noun_end, noun)
         if prefix and self.at(index + 1) is not None:
             return self.polite(index)
-        name = self.words.names.get(token.surface)
         if name is not None and token.pos[0] == "名詞":
             return self.person(index, index + 1, fingerspell(name.kana[0]))
         return 0
@@ -1511,17 +1651,43 @@ class _Reader:
             special = self.special_verb(index)
             if special:
                 return special
+        falling = any(
+            (item.word is not None and "降る物" in item.word.senses)
+            or any("雨" in tag or "雪" in tag for tag, _ in item.marks)
+            for item in self.items
+        )
+        if last.base == "降る" and last.surface == "降り" and not falling:
+            word = next(iter(self.words.predicate.get("降りる", ())), word)
         if word.tags == ("降りる",) and any(
             mark[0] in ("雨", "雪") for mark in (self.items[-1].marks if self.items else ())
         ):
             word = next(iter(self.words.predicate.get("降る", ())), word)
+        lit = next(iter(self.words.predicate.get("つける", ())), None)
+        if (
+            last.base == "つく"
+            and lit is not None
+            and any(
+                item.word is not None and item.word.senses & {"つける物", "機械つけ"} for item in self.items
+            )
+        ):
+            word = lit  # 電気がつく
+        before = self.items[-1] if self.items else None
+        if (
+            word.tags == ("かかる",)
+            and before is not None
+            and self.name(index - 1) == "に"
+            and before.word
+            and before.word.senses & {"症状", "病気"}
+        ):
+            word = next((w for w in self.words.predicate.get("なる", ()) if w.tags == ("なる",)), word)
         if last.is_kana and word.needs_context and len(last.base) < 4 and last.base not in ("いる", "する"):
             self.doubt(f"「{last.surface}」は同音の語と紛れます。")
         if (
             word.tags == ("思う",)
             and self.name(index - 1) == "と"
             and any(
-                item.kind == "adverb" and item.marks and item.marks[0][0] == "たぶん" for item in self.items
+                item.kind in ("adverb", "opener") and item.marks and item.marks[0][0] == "たぶん"
+                for item in self.items
             )
         ):
             item = self.push(self.emit("だろう", index, end), "verb")
@@ -1579,7 +1745,11 @@ class _Reader:
             return self.predicate(end, _Predicate(before, "v", None))
         if before is not None and before.base in ("楽しみ", OPEN + "楽しみ") and previous == "に":
             return self.predicate(end, _Predicate(before, "v", None))
-        if before is not None and previous == "が" and before.base in _SENSED:
+        if (
+            before is not None
+            and previous == "が"
+            and (before.base in _SENSED or (before.word is not None and "症状" in before.word.senses))
+        ):
             item = self.push(self.emit("ある", index, end), "verb")
             return self.predicate(end, _Predicate(item, "v", None))
         if (
@@ -1592,9 +1762,19 @@ class _Reader:
         if before is not None and previous == "に" and before.kind in ("noun", "time", "number"):
             if before.kind == "time":
                 before.fixed = True
+            if re.search(r"に\|する\|ます\|か\|.*に\|する\|ます\|か\|", "|".join(self.names) + "|"):
+                return self.predicate(end, _Predicate(before, "v", None))  # AにしますかBにしますか
             turned = any(item.particle == "を" for item in self.items)
             item = self.push(self.emit("変える" if turned else "決める", index, end), "verb")
             return self.predicate(end, _Predicate(item, "v", None))
+        if (
+            before is not None
+            and before.kind == "adverb"
+            and before.word is not None
+            and tail.startswith(("た|", "て|"))
+            and "程度" not in before.word.senses
+        ):
+            return self.predicate(end, _Predicate(before, "v", None))  # すっきりした
         if before is not None and (
             (before.kind == "adjective" and self.tokens[index - 1].pos[0] == "形容詞")
             or (previous in ("に", "と") and before.kind in ("adjective", "adverb"))
@@ -1696,7 +1876,7 @@ class _Reader:
         if godan and (
             token.norm == godan
             or (godan in table and token.base not in _NOT_POTENTIAL)
-            or (token.norm in table and token.norm != token.base)
+            or (token.norm in table and token.norm != token.base and not _potential_base(token.norm))
         ):
             words = table.get(godan) or table.get(token.norm) or []
             able = _marks([self.words.emit("できる")], span)
@@ -1765,6 +1945,10 @@ class _Reader:
             return end
         if self.name(end) in ("は", "も") and self.name(end + 1) not in ("ない", "ある"):
             return end
+        if (
+            last.surface == "よろしい" or (last.name == "いい" and self.name(index - 1) == "で")
+        ) and self.name(end) == "です!":
+            self.names[end] = "です"
         predicate = _Predicate(item, "a", word, verbal=False)
         return self.predicate(end, predicate)
 
@@ -1787,6 +1971,24 @@ class _Reader:
             if adverb is not None and word.word_class != "副":
                 word, marks = adverb, self.marks(adverb.tags, index, end)
         kind = word.word_class
+        if (
+            text == "休み"
+            and index
+            and self.tokens[index - 1].surface == "お"
+            and re.match(r"に\|なる\|", self.rest(end))
+        ):
+            rest = self.words.predicate["休む"][0]
+            item = self.push(self.marks(rest.tags, index - 1, end), "verb", word=rest)
+            return self.predicate(end + 2, _Predicate(item, "v", rest))
+        if (
+            index
+            and self.tokens[index - 1].surface == "お"
+            and text in self.words.stems
+            and self.is_doing(end)
+        ):
+            stem = self.words.stems[text]  # お手伝いします
+            item = self.push(self.marks(stem.tags, index - 1, end), "verb", word=stem)
+            return self.suru(index, end, item, stem)
         if text in self.words.suru and self.is_doing(end):
             item = self.push(
                 self.marks(self.words.suru[text].tags, index, end),
@@ -1812,7 +2014,9 @@ class _Reader:
             elif after == "の" and text in ("先", "もう"):
                 kind = "名"
             else:
-                item = self.push(marks, "adverb", word=word, base=text)
+                leads = ("文頭" in word.senses or word.tags == ("たぶん",)) and word.tags != ("もう",)
+                leads = leads and all(item.kind == "opener" for item in self.items)
+                item = self.push(marks, "opener" if leads else "adverb", word=word, base=text)
                 if self.name(end) in _of("だ です で じゃ です! だ! な か だけ も の しか から"):
                     return self.after_noun(end, item)
                 return end
@@ -1898,6 +2102,8 @@ class _Reader:
         if name in _of("する いたす なさる する^ する! なさる^ いたす! 申し上げる"):
             if name.endswith("!"):
                 return self.volitional(end, end + 1, predicate)
+            if self.name(end + 1) == "れる" and self.tokens[index - 1].surface == "ご" and index:
+                return self.predicate(end + 2, predicate)  # ご練習される is polite
             return self.predicate(end + 1, predicate)
         return self.predicate(end, predicate)
 
@@ -2062,9 +2268,16 @@ class _Reader:
             and token.surface in _TITLES
             and token.pos[0] == "接尾辞"
             and (item.live or token.surface in ("さん", "たち", "達", "ら"))
+            and not (
+                token.surface == "ちゃん"
+                and self.name(end + 1) == "と"
+                and item.base in _of("私 僕 俺 あなた")
+            )
         ):
             end += 1
             item.live = True
+            if token.surface in ("様", "さま"):
+                item.base = "様"
             token = self.at(end)
         if (
             token is not None
@@ -2085,6 +2298,8 @@ class _Reader:
             self.close(self.emit("しかし", end, end + 2))
             return end + 2
         if item.kind == "adjective" and name == "な":
+            if self.name(end + 1) in ("よう", "はず"):
+                return self.predicate(end + 1, _Predicate(item, "a", item.word, verbal=False))
             return end + 1
         return self.particles(end, item)
 
@@ -2120,6 +2335,13 @@ class _Reader:
                 and self.functional_ni(end)
             ):
                 item.particle = "に"
+                if re.match(r"に\|よる\|と\|", rest) or self.tokens[end + 1].surface.startswith(
+                    ("よると", "よれば")
+                ):
+                    for other in self.items:
+                        other.kind = "opener" if other.kind != "time" else "time"
+                    stop = end + match.group().count("|")
+                    return stop + (self.name(stop) == "と")
                 return end + match.group().count("|")
             if re.match(r"に\|も\|(?:かかわる|関わる|拘わる)\|ず\|", rest):
                 self.close(self.emit("しかし", end, end + 4))
@@ -2154,6 +2376,8 @@ class _Reader:
                 and self.name(end + 1) == "こと"
                 and self.name(end + 2) in _of("が を は も で に 、 _")
             ):
+                item.marks += self.emit("こと", end + 1, end + 2)
+                item.particle = "の"
                 end += 2
                 continue
             if (
@@ -2163,7 +2387,7 @@ class _Reader:
             ):
                 end += 1
                 return self.predicate(end, _Predicate(item, "n", item.word, verbal=False))
-            if name == "も" and item.particle == "より":
+            if name == "も" and (item.particle == "より" or (item.kind == "number" and not item.particle)):
                 pass
             elif name in _of("も から まで だけ より"):
                 item.marks += self.emit(name, end, end + 1)
@@ -2178,8 +2402,19 @@ class _Reader:
             elif name == "ほど" and item.base not in ("数",) and item.kind != "number":
                 if self.negated_later(end):
                     item.marks += self.emit("より", end, end + 1)
-            elif name == "でも":
-                item.marks += self.emit("も", end, end + 1)
+            elif name == "でも" or (name == "で" and self.name(end + 1) == "も"):
+                if name == "で":
+                    end += 1
+                if self.in_spite(item):
+                    self.close(self.emit("しかし", end, end + 1))
+                    return end + 1
+                offers = re.search(r"(?:ます!|しよう|たい|ます\|ぬ\|か)\|", self.rest(end)) or any(
+                    token.form == "意志推量形" for token in self.tokens[end : end + 4]
+                )
+                if not offers:
+                    item.marks += self.emit("も", end, end + 1)
+            elif name == "ばかり":
+                item.marks += self.emit("ばかり", end, end + 1)
             elif name == "か":
                 following = self.at(end + 1)
                 if following is None:
@@ -2228,6 +2463,15 @@ class _Reader:
                 return end
             if name in ("と", "って") and (item.base == "「」" or self.quotes(end)):
                 return end
+
+    @staticmethod
+    def in_spite(item: _Item) -> bool:
+        """Whether でも after this noun means "even if": 雨でも, 休日でも."""
+        if item.word is None or item.particle:
+            return False
+        return bool(item.word.senses & {"降る物", "災害", "悪天"}) or item.base in _of(
+            "雨 雪 嵐 休日 休み 祝日 病気 風邪"
+        )
 
     def functional_ni(self, end: int) -> bool:
         """Whether に+verb here is について, によって … and not a verb of its own."""
@@ -2379,7 +2623,7 @@ class _Reader:
             first == "から"
             and predicate.kind == "n"
             and index
-            and self.tokens[index - 1].pos[0] not in ("助動詞", "助詞")
+            and self.tokens[index - 1].pos[0] not in ("助動詞", "助詞", "形容詞")
         ):
             return False
         if (
@@ -2407,8 +2651,11 @@ class _Reader:
         if (
             first == "ところ"
             and "場所" in actions
+            and self.name(index + 2) not in _of("ある ない")
             and self.name(index + 1) not in _of("に で へ が を は から まで も の")
         ):
+            return False
+        if first == "ところ" and actions == ("JUNC",) and (predicate.kind == "a" or token.surface == "所"):
             return False
         if first == "うち" and token.pos[0] == "代名詞":
             return False
@@ -2470,7 +2717,7 @@ class _Reader:
         """Put the tags of the endings behind the predicate, and apply もう."""
         if predicate.closed:
             return
-        if predicate.done:
+        if predicate.done and predicate.past:
             self.items = [
                 i
                 for i in self.items
@@ -2484,6 +2731,8 @@ class _Reader:
     def link(self, tag: str, index: int, end: int, predicate: _Predicate) -> None:
         self.finish(predicate)
         predicate.closed = True
+        if tag == "しかし" and self.questions and self.questions[-1][0] == "いくら":
+            self.questions.pop()
         if tag == "しかし" and self.questions and self.name(index) == "て":
             self.push(self.questions, "other")
             self.questions = []
@@ -2624,12 +2873,19 @@ class _Reader:
         predicate.verbal = True
 
     def do_experience(self, index: int, end: int, predicate: _Predicate) -> None:
-        predicate.added += self.emit("経験 ある" if predicate.past else "ある", index, end)
+        predicate.added += self.emit(self.thing_or_experience(predicate) + " ある", index, end)
         predicate.past = False
         predicate.verbal = True
 
     def do_no_experience(self, index: int, end: int, predicate: _Predicate) -> None:
-        predicate.added += self.emit("経験 ない" if predicate.past else "ない", index, end)
+        predicate.added += self.emit(self.thing_or_experience(predicate) + " ない", index, end)
+
+    @staticmethod
+    def thing_or_experience(predicate: _Predicate) -> str:
+        """経験 of 食べたことがある; こと of 言いたいことがある; nothing of 食べることがある."""
+        if any(tag in ("たい", "必要") for tag, _ in predicate.added):
+            return "こと"
+        return "経験" if predicate.past else ""
 
     def do_come(self, index: int, end: int, predicate: _Predicate) -> None:
         """…てくる: 来る after verbs of fetching and moving on foot, else only aspect."""
@@ -2651,14 +2907,14 @@ class _Reader:
 
     def do_request(self, index: int, end: int, predicate: _Predicate) -> int | None:
         """て at the end: a request of verbs that people decide on."""
-        subject = any(item.particle == "が" and not item.fixed for item in self.items)
+        subject = any(item.particle == "が" and not item.fixed for item in self.near(predicate))
         plain = all(
             tag in _of("試す 始める 続ける させる 来る 行く 終わる +来る +行く") for tag, _ in predicate.added
         )
         if (
             predicate.kind == "v"
             and plain
-            and not _unwilled(predicate.word)
+            and (not _unwilled(predicate.word) or any(item.particle == "を" for item in self.near(predicate)))
             and not self.mark
             and not subject
             and not predicate.past
@@ -2677,6 +2933,15 @@ class _Reader:
         self.link("", index, end, predicate)
         return end
 
+    def near(self, predicate: _Predicate) -> list[_Item]:
+        """The items before the predicate, last first, back to the predicate before it."""
+        found: list[_Item] = []
+        for item in reversed(self.items):
+            if item.kind == "verb" and item is not predicate.item:
+                break
+            found.append(item)
+        return found
+
     def do_voice(self, index: int, end: int, predicate: _Predicate) -> None:
         """れる, られる: passive, potential or honorific."""
         token = self.tokens[index]
@@ -2686,17 +2951,17 @@ class _Reader:
             predicate.added += self.emit("される", index, end)
             return
         verb = "する" if head.surface in ("さ",) or head.name == "する" else head.base
-        near: list[_Item] = []
-        for item in reversed(self.items):
-            if item.kind == "verb" and item is not predicate.item:
-                break
-            near.append(item)
+        near = self.near(predicate)
         agent = any(item.live and item.particle in ("に", "から") for item in near) or any(
             item.particle == "に" and item.word is not None and item.word.senses & {"降る物", "虫", "災害"}
             for item in near
         )
         subject = next((item for item in self.items if item.particle in ("は", "が")), None)
-        respected = subject is not None and subject.marks and subject.marks[0][0] in _RESPECTED
+        respected = (
+            subject is not None
+            and subject.marks
+            and (subject.marks[0][0] in _RESPECTED or subject.base == "様")
+        )
         tag = predicate.item.marks[0][0].lstrip(OPEN) if predicate.item.marks else ""
         if head.name == "する" and self.questions and not predicate.item.marks:
             return
@@ -2795,14 +3060,9 @@ class _Reader:
 
     def do_if(self, index: int, end: int, predicate: _Predicate) -> int:
         """…ば; …ば…ほど repeats the word and says more."""
-        base = self.tokens[index - 1].base if index else ""
         self.link("場合", index, end, predicate)
-        after = self.at(end)
-        if after is not None and after.base == base:
-            stop = end + 1
-            if self.name(stop) == "な":
-                stop += 1
-            if self.name(stop) == "ほど":
+        for stop in range(end + 1, end + 4):
+            if self.name(stop) == "ほど" and self.tokens[end].pos[0] != "名詞":
                 self.push(self.emit("ほど", stop, stop + 1), "adverb")
                 return stop + 1
         return end
@@ -2886,7 +3146,8 @@ class _Reader:
             first = self.name(end)
             thinks = next((t.name for t in self.tokens[end : end + 7] if t.is_verb), first)
             guess = any(
-                item.kind == "adverb" and item.marks and item.marks[0][0] == "たぶん" for item in self.items
+                item.kind in ("adverb", "opener") and item.marks and item.marks[0][0] == "たぶん"
+                for item in self.items
             )
             match = re.match(r"(?:は\||も\|)?おもう\|", rest)
             if match and guess:
@@ -3024,6 +3285,16 @@ class _Reader:
             return 0
         if token.pos[0] in ("動詞", "助詞", "助動詞", "形容詞"):
             return 0
+        word, stop = self.longest(index, self.words.nominal)
+        if (
+            word is not None
+            and stop > end
+            and word.word_class == "副"
+            and self.name(stop) not in _of("いう 書く 読む 呼ぶ おもう 答える")
+        ):
+            return self.noun(index, stop, word)
+        if token.surface in self.words.nominal and token.pos[0] == "副詞" and token.surface != best:
+            return 0
         after = self.name(end)
         if best == "どうして" and after in ("も", "いる", "ます", "る"):
             best, end = "どう", index + 1
@@ -3052,7 +3323,7 @@ class _Reader:
             item = self.push(self.emit(tags, index, span_end + 1), "noun", base=tags)
             return self.after_noun(span_end + 1, item)
         if best == "いつ" and self.name(end) == "で" and self.name(end + 1) == "も":
-            item = self.push(self.open_word("いつでも", index, end + 2), "time", base="いつでも")
+            item = self.push(self.open_word("いつでも", index, end + 2), "adverb", base="いつでも")
             return end + 2
         if (
             self.name(end) == "か"
@@ -3200,6 +3471,9 @@ class _Reader:
             and self.tokens[index + 1].pos[1] == "数詞"
         ):
             return index + 1
+        word, stop = self.longest(index, self.words.nominal) if token.surface == "数" else (None, index)
+        if word is not None and stop > index + 1:
+            return self.noun(index, stop, word)
         if token.surface == "数" and self.unit(index + 1)[0] > index + 1:
             end, unit = self.unit(index + 1)
             marks = self.emit("数", index, index + 1) + self.emit(
@@ -3209,6 +3483,9 @@ class _Reader:
         if token.pos[1] != "数詞":
             return self.people(index)
         start = index
+        word, stop = self.longest(index, self.words.nominal)
+        if word is not None and stop > index + 1:
+            return self.noun(index, stop, word)
         phone = self.telephone(index)
         if phone:
             return phone
@@ -3307,6 +3584,9 @@ class _Reader:
         if last in ("世紀",):
             when = True
         if when:
+            if self.ranged and "時" in units and self.name(end) not in ("まで", "から"):
+                marks += [(self.words.emit("まで"), None)]
+            self.ranged = False
             item = self.push(marks, "time", base="数")
             return self.after_time(end, item)
         item = self.push(marks, "number", base="数")
@@ -3375,7 +3655,7 @@ class _Reader:
             dash = self.at(end)
             if (
                 dash is not None
-                and dash.surface in ("-", "－", "ー", "‐")
+                and dash.surface in ("-", "－", "ー", "‐", "−")
                 and (after := self.at(end + 1)) is not None
                 and after.pos[1] == "数詞"
             ):
@@ -3383,6 +3663,11 @@ class _Reader:
                 continue
             break
         first = self.tokens[index].surface
+        if groups == 1 and self.name(end) in (":", "："):
+            return 0
+        if groups >= 2 and not first.startswith("0") and len(marks) < 7:  # an address: 3-4-15
+            written = [t for t in self.tokens[index:end] if t.pos[1] == "数詞"]
+            marks = [mark for t in written for mark in _marks(_number(t)[1] or (), (t.start, t.end))]
         if groups >= 2 or (groups == 1 and first.isdigit() and len(first) > 1 and first.startswith("0")):
             item = self.push(marks, "number", base="数")
             return self.after_noun(end, item)
@@ -3413,6 +3698,14 @@ class _Reader:
             marks += _marks((*number_tags(value), unit), (token.start, token.end))
         if len(parts) == 2:
             self.doubt("「/」を日付としました。")
+        if self.name(end) in ("(", "（") and self.name(end + 2) in (")", "）"):
+            weekday = self.words.nominal.get(self.tokens[end + 1].surface + "曜日")
+            if weekday:
+                marks += self.marks(weekday[0].tags, end + 1, end + 2)
+                end += 3
+        if self.ranged and self.name(end) not in ("まで", "から"):
+            marks += [(self.words.emit("まで"), None)]
+        self.ranged = False
         item = self.push(marks, "time", base="数")
         return self.after_time(end, item)
 
@@ -3486,7 +3779,9 @@ class _Reader:
         for end in range(min(index + 3, len(self.tokens)), index, -1):
             text = "".join(t.surface for t in self.tokens[index:end])
             if text in _COLUMN_WORDS and (
-                text not in ("うち", "そう", "ああ", "こう") or kind in ("副詞", "代名詞")
+                text not in ("うち", "そう", "ああ", "こう")
+                or kind in ("副詞", "代名詞")
+                or (text == "うち" and self.name(index - 1) != "の")
             ):
                 return self.folded(index, end, _COLUMN_WORDS[text])
             if text in _TIME_WORDS:
@@ -3561,6 +3856,12 @@ class _Reader:
 
     def open_noun(self, index: int) -> int:
         token = self.tokens[index]
+        before = self.items[-1] if self.items else None
+        country = before is not None and before.word is not None and before.word.senses & {"国", "地域"}
+        if before is not None and country and not before.particle and token.surface in ("語", "人"):
+            before.marks += self.emit("言葉" if token.surface == "語" else "人", index, index + 1)
+            before.live = token.surface == "人"
+            return self.after_noun(index + 1, before)
         if self.is_name(token):
             pieces = self.analyser.parts(token)
             if len(pieces) > 1:
@@ -3762,6 +4063,7 @@ class _Reader:
                 and first.pos[0] == "名詞"
             )
             or "".join(t.surface for t in self.tokens[max(0, index - 2) : index]) == "名前は"
+            or (re.match(r"(?:と|って)\|(?:いう|申す)\|ます\|", self.rest(end)) and _katakana(text))
         ) and _katakana(to_katakana(text)):
             return self.person(index, end, fingerspell(text))
         item = self.push(self.open_word(text, index, end), "noun", base=(OPEN + "サ変" if verbal else text))
@@ -3802,6 +4104,9 @@ class _Reader:
         token = self.tokens[index]
         before = self.items[-1]
         if token.surface in ("こと", "事"):
+            if before.kind == "adjective" and self.name(index - 1) in ("な", "だ"):
+                item = self.push(self.emit("こと", index, index + 1), "noun", base="こと")
+                return self.after_noun(index + 1, item)
             return (
                 self.after_noun(index + 1, before)
                 if before.kind in ("modifier", "adjective", "noun")
@@ -3943,6 +4248,8 @@ def _katakana(text: str) -> bool:
 def _number(token: _Token) -> tuple[float, tuple[str, ...] | None]:
     """The value of a numeral morpheme and its tags; None for one that is no plain number."""
     text = token.norm.replace(",", "").replace("，", "")
+    if re.fullmatch(r"[\d,]+\.\d+", token.surface):
+        text = token.surface.replace(",", "")  # the dictionary drops the zero of 2.0
     match = re.fullmatch(r"(\d+)(?:\.(\d+))?", text)
     if not match:
         match = re.fullmatch(r"(\d+)(?:\.(\d+))?", token.surface.replace(",", ""))
