@@ -11,6 +11,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from ..tokenize.normalize import hiragana, normalize
 from .lexicon import Lexicon, Word
+from .word_tables import read_tables
 
 _GODAN = {
     "う": "わいうえおっ", "く": "かきくけこいっ", "ぐ": "がぎぐげごい", "す": "さしすせそ", "つ": "たちつてとっ",
@@ -36,10 +37,36 @@ _KURU = (
 _SURU = ("する", "すれ", "し", "され", "させ", "せず", "でき", "すべ")
 
 
+_WORD_KINDS = (
+    "つなぎ",
+    "言い換え",
+    "時の言い換え",
+    "句",
+    "疑問語",
+    "疑問語も",
+    "助数詞",
+    "敬語の名詞",
+    "証拠",
+)
+"""Kinds of the analyser's words whose tags are evidenced as written (``assets/analyser/words.tsv``)."""
+
+_DIGIT_READINGS = {
+    "0": "ゼロ れい まる 〇 零", "1": "いち いっ ひと つい 一 元 がん", "2": "に ふた ふつ 二 はつ はた",
+    "3": "さん みっ みつ 三", "4": "よん よっ よつ し よ 四", "5": "ご いつ 五", "6": "ろく ろっ むっ むい 六",
+    "7": "なな しち なの 七", "8": "はち はっ やっ よう 八", "9": "きゅう く ここの 九",
+    "10": "じゅう じゅっ じっ とお はつか はたち 十", "百": "ひゃく びゃく ぴゃく",
+    "千": "せん ぜん", "万": "まん", "億": "おく",
+}  # fmt: skip
+"""Tag of a number -> what may stand for it: any digit for the tags of places (25 is 2, 10, 5)."""
+
+
 def evidence(lexicon: Lexicon) -> dict[str, tuple[str, ...]]:
     """Tag -> the pieces of text of which one must be there; tags that grammar rules write themselves are left out.
 
-    Pieces are written as in the lexicon: kanji or kana, katakana as katakana.
+    The pieces of a tag are its own text, the spellings of the lexicon's words in every conjugation, and the words of
+    ``assets/analyser/words.tsv`` for the tag; there the kind 証拠 holds what rules of the grammar and of the analyser
+    write a tag for (決まる for …ことになる). Pieces are written in katakana or hiragana as there: fold both the
+    pieces and the text (:func:`~jsl_seq2seq.tokenize.normalize.hiragana`) before looking one up in the other.
     """
     found: dict[str, set[str]] = {}
     for word in lexicon.words:
@@ -47,11 +74,22 @@ def evidence(lexicon: Lexicon) -> dict[str, tuple[str, ...]]:
             continue
         pieces = set(_pieces(word))
         for tag in {*word.tags, *word.negative}:
-            found.setdefault(tag, set()).update(pieces)
+            found.setdefault(tag, {tag}).update(pieces)
+    tables = read_tables()
+    for kind in _WORD_KINDS:
+        for written, tags in tables[kind].items():
+            for tag in tags.split():
+                found.setdefault(tag, {tag}).add(written)
+    for written, tag in tables["特別な動詞"].items():
+        if written[-1] in _GODAN:
+            found.setdefault(tag, {tag}).update(written[:-1] + kana for kana in _GODAN[written[-1]])
+    numbers = {tag: {tag, *readings.split()} for tag, readings in _DIGIT_READINGS.items()}
+    for place in ("10", "百", "千", "万", "億"):
+        numbers[place].update("123456789一二三四五六七八九")
     return {
         tag: tuple(sorted(_minimal(pieces)))
-        for tag, pieces in sorted(found.items())
-        if tag not in lexicon.function_tags
+        for tag, pieces in sorted({**found, **numbers}.items())
+        if tag not in lexicon.function_tags or tag in numbers
     }
 
 
