@@ -23,6 +23,7 @@ STDLIB = sys.stdlib_module_names
 
 ROOMS = (
     "cli",
+    "serve",
     "render",
     "evaluation",
     "interop",
@@ -60,7 +61,7 @@ LIBRARIES = {
     "numpy": set(ROOMS) - {"model", "settings", "errors", "version", "cli"} | {"model.initialization"},
     "safetensors": {"store"},
     "filelock": {"store", "data.cache"},
-    "pydantic": {"store.schemas", "store.directory", "interop"},
+    "pydantic": {"store.schemas", "store.directory", "interop", "serve.schemas"},
     "tokenizers": {"tokenize.subword"},
     "sudachipy": {"corpus.analyser", "corpus.open_words"},
     "sacrebleu": {"evaluation"},
@@ -72,6 +73,9 @@ LIBRARIES = {
     "jinja2": {"render.pages"},
     "typer": {"cli"},
     "rich": {"cli"},
+    "fastapi": {"serve"},
+    "starlette": {"serve"},
+    "uvicorn": {"serve.server"},
 }
 """Who may import a library: rooms or modules. Every other library is nobody's."""
 
@@ -285,7 +289,18 @@ def test_a_cold_import_loads_nothing_heavy(module: str) -> None:
     )
     loaded = {name.split(".")[0] for name in run.stdout.split()}
     assert PACKAGE in loaded
-    heavy = {"numpy", "torch", "wgpu", "rich", "jinja2", "safetensors", "tokenizers", "numba", "pydantic"}
+    heavy = {
+        "numpy",
+        "torch",
+        "wgpu",
+        "rich",
+        "jinja2",
+        "safetensors",
+        "tokenizers",
+        "numba",
+        "pydantic",
+        "fastapi",
+    }
     assert not loaded & heavy
 
 

@@ -24,6 +24,7 @@ PAGE = ROOT / "docs" / "errors.md"
 
 CONVERTED = (
     "cli",
+    "serve",
     "render",
     "interop",
     "translate",

@@ -33,6 +33,7 @@ COMPREHENSIONS = ("<listcomp>", "<setcomp>", "<dictcomp>", "<genexpr>")
 
 ROOMS = (
     "cli",
+    "serve",
     "render",
     "evaluation",
     "interop",

@@ -15,6 +15,9 @@ HINTS: dict[str, Callable[[JslError], str]] = {
     "adapter-below-minimum": lambda error: (
         "--device で別のアダプターを選ぶか、--backend ndarray を使ってください。"
     ),
+    "address-unusable": lambda error: (
+        "--port 0（空いているポート）か別の番号を指定するか、使っているプログラムを止めてください。"
+    ),
     "attention-too-long": lambda error: (
         f"{error.limit} を超えても書き出すには --force-export を付けてください。"
     ),
@@ -93,6 +96,9 @@ HINTS: dict[str, Callable[[JslError], str]] = {
     ),
     "subword-vocab-without-subwords": lambda error: (
         "--source-units subword を足すか、--subword-vocab を外してください。"
+    ),
+    "token-required": lambda error: (
+        "--token-file FILE か環境変数 JSL_SEQ2SEQ_TOKEN でトークンを渡すか、--host を外してください。"
     ),
     "torch-device-unusable": lambda error: (
         "--device cuda、mps、cpu のうち、この機械にあるものを指定してください。"

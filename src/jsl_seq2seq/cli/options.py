@@ -77,6 +77,29 @@ Html = Annotated[Path | None, _option("--html", "図入りのページを書き�
 DictionaryFiles = Annotated[
     list[Path] | None, _option("--dictionary", "自分の言葉: 言葉<TAB><タグ> …（何度でも）", _RUN, "FILE")
 ]
+NamedModels = Annotated[
+    list[str] | None,
+    _option("--model", "名前を付けて使うモデル（何度でも。SIGHUP で読み直す）", _RUN, "NAME=DIR"),
+]
+Host = Annotated[str, _option("--host", "待ち受けるアドレス［127.0.0.1: この機械からだけ］", _RUN, "ADDRESS")]
+Port = Annotated[int, _option("--port", "待ち受けるポート。0 なら空いているもの［8000］", _RUN, "N")]
+TokenFile = Annotated[
+    Path | None,
+    _option("--token-file", "トークンのファイル（JSL_SEQ2SEQ_TOKEN でも）", _RUN, "FILE"),
+]
+AllowHost = Annotated[
+    list[str] | None,
+    _option("--allow-host", "応答する名前（何度でも）［localhost とアドレス］", _RUN, "NAME"),
+]
+AllowOrigin = Annotated[
+    list[str] | None,
+    _option("--allow-origin", "使ってよいページ（https://… 。何度でも）", _RUN, "ORIGIN"),
+]
+TrustedProxy = Annotated[
+    list[str] | None,
+    _option("--trusted-proxy", "信じる代理サーバー（記録のアドレスに）", _RUN, "ADDRESS"),
+]
+AccessLog = Annotated[bool, _option("--access-log", "要求を記録する（文は書かない）", _RUN)]
 Strict = Annotated[bool, _option("--strict", "確かでない訳が 1 つでもあれば、終了コードを 3 にする", _RUN)]
 Quiet = Annotated[bool, _option("--quiet", "結果だけを出す", _RUN)]
 Json = Annotated[bool, _option("--json", "結果を JSON で出す（1 行 1 件）", _RUN)]

@@ -2,20 +2,13 @@
 
 from __future__ import annotations
 
-import unicodedata
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
-from importlib import resources
-from itertools import combinations
 from typing import Annotated
 
 from ..backends.registry import choose_backend
-from ..corpus.lexicon import read_lexicon
-from ..data import SentencePair, parse_corpus, read_starter_corpus
 from ..store import load_model, shipped_model
-from ..tokenize.normalize import kana_sibling
 from ..tokenize.tokenizer import format_tags
 from ..translate import Translator
+from ..translate.tag_list import listed
 from . import options as opt
 from .console import columns, note, say, say_json
 
@@ -30,7 +23,7 @@ def tags(
 ) -> None:
     model = load_model(load or shipped_model(), record=False)
     known = listed(Translator(model, choose_backend("ndarray")).tags)
-    found = known if part is None else [one for one in known if one.matches(_folded(part))]
+    found = known if part is None else [one for one in known if one.matches(part)]
     if as_json:
         for one in found:
             say_json(one.to_dict())
@@ -39,64 +32,3 @@ def tags(
     for line in columns(rows) if rows else []:
         say(line)
     note(f"{len(found):,} 件" if part is None else f"「{part}」に当たるもの: {len(found):,} 件")
-
-
-@dataclass(frozen=True)
-class Listed:
-    """A tag, or the tags of one word, with what the packaged lexicon and sentences say about it.
-
-    Attributes:
-        spellings: of the words that stand for it, those in kana behind the others; may be empty.
-        example: a sentence whose translation holds the tags in this order, if the package has one.
-    """
-
-    tags: tuple[str, ...]
-    spellings: tuple[str, ...] = ()
-    example: SentencePair | None = None
-
-    def matches(self, part: str) -> bool:
-        """Whether a tag or a spelling contains a folded text."""
-        return any(part in _folded(text) for text in (*self.tags, *self.spellings))
-
-    @property
-    def shown_example(self) -> str:
-        """The example as one line; empty if there is none."""
-        if self.example is None:
-            return ""
-        return f"例: {self.example.source} → {format_tags(self.example.tags)}"
-
-    def to_dict(self) -> dict[str, object]:
-        """Plain values."""
-        example = self.example and {"text": self.example.source, "tags": list(self.example.tags)}
-        return {"tags": list(self.tags), "spellings": list(self.spellings), "example": example}
-
-
-def listed(tags: Sequence[str]) -> list[Listed]:
-    """Every tag, in this order, and behind them the words of the lexicon that several of them stand for."""
-    known = set(tags)
-    spellings: dict[tuple[str, ...], dict[str, None]] = {(tag,): {} for tag in tags}
-    for word in read_lexicon().words:
-        if word.tags and word.word_class != "名前" and known.issuperset(word.tags):
-            ending = "する" if word.word_class == "サ変" else ""
-            written = [text + ending for text in (*word.spellings, *word.kana)]
-            spellings.setdefault(word.tags, {}).update(dict.fromkeys(written))
-    longest = max(map(len, spellings), default=0)
-    examples: dict[tuple[str, ...], SentencePair] = {}
-    for pair in _examples():
-        for start, end in combinations(range(len(pair.tags) + 1), 2):
-            if end - start <= longest:
-                examples.setdefault(pair.tags[start:end], pair)
-    return [Listed(one, tuple(texts), examples.get(one)) for one, texts in spellings.items()]
-
-
-def _examples() -> Iterable[SentencePair]:
-    """The packaged sentences, the shortest first."""
-    packaged = resources.files("jsl_seq2seq") / "assets" / "handwritten.tsv"
-    written = parse_corpus(packaged.read_text(encoding="utf-8"), packaged.name).pairs
-    return sorted([*written, *read_starter_corpus().pairs], key=lambda pair: len(pair.source))
-
-
-def _folded(text: str) -> str:
-    """NFKC, letters small, katakana as hiragana."""
-    text = unicodedata.normalize("NFKC", text).casefold()
-    return "".join(kana_sibling(c) if "ァ" <= c <= "ヶ" else c for c in text)

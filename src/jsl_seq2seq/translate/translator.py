@@ -301,7 +301,7 @@ class Translator:
         """Translate sentences side by side; each comes out as it would alone. Arguments and errors as above."""
         _check_search(beam, n_best, length_penalty)
         _require_several(texts, "translate_batch")
-        prepared = [self._prepared(text) for text in texts]
+        prepared = [self._prepared(text, self.dictionary) for text in texts]
         return self._translated(prepared, attention, beam, n_best, length_penalty)
 
     def translate_each(
@@ -310,29 +310,38 @@ class Translator:
         beam: int = 1,
         n_best: int = 1,
         length_penalty: float = DEFAULT_PENALTY,
+        attention: bool = False,
+        dictionary: Dictionary | None = None,
     ) -> list[Translation | UserError]:
         """As :meth:`translate_batch`, but a sentence that cannot be translated gives its error in its place.
 
         Args:
             texts: an error among them stays where it is.
+            dictionary: entries for these texts alone, which count before the translator's own.
 
         Raises:
-            UserError: the search is impossible.
+            UserError: the search is impossible, or the model cannot be given a dictionary.
         """
         _check_search(beam, n_best, length_penalty)
         _require_several(texts, "translate_each")
-        found = [text if isinstance(text, UserError) else self._readable(text) for text in texts]
+        if dictionary is None:
+            dictionary = self.dictionary
+        else:
+            require_slots(self.tokenizers)
+            own = self.dictionary.entries if self.dictionary else ()
+            dictionary = Dictionary([*own, *dictionary.entries])
+        found = [text if isinstance(text, UserError) else self._readable(text, dictionary) for text in texts]
         readable = [one for one in found if not isinstance(one, UserError)]
-        translations = iter(self._translated(readable, False, beam, n_best, length_penalty))
+        translations = iter(self._translated(readable, attention, beam, n_best, length_penalty))
         return [one if isinstance(one, UserError) else next(translations) for one in found]
 
-    def _readable(self, text: Sentence) -> _Prepared | UserError:
+    def _readable(self, text: Sentence, dictionary: Dictionary | None) -> _Prepared | UserError:
         try:
-            return self._prepared(text)
+            return self._prepared(text, dictionary)
         except UserError as error:
             return error
 
-    def _prepared(self, text: Sentence) -> _Prepared:
+    def _prepared(self, text: Sentence, dictionary: Dictionary | None) -> _Prepared:
         """A text, cut into its sentences if the model writes open words, each encoded."""
         written = self._written(text)
         if self._open_words is None or isinstance(text, Encoding):
@@ -340,7 +349,7 @@ class Translator:
         _require_length(written)
         pieces, unread = [], []
         for start, end in split_sentences(written):
-            matches = self.dictionary.matches(written[start:end]) if self.dictionary else []
+            matches = dictionary.matches(written[start:end]) if dictionary else []
             most = self._open_words.slots
             source = self._open_words.encode(written[start:end], matches[:most])
             if self._open_words.is_readable(source):

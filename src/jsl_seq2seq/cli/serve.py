@@ -1,0 +1,116 @@
+"""``jsl-seq2seq serve``: a REST server and a page for the browser."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from importlib.util import find_spec
+from pathlib import Path
+
+from ..backends.registry import choose_backend
+from ..errors import Failure, UserError
+from ..store import load_model, shipped_model
+from ..translate import Translator
+from ..translate.translator import dictionary_of
+from . import options as opt
+from .console import note
+
+TOKEN_VARIABLE = "JSL_SEQ2SEQ_TOKEN"
+"""The environment variable that may hold the token: on a command line every user of the machine could read it."""
+
+_LIBRARIES = ("fastapi", "uvicorn", "httptools", "multipart")
+
+
+def serve(
+    load: opt.Load = None,
+    model: opt.NamedModels = None,
+    host: opt.Host = "127.0.0.1",
+    port: opt.Port = 8000,
+    token_file: opt.TokenFile = None,
+    allow_host: opt.AllowHost = None,
+    allow_origin: opt.AllowOrigin = None,
+    trusted_proxy: opt.TrustedProxy = None,
+    access_log: opt.AccessLog = False,
+    backend: opt.Backend = "auto",
+    device: opt.Device = None,
+    precision: opt.Translating = "fp32",
+    dictionary: opt.DictionaryFiles = None,
+    quiet: opt.Quiet = False,
+) -> None:
+    missing = [name for name in _LIBRARIES if find_spec(name) is None]
+    if missing:
+        raise Failure(
+            f"サーバーに要るライブラリーが入っていません: {'、'.join(missing)}",
+            "pip install 'jsl-seq2seq[serve]' で入ります。",
+            code="serve-missing",
+            libraries=missing,
+        )
+    from ..serve.app import create_app  # noqa: PLC0415  an extra
+    from ..serve.guard import Limits  # noqa: PLC0415
+    from ..serve.models import Models  # noqa: PLC0415
+    from ..serve.server import Listening, log_to_stderr, require_token, run  # noqa: PLC0415
+
+    limits = Limits(
+        hosts=frozenset(name.lower() for name in allow_host or ()),
+        origins=frozenset(allow_origin or ()),
+        token=_token(token_file),
+    )
+    require_token(host, limits)
+    listening = Listening(host, port, tuple(trusted_proxy or ()))
+
+    def opened(directory: Path) -> Translator:
+        saved = load_model(directory, record=False)
+        chosen = choose_backend(backend, device, saved.n_parameters, precision)
+        return Translator(saved, chosen, directory, dictionary_of(directory, dictionary))
+
+    log_to_stderr()
+    models = Models(_directories(load, model or ()), opened)
+
+    def started(address: str) -> None:
+        if not quiet:
+            note(f"jsl-seq2seq のサーバー: {address}（止めるには Ctrl-C）")
+            note("（出力は手話タグの列です。日本手話そのものではありません）")
+
+    run(create_app(models, limits, access_log=access_log), models, listening, started)
+
+
+def _directories(load: Path | None, named: Sequence[str]) -> dict[str, Path]:
+    """Name -> model directory."""
+    found: dict[str, Path] = {}
+    if load is not None or not named:
+        found["default"] = load or shipped_model()
+    for one in named:
+        name, equals, directory = one.partition("=")
+        if not equals or not name.strip() or not directory or name in found:
+            raise UserError(
+                f"--model の書き方が違います: {one}",
+                "--model 名前=フォルダー のように、違う名前を付けて書いてください。",
+                code="model-not-named",
+                written=one,
+            )
+        found[name] = Path(directory)
+    return found
+
+
+def _token(file: Path | None) -> str:
+    """The token of the file, else that of the environment; empty without either."""
+    if file is None:
+        return os.environ.get(TOKEN_VARIABLE, "")
+    try:
+        token = file.read_text(encoding="utf-8").strip()
+    except (OSError, UnicodeDecodeError) as error:
+        raise UserError(
+            f"トークンのファイルを読めません: {file}",
+            "ファイル名と、UTF-8 の文字で書かれていることを確かめてください。",
+            code="token-unreadable",
+            path=file,
+            reason=str(error),
+        ) from None
+    if not token:
+        raise UserError(
+            f"トークンのファイルが空です: {file}",
+            "推測できない、長い文字の列を 1 行書いてください。",
+            code="token-empty",
+            path=file,
+        )
+    return token

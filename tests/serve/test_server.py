@@ -1,0 +1,219 @@
+"""The server as a process of its own: its clients, its signals, and connections that mean no good."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import signal
+import socket
+import subprocess
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from libretranslatepy import LibreTranslateAPI
+
+from jsl_seq2seq.store import save_model
+
+from ..processes import POSIX, environment, program, run_program
+from ..small_models import trained_small
+
+pytest.importorskip("uvicorn", reason="the extra [serve] is not installed")
+
+
+class Server:
+    """A running server."""
+
+    def __init__(self, process: subprocess.Popen[bytes]) -> None:
+        self.process = process
+        assert process.stderr is not None
+        first = process.stderr.readline().decode()
+        found = re.search(r"http://127\.0\.0\.1:(\d+)/", first)
+        assert found, first + process.stderr.read().decode()
+        self.url, self.port = found[0], int(found[1])
+
+    def ask(self, path: str, body: Any = None, **headers: str) -> Any:
+        content = None if body is None else json.dumps(body).encode()
+        request = urllib.request.Request(
+            self.url + path, content, {"Content-Type": "application/json", **headers}
+        )
+        with urllib.request.urlopen(request, timeout=60) as answer:
+            return json.load(answer)
+
+    def connect(self) -> socket.socket:
+        return socket.create_connection(("127.0.0.1", self.port), timeout=60)
+
+
+Start = Callable[..., Server]
+
+
+@pytest.fixture
+def start(saved: Path, tmp_path: Path) -> Iterator[Start]:
+    """Starts a server in a process: arguments, and environment variables."""
+    with ExitStack() as stack:
+
+        def started(*arguments: str, **changes: str) -> Server:
+            process = subprocess.Popen(
+                program(
+                    "serve", "--model", f"main={saved}", "--port", "0", "--backend", "ndarray", *arguments
+                ),
+                cwd=tmp_path,
+                env=environment(**changes),
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE,
+            )
+            stack.callback(_end, process)
+            return Server(process)
+
+        yield started
+
+
+def _end(process: subprocess.Popen[bytes]) -> None:
+    process.kill()
+    process.communicate()
+
+
+def test_the_unmodified_libretranslate_client(start: Start) -> None:
+    server = start(JSL_SEQ2SEQ_TOKEN="himitsu")
+    client = LibreTranslateAPI(server.url, "himitsu")
+    assert client.translate("わたしはたべます", "ja", "jsl") == "<私> <食べる>"
+    assert client.detect("ありがとう") == [{"confidence": 100, "language": "ja"}]
+    assert [one["code"] for one in client.languages()] == ["ja", "jsl"]
+    with pytest.raises(urllib.error.HTTPError) as refused:
+        LibreTranslateAPI(server.url, "wrong").translate("わたしはたべます", "ja", "jsl")
+    assert refused.value.code == 401
+    refused.value.close()
+
+
+@POSIX
+def test_reading_models_again(start: Start, saved: Path) -> None:
+    server = start()
+    before = server.ask("v1/model")["sha256"]
+    model = trained_small()
+    first = next(iter(model.parameters))
+    changed = {**model.parameters, first: model.parameters[first] * 1.0000001}
+    save_model(replace(model, parameters=changed), saved)
+    server.process.send_signal(signal.SIGHUP)
+    _eventually(lambda: server.ask("v1/model")["sha256"] != before)
+    assert server.ask("v1/translate", {"text": "ありがとう"})["tags"][0]["tag"] == "ありがとう"
+
+
+@POSIX
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_stopping_answers_what_was_accepted(start: Start, number: signal.Signals) -> None:
+    server = start()
+    body = json.dumps({"text": ["わたしはたべます" * 10] * 64}).encode()
+    with server.connect() as connection:
+        head = "POST /v1/translate HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
+        connection.sendall(f"{head}Content-Length: {len(body)}\r\n\r\n".encode() + body)
+        _eventually(lambda: b"jsl_batch_items_count 1" in _metrics(server))
+        server.process.send_signal(number)
+        answer = _read_all(connection)
+    assert answer.startswith(b"HTTP/1.1 200 OK") and answer.count("わたしは".encode()) >= 64
+    assert server.process.wait(60) == 0
+    assert server.process.stderr is not None and b"Traceback" not in server.process.stderr.read()
+
+
+def test_a_client_that_goes_away_and_garbage_harm_nobody(start: Start) -> None:
+    server = start()
+    body = json.dumps({"text": ["わたしはたべます" * 10] * 64}).encode()
+    head = "POST /v1/translate HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
+    for end in (10, len(body)):
+        with server.connect() as connection:
+            connection.sendall(f"{head}Content-Length: {len(body)}\r\n\r\n".encode() + body[:end])
+    for garbage in (b"\x16\x03\x01\x02\x00", b"GET\r\n\r\n", b"\x00" * 5000, b"GET / HTTP/9.9\r\n\r\n"):
+        with server.connect() as connection:
+            connection.sendall(garbage)
+            connection.shutdown(socket.SHUT_WR)
+            assert not _read_all(connection).startswith(b"HTTP/1.1 5")
+    assert server.ask("v1/translate", {"text": "ありがとう"})["tags"][0]["tag"] == "ありがとう"
+
+
+@pytest.mark.slow
+def test_slow_requests_are_closed(start: Start) -> None:
+    """A header that never ends within 10 seconds, a body within 10 more."""
+    server = start()
+    with server.connect() as silent, server.connect() as slow, server.connect() as body:
+        slow.sendall(b"GET / HTTP/1.1\r\nHost: localhost\r\n")
+        body.sendall(
+            b"POST /v1/translate HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
+            b"Content-Length: 100\r\n\r\n{"
+        )
+        for _ in range(9):
+            time.sleep(1)
+            slow.sendall(b"X-Y: z\r\n")
+        assert _read_all(silent) == _read_all(slow) == b""
+        assert _read_all(body).startswith(b"HTTP/1.1 408")
+
+
+def _metrics(server: Server) -> bytes:
+    with urllib.request.urlopen(server.url + "metrics", timeout=60) as answer:
+        return answer.read()
+
+
+def _read_all(connection: socket.socket) -> bytes:
+    """All until the server closes the connection, or until the answer that its header announces is there."""
+    found = b""
+    try:
+        while part := connection.recv(1 << 16):
+            found += part
+            head, _, rest = found.partition(b"\r\n\r\n")
+            length = re.search(rb"content-length: (\d+)", head)
+            if length and len(rest) >= int(length[1]):
+                break
+    except ConnectionError:
+        pass
+    return found
+
+
+def _eventually(condition: Callable[[], bool]) -> None:
+    for _ in range(600):
+        if condition():
+            return
+        time.sleep(0.1)
+    pytest.fail("it did not happen within a minute")
+
+
+MISTAKES: list[tuple[list[str], str]] = [
+    (["--host", "0.0.0.0"], "--token-file"),
+    (["--host", "no.such.host.invalid"], "トークン"),
+    (["--port", "99999"], "--port"),
+    (["--load", "nothing"], "nothing"),
+    (["--model", "x"], "--model 名前=フォルダー"),
+    (["--token-file", "nothing"], "nothing"),
+]
+
+
+@pytest.mark.parametrize(("arguments", "named"), MISTAKES)
+def test_mistakes_before_it_starts(tmp_path: Path, arguments: list[str], named: str) -> None:
+    done = run_program(["serve", *arguments], tmp_path)
+    assert done.returncode == 2 and named in done.stderr.decode()
+    assert b"Traceback" not in done.stderr and done.stdout == b""
+
+
+def test_a_port_that_is_taken(tmp_path: Path) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        done = run_program(["serve", "--port", str(taken.getsockname()[1])], tmp_path)
+    assert done.returncode == 2 and "待ち受けられません" in done.stderr.decode()
+
+
+def test_without_the_extra(tmp_path: Path) -> None:
+    blocked = tmp_path / "sitecustomize.py"
+    blocked.write_text(
+        "import importlib.util as u\n_find = u.find_spec\n"
+        "u.find_spec = lambda name, *rest: None if name == 'fastapi' else _find(name, *rest)\n",
+        encoding="utf-8",
+    )
+    path = os.pathsep.join([str(tmp_path), environment()["PYTHONPATH"]])
+    done = run_program(["serve"], tmp_path, PYTHONPATH=path)
+    assert done.returncode == 1 and "jsl-seq2seq[serve]" in done.stderr.decode()
