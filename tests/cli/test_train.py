@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import importlib
 import io
 import json
 import re
 import shutil
 import signal
+import subprocess
 import sys
 import tempfile
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -18,9 +21,10 @@ from jsl_seq2seq.cli import train as cli_train
 from jsl_seq2seq.cli.console import note
 from jsl_seq2seq.errors import Failure
 from jsl_seq2seq.store import load_model, save_model
+from jsl_seq2seq.training import TrainingJob, TrainingRequest
 
-from ..processes import POSIX
-from ..small_models import same_training_state
+from ..processes import POSIX, environment
+from ..small_models import same_training_state, trained_small
 from .conftest import Program
 from .options import training
 
@@ -240,12 +244,149 @@ def test_other_ends(
 def test_the_first_ctrl_c_is_a_wish_and_the_second_an_order() -> None:
     said: list[str] = []
     before = signal.getsignal(signal.SIGINT)
-    with pytest.raises(KeyboardInterrupt), cli_train._stoppable(said.append) as should_stop:
-        assert not should_stop()
+    with pytest.raises(KeyboardInterrupt), cli_train._stoppable(said.append) as stop:
+        assert not stop.asked()
         signal.raise_signal(signal.SIGTERM)
-        assert should_stop() and len(said) == 1
+        signal.raise_signal(signal.SIGINT)  # not said yet
+        assert stop.asked() and len(said) == 1
+        with stop.saving():
+            signal.raise_signal(signal.SIGINT)
+        signal.raise_signal(signal.SIGHUP)
+        signal.raise_signal(signal.SIGTERM)
         signal.raise_signal(signal.SIGINT)
     assert signal.getsignal(signal.SIGINT) is before
+
+
+@POSIX
+def test_a_closed_terminal_stays_ignored_under_nohup() -> None:
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    try:
+        with cli_train._stoppable(note) as stop:
+            signal.raise_signal(signal.SIGHUP)
+            assert not stop.asked()
+    finally:
+        signal.signal(signal.SIGHUP, before)
+
+
+@POSIX
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+@pytest.mark.parametrize("moment", ["saving", "renaming", "describing", "translating", "validating"])
+def test_no_number_of_signals_costs_what_was_learnt(
+    program: Program,
+    data: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    number: signal.Signals,
+    moment: str,
+) -> None:
+    """From the last step to the last rename, five signals at once, with ``--quiet``."""
+    place, name = {
+        "saving": ("jsl_seq2seq.cli.train", "save_model"),
+        "renaming": ("jsl_seq2seq.store.directory", "replace_files"),
+        "describing": ("jsl_seq2seq.training.job", "now"),
+        "translating": ("jsl_seq2seq.training.job", "_translated"),
+        "validating": ("jsl_seq2seq.training.loop", "_valid_loss"),
+    }[moment]
+    honest = getattr(importlib.import_module(place), name)
+
+    def interrupted(*arguments: Any, **named: Any) -> Any:
+        for _ in range(5):
+            signal.raise_signal(number)
+        return honest(*arguments, **named)
+
+    monkeypatch.setattr(f"{place}.{name}", interrupted)
+    done = program("--train", *training(data, tmp_path / "m"), "--valid", data, "--quiet")
+    assert done.code in (0, 130) and done.out == f"{tmp_path / 'm'}\n"
+    resumed = program("train", *training(data, tmp_path / "m"), "--valid", data, "--quiet", "--resume")
+    assert resumed.code in (0, 130), resumed.err
+    monkeypatch.undo()
+    monkeypatch.chdir(tmp_path)
+    assert program("train", *training(data, tmp_path / "n"), "--valid", data, "--quiet").code == 0
+    assert program("train", *training(data, tmp_path / "m"), "--valid", data, "--quiet", "--resume").code == 0
+    again, whole = (load_model(tmp_path / name, training_state=True) for name in ("m", "n"))
+    assert same_training_state(again, whole)
+
+
+def test_a_stopped_training_does_not_go_on_to_translate(
+    program: Program, data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupted(model: Any, directory: Path) -> None:
+        signal.raise_signal(signal.SIGINT)
+        save_model(model, directory)
+
+    monkeypatch.setattr(cli_train, "save_model", interrupted)
+    done = program("train", *training(data, tmp_path / "m"), "--predict", "ありがとう")
+    assert done.code == 130 and "→" not in done.out.split("保存しました")[1]
+    assert load_model(tmp_path / "m").progress.epoch == 2
+
+
+def test_a_validation_that_fails_costs_nothing(
+    program: Program, data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Out of memory with a long validation sentence: the epoch's updates are saved, and validated when resumed."""
+    valid = ["--valid", data]
+
+    def fail(*_: Any) -> float:
+        raise Failure("メモリーが足りません。", code="gpu-out-of-memory")
+
+    monkeypatch.setattr("jsl_seq2seq.training.loop._valid_loss", fail)
+    done = program("train", *training(data, tmp_path / "m"), *valid)
+    assert done.code == 1 and "保存しました" in done.out and "メモリー" in done.err
+    monkeypatch.undo()
+    monkeypatch.chdir(tmp_path)
+    assert program("train", *training(data, tmp_path / "m"), *valid, "--resume").code == 0
+    assert program("train", *training(data, tmp_path / "n"), *valid).code == 0
+    again, whole = (load_model(tmp_path / name, training_state=True) for name in ("m", "n"))
+    assert same_training_state(again, whole)
+    assert [(one.loss, one.valid_loss) for one in again.history] == [
+        (one.loss, one.valid_loss) for one in whole.history
+    ]
+
+
+@POSIX
+def test_a_working_directory_that_is_deleted_costs_nothing(
+    program: Program, data: Path, tmp_path: Path
+) -> None:
+    code = (
+        "import os, sys, shutil\n"
+        "from jsl_seq2seq.training import loop\n"
+        "from jsl_seq2seq.cli import main\n"
+        "honest = loop._metrics\n"
+        "def metrics(*a):\n"
+        "    shutil.rmtree(sys.argv[1], ignore_errors=True)\n"
+        "    return honest(*a)\n"
+        "loop._metrics = metrics\n"
+        "main(sys.argv[2:])\n"
+    )
+    here = tmp_path / "gone"
+    here.mkdir()
+    for name, save in (("relative", "m"), ("absolute", str(tmp_path / "kept"))):
+        here.mkdir(exist_ok=True)
+        done = subprocess.run(
+            [sys.executable, "-c", code, str(here), "train", *training(data, Path(save))],
+            cwd=here, env=environment(), capture_output=True, timeout=100, check=False,
+        )  # fmt: skip
+        assert done.returncode == 0, (name, done.stderr.decode())
+        assert load_model(here / save).progress.epoch == 2
+
+
+@pytest.mark.parametrize("value", [None, 5, "x", [1], {"a": "b"}, {"a": None}, {}, True], ids=repr)
+@pytest.mark.parametrize(
+    "key",
+    ["evaluation", "made_by", "imported_from", "backend", "device", "precision", "trained_at", "libraries"],
+)
+def test_metadata_of_any_type_can_be_saved(tmp_path: Path, key: str, value: Any) -> None:
+    model = trained_small()
+    save_model(replace(model, metadata={**model.metadata, key: value}), tmp_path / "m")
+    assert load_model(tmp_path / "m").metadata[key] == value
+
+
+def test_figures_of_other_weights_are_not_kept(tmp_path: Path, data: Path) -> None:
+    old = trained_small()
+    metadata = {**old.metadata, "evaluation": {"テスト": 1.0}, "made_by": "python make.py"}
+    save_model(replace(old, metadata=metadata), tmp_path / "m")
+    request = TrainingRequest({"epochs": 1}, "ndarray", data=data, load=tmp_path / "m")
+    assert not {"evaluation", "made_by"} & set(TrainingJob(request).run().model.metadata)
 
 
 class Interrupting(io.RawIOBase):
@@ -270,4 +411,4 @@ def test_ctrl_c_in_the_middle_of_a_line(monkeypatch: pytest.MonkeyPatch) -> None
     monkeypatch.setattr(sys, "stderr", io.TextIOWrapper(io.BufferedWriter(Interrupting()), encoding="utf-8"))
     with cli_train._stoppable(note) as should_stop:
         note("12 エポック")
-        assert should_stop()
+        assert should_stop.asked()

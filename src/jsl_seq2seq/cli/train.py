@@ -40,6 +40,9 @@ _SHOWN_TAGS = 12
 _WORSE = 2
 """A loss above this many times that of guessing is reported as nothing learnt; at the first step it is near 1."""
 
+_POLITE = ("SIGINT", "SIGTERM", "SIGHUP", "SIGBREAK")
+"""Signals that ask a program to end. SIGBREAK is what Windows sends for Ctrl-Break."""
+
 INTERRUPTED = 130
 """Exit code of a training that was stopped with Ctrl-C and saved: 128 + SIGINT, as shells expect."""
 
@@ -99,7 +102,14 @@ def train(
     request = TrainingRequest(settings, backend, device, data, valid, load, precision=precision)
     if resume:
         request = resuming(request, save)
-    result, directory = run_training(request, save, not no_training_state, quiet, as_json, checkpoint_every)
+    result, directory, stopped = run_training(
+        request, save, not no_training_state, quiet, as_json, checkpoint_every
+    )
+    if result.failure:
+        raise result.failure
+    if stopped and (export_weights or predict):
+        note("止められたので、書き出しと訳はしませんでした。")
+        raise typer.Exit(INTERRUPTED)
     exports = opt.exports(directory, export_dir)
     if export_weights:
         run_weight_export(result.model, export_weights, exports, quiet)
@@ -135,11 +145,14 @@ def run_training(
     quiet: bool,
     as_json: bool,
     checkpoint_every: int | None = None,
-) -> tuple[TrainingResult, Path]:
-    """Train, save and print. Returns the result and the directory it was saved to.
+) -> tuple[TrainingResult, Path, bool]:
+    """Train, save and print.
 
     Args:
         checkpoint_every: after how many epochs to save while training goes on; ``None`` for only at the end.
+
+    Returns:
+        The result, the directory it was saved to, and whether a signal asked to stop, in time or too late.
     """
     if checkpoint_every is not None:
         require_range("checkpoint_every", checkpoint_every, 1, 10**9)
@@ -152,7 +165,8 @@ def run_training(
     if job.backend.processes.rank:
         _compute_share(job)
     together = job.backend.processes.world_size > 1
-    with locked(directory):  # from the start: hours of training must not end in "someone else saves there"
+    place = _absolute(directory)  # the working directory may be gone by the end
+    with locked(place):  # from the start: hours of training must not end in "someone else saves there"
         inform(f"バックエンド: {job.backend.name}（{job.backend.reason}）")
         inform(f"データ: {job.corpus.name}、{len(job.corpus.pairs)} 文")
         for line in job.notes:
@@ -163,22 +177,28 @@ def run_training(
             )
         if save is None:
             inform(f"保存先: {directory}（--save で変えられます）")
-        with _stoppable(inform, together) as should_stop, _reporter(quiet or as_json) as reporter:
-            every = Checkpoints(checkpoint_every, _saver(directory)) if checkpoint_every else None
-            # within _stoppable: a signal during the last save lets it end
-            result = job.run(reporter, should_stop, every, _final_saver(directory, keep_training_state))
+        with _stoppable(inform, together or quiet) as stop, _reporter(quiet or as_json) as reporter:
+            every = Checkpoints(checkpoint_every, _saver(place, stop)) if checkpoint_every else None
+            result = job.run(reporter, stop.asked, every, _final_saver(place, keep_training_state, stop))
     for line in result.notes:
         inform(f"注意: {line}")
     _show(result, directory, quiet, as_json)
     if result.interrupted and not quiet and not as_json:
         _show_how_to_go_on(result, request, directory, checkpoint_every)
-    return result, directory
+    return result, directory, stop.received is not None
+
+
+def _absolute(directory: Path) -> Path:
+    try:
+        return directory.absolute()
+    except OSError:  # the working directory is gone already
+        return directory
 
 
 def _compute_share(job: TrainingJob) -> NoReturn:
     """Train in a process that is not the first: it computes its share, and neither writes nor prints."""
-    with _stoppable(lambda _: None, together=True) as should_stop:
-        job.run(should_stop=should_stop)
+    with _stoppable(lambda _: None, once=True) as stop:
+        job.run(should_stop=stop.asked)
     raise typer.Exit
 
 
@@ -249,24 +269,29 @@ def _summary(result: TrainingResult, directory: Path, loss: float | None) -> dic
     }
 
 
-def _saver(directory: Path) -> Callable[[SavedModel], None]:
+def _saver(directory: Path, stop: _Stop) -> Callable[[SavedModel], None]:
     """A function that saves a checkpoint. An error is printed, and training continues."""
 
     def save(model: SavedModel) -> None:
         try:
-            save_model(model, directory)
-        except JslError as error:
+            with stop.saving():
+                save_model(model, directory)
+        except Exception as error:  # also out of memory: there may be enough of it at the end
             note(f"警告: 途中の保存ができませんでした（{model.progress.epoch} エポック）。学習は続けます。")
-            report(error)
+            if isinstance(error, JslError):
+                report(error)
+            else:
+                note(f"  → {type(error).__name__}: {error}")
 
     return save
 
 
-def _final_saver(directory: Path, keep_training_state: bool) -> Callable[[SavedModel], None]:
+def _final_saver(directory: Path, keep_training_state: bool, stop: _Stop) -> Callable[[SavedModel], None]:
     """Saves what training ends with."""
 
     def save(model: SavedModel) -> None:
-        _save(model if keep_training_state else replace(model, moments=None), directory)
+        with stop.saving():
+            _save(model if keep_training_state else replace(model, moments=None), directory)
 
     return save
 
@@ -306,35 +331,67 @@ def _reporter(quiet: bool) -> Any:
     return BarReporter() if sys.stderr.isatty() else LineReporter()
 
 
+class _Stop:
+    """What signals have asked of a training.
+
+    The first one asks it to save and end. After that has been said, Ctrl-C pressed once more ends it without
+    saving; any other signal, and Ctrl-C while files are being written, changes nothing. A system that shuts down
+    sends several.
+
+    Attributes:
+        received: the first signal; ``None`` before there is one.
+    """
+
+    def __init__(self, inform: Callable[[str], None], once: bool) -> None:
+        self.received: int | None = None
+        self._inform, self._once = inform, once
+        self._said, self._saving = False, False
+
+    def receive(self, number: int, _: FrameType | None) -> None:
+        """A signal handler. Prints nothing: the interrupted line may itself be in the middle of printing."""
+        if self.received is None:
+            self.received = number
+        elif number == signal.SIGINT and self._said and not self._saving and not self._once:
+            raise KeyboardInterrupt
+
+    def asked(self) -> bool:
+        """Whether to stop; says so the first time."""
+        if self.received is not None and not self._said:
+            again = "" if self._once else "（もう一度 Ctrl-C を押すと、保存せずに終わります）"
+            self._inform(f"止めています。ここまでの結果を保存します{again}。")
+            self._said = True
+        return self.received is not None
+
+    @contextlib.contextmanager
+    def saving(self) -> Iterator[None]:
+        """Files are being written in the body."""
+        self._saving = True
+        try:
+            yield
+        finally:
+            self._saving = False
+
+
 @contextlib.contextmanager
-def _stoppable(inform: Any, together: bool = False) -> Iterator[Any]:
-    """Yields a function: whether Ctrl-C (or SIGTERM) has arrived. A second one raises KeyboardInterrupt.
+def _stoppable(inform: Callable[[str], None], once: bool = False) -> Iterator[_Stop]:
+    """Ctrl-C, SIGTERM and a terminal that is closed (SIGHUP) go to the :class:`_Stop` in the body.
 
     Args:
-        together: ``torchrun`` passes a Ctrl-C on to processes that have had it already, and kills them half a
-            minute later: here a second one means nothing.
+        once: a second Ctrl-C means nothing. So it is with ``--quiet``, where nothing says that it would, and with
+            ``torchrun``, which passes a Ctrl-C on to processes that have had it already.
     """
-    asked: list[int] = []
-    told: list[int] = []
-
-    def ask(number: int, _: FrameType | None) -> None:
-        if asked and together:
-            return
-        if asked:
-            raise KeyboardInterrupt
-        asked.append(number)  # printed later: the interrupted line may itself be in the middle of printing
-
-    def should_stop() -> bool:
-        if asked and not told:
-            told.append(asked[0])
-            again = "" if together else "（もう一度 Ctrl-C を押すと、保存せずに終わります）"
-            inform(f"止めています。ここまでの結果を保存します{again}。")
-        return bool(asked)
-
-    wanted = [signal.SIGINT, signal.SIGTERM]
-    before = {number: signal.signal(number, ask) for number in wanted}
+    stop = _Stop(inform, once)
+    wanted = [getattr(signal, name) for name in _POLITE if hasattr(signal, name)]
+    # nohup has a closed terminal ignored, and that is how it stays
+    before = {
+        number: signal.getsignal(number)
+        for number in wanted
+        if number in (signal.SIGINT, signal.SIGTERM) or signal.getsignal(number) is not signal.SIG_IGN
+    }
+    for number in before:
+        signal.signal(number, stop.receive)
     try:
-        yield should_stop
+        yield stop
     finally:
         for number, handler in before.items():
-            signal.signal(number, handler)
+            signal.signal(number, signal.SIG_DFL if handler is None else handler)

@@ -100,9 +100,11 @@ def _result(model: SavedModel) -> str:
 def _evaluation(model: SavedModel) -> list[str]:
     """What was measured on sentences that were kept apart from training, if the metadata has it."""
     figures = model.metadata.get("evaluation")
-    if not figures:
+    if not isinstance(figures, Mapping):
         return []
-    rows = [(name, f"{value:.1%}") for name, value in figures.items()]
+    rows = [(name, f"{value:.1%}") for name, value in figures.items() if isinstance(value, int | float)]
+    if not rows:
+        return []
     return [
         "## 評価\n\n学習に使っていない文での、貪欲法（greedy）の完全一致率です。\n\n"
         + _table(("テスト", "完全一致"), rows)
@@ -210,7 +212,12 @@ def _word(value: Any) -> str:
 
 def _name(directory: Path) -> str:
     """The folder's own name, also for ``.`` and ``..``."""
-    return directory.name if directory.name not in ("", "..") else directory.resolve().name or "model"
+    if directory.name not in ("", ".."):
+        return directory.name
+    try:
+        return directory.resolve().name or "model"
+    except OSError:  # the working directory is gone
+        return "model"
 
 
 def _path_flag(option: str, name: str) -> str:

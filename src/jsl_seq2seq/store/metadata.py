@@ -18,7 +18,7 @@ _LIBRARIES = {"ndarray": ("numpy",), "wgpu": ("numpy", "wgpu"), "torch": ("numpy
 
 
 def describe_run(ops: InferenceOps, seed: int) -> dict[str, Any]:
-    """Metadata of a training run that ends now on ``ops``."""
+    """Metadata of a training run on ``ops``."""
     return {
         "package_version": __version__,
         "python": platform.python_version(),
@@ -28,15 +28,20 @@ def describe_run(ops: InferenceOps, seed: int) -> dict[str, Any]:
         "precision": ops.precision,
         "libraries": {name: _version(name) for name in (*_LIBRARIES.get(ops.name, ()), "safetensors")},
         "seed": seed,
-        "trained_at": datetime.now(UTC).isoformat(timespec="seconds"),
+        "trained_at": now(),
         "git_commit": _git_commit(),
     }
+
+
+def now() -> str:
+    """The time as ISO 8601 in UTC, to the second."""
+    return datetime.now(UTC).isoformat(timespec="seconds")
 
 
 def _version(package: str) -> str | None:
     try:
         return version(package)
-    except PackageNotFoundError:
+    except (PackageNotFoundError, OSError):  # OSError: the working directory, a place of packages, is gone
         return None
 
 
@@ -97,5 +102,5 @@ def published(path: Path) -> Path:
         return path
     try:
         return path.relative_to(Path.cwd())
-    except ValueError:
+    except (ValueError, OSError):  # OSError: the working directory is gone
         return Path(path.name) if path.name else path

@@ -17,7 +17,7 @@ from ..errors import JslError, UserError
 from ..model.initialization import initial_parameters
 from ..settings import DATA_SETTINGS, ModelConfig, TrainingConfig
 from ..store import EpochMetrics, Example, Progress, SavedModel, Stage, load_model
-from ..store.metadata import describe_run, published, stages_of, with_stage
+from ..store.metadata import describe_run, now, published, stages_of, with_stage
 from ..tokenize import Tokenizers
 from ..translate.translator import Translator
 from .data import check_encoded, longest, new_tokenizers, read_data, tokenizers_of
@@ -28,6 +28,8 @@ from .trainer import Trainer
 _MODEL_OPTIONS = ("d_model", "n_heads", "n_layers", "d_ff", "max_seq_len", "tied_embeddings")
 _BATCH_OPTIONS = ("batch_size", "batch_tokens", "accumulate", "seed")
 _DESCRIBED = ("backend", "precision", "git_commit", "package_version", "trained_at")
+_OF_THE_WEIGHTS = ("evaluation", "made_by")
+"""Metadata that says how the weights did in a test, and how they were made."""
 _EXAMPLES = 5
 _CHECKED = 500
 """Sentences of the data that are translated at the end to count the exact ones."""
@@ -75,6 +77,7 @@ class TrainingResult:
         exact, checked: of ``checked`` sentences of the training data, ``exact`` were translated exactly.
         interrupted: whether it was stopped early.
         notes: what could not be done after training, in Japanese.
+        failure: what ended training early although nobody asked for it; the model was saved before.
     """
 
     model: SavedModel
@@ -82,6 +85,7 @@ class TrainingResult:
     checked: int
     interrupted: bool
     notes: tuple[str, ...] = ()
+    failure: Exception | None = None
 
 
 class TrainingJob:
@@ -104,6 +108,7 @@ class TrainingJob:
         self._digest = self.corpus.digest
         self.valid = read_corpus(request.valid, tokenizers) if request.valid else None
         self._valid_digest = self.valid.digest if self.valid else ""
+        self._valid_name = published(request.valid).as_posix() if request.valid else ""
         if loaded is None:
             tokenizers = new_tokenizers(self.corpus, tokenizers, request.options)
         encoded = encode_corpus(self.corpus, tokenizers)
@@ -147,7 +152,8 @@ class TrainingJob:
         """Train, save, translate a few examples, and save again with them.
 
         Args:
-            should_stop: asked after each batch; training then ends early.
+            should_stop: asked after each batch; training then ends early. Asked while examples are translated,
+                too, of which then only the first are.
             checkpoints: saves while training goes on.
             save: saves the trained model. Called right after the last update, so that nothing that fails later
                 costs the weights.
@@ -169,9 +175,13 @@ class TrainingJob:
         )
         selector = self._selector()
         every = checkpoints.every if checkpoints else 0
+        # now: at the end of a long training, what is asked about the machine may be gone
+        described = describe_run(trainer.ops, self.training.seed)
 
         def snapshot(progress: Progress, history: tuple[EpochMetrics, ...], interrupted: bool) -> SavedModel:
-            return self._snapshot(trainer, selector, progress, history, interrupted, every)
+            return self._snapshot(
+                trainer, selector, progress, history, interrupted, every, {**described, "trained_at": now()}
+            )
 
         def after_epoch(progress: Progress, history: tuple[EpochMetrics, ...]) -> None:
             if checkpoints and progress.epoch % checkpoints.every == 0:
@@ -192,13 +202,13 @@ class TrainingJob:
         model = snapshot(outcome.progress, outcome.history, outcome.interrupted)
         save(model)
         try:
-            result = self._result(model, outcome)
+            result = self._result(model, outcome, should_stop)
             save(result.model)
-        # out of memory on a device has many types, and the weights are safe
-        except Exception as error:
+        # out of memory on a device has many types, and the weights are safe; so they are at a second Ctrl-C
+        except (Exception, KeyboardInterrupt) as error:
             reason = error.what if isinstance(error, JslError) else f"{type(error).__name__}: {error}"
             note = f"訳の例は作れませんでした（{reason}）。学習した重みは保存してあります。"
-            return TrainingResult(model, 0, 0, outcome.interrupted, (note,))
+            return TrainingResult(model, 0, 0, outcome.interrupted, (note,), outcome.failure)
         return result
 
     def _selector(self) -> CheckpointSelector:
@@ -345,9 +355,9 @@ class TrainingJob:
         history: tuple[EpochMetrics, ...],
         interrupted: bool,
         every: int,
+        described: Mapping[str, Any],
     ) -> SavedModel:
         """The model as it is now, without examples."""
-        described = describe_run(trainer.ops, self.training.seed)
         last, selected = trainer.parameters(), selector.selected()
         others: dict[str, Parameters] = {}
         if selected is not None:
@@ -361,11 +371,17 @@ class TrainingJob:
             examples=(),
             progress=progress,
             history=self.start.history + history,
-            metadata=self.start.metadata | described,
+            metadata={**self._metadata(progress), **described},
             stages=with_stage(self.start.stages, self._stage(progress, interrupted, every, described)),
             data_name=self._data_name,
             data_digest=self._digest,
         )
+
+    def _metadata(self, progress: Progress) -> dict[str, Any]:
+        """The loaded model's metadata, without what is true of that model's weights alone."""
+        if progress.step == self.start.progress.step:
+            return self.start.metadata
+        return {name: value for name, value in self.start.metadata.items() if name not in _OF_THE_WEIGHTS}
 
     def _stage(
         self, progress: Progress, interrupted: bool, every: int, described: Mapping[str, Any]
@@ -381,7 +397,7 @@ class TrainingJob:
             data_name=self._data_name,
             data_digest=self._digest,
             units={name: request.options[name] for name in sorted(DATA_SETTINGS) if name in request.options},
-            valid_name=published(request.valid).as_posix() if request.valid else "",
+            valid_name=self._valid_name,
             valid_digest=self._valid_digest,
             device=request.device,
             processes=self.backend.processes.world_size,
@@ -389,16 +405,18 @@ class TrainingJob:
             **{name: described[name] for name in _DESCRIBED},
         )
 
-    def _result(self, model: SavedModel, outcome: Outcome) -> TrainingResult:
+    def _result(self, model: SavedModel, outcome: Outcome, should_stop: Callable[[], bool]) -> TrainingResult:
         """The model with example translations, and how many sentences of the data it translates exactly."""
         translator = Translator(model, self.backend)
-        examples = _translated(translator, self._checked)
-        if self._valid_checked and model.history:
-            valid = _translated(translator, self._valid_checked)
+        examples = _translated(translator, self._checked, should_stop)
+        valid = _translated(translator, self._valid_checked, should_stop)
+        if valid and len(valid) == len(self._valid_checked) and model.history:
             last = replace(model.history[-1], valid_exact=_exact(valid) / len(valid))
             model = replace(model, history=(*model.history[:-1], last))
         model = replace(model, examples=tuple(_spread(examples, _EXAMPLES)))
-        return TrainingResult(model, _exact(examples), len(examples), outcome.interrupted)
+        return TrainingResult(
+            model, _exact(examples), len(examples), outcome.interrupted, failure=outcome.failure
+        )
 
 
 def _overridden(training: TrainingConfig, options: Mapping[str, Any]) -> TrainingConfig:
@@ -406,10 +424,16 @@ def _overridden(training: TrainingConfig, options: Mapping[str, Any]) -> Trainin
     return replace(training, **{name: value for name, value in options.items() if name in names})
 
 
-def _translated(translator: Translator, pairs: Sequence[SentencePair]) -> list[Example]:
+def _translated(
+    translator: Translator, pairs: Sequence[SentencePair], should_stop: Callable[[], bool]
+) -> list[Example]:
+    """Translations of the pairs; of the first ones alone once ``should_stop()``."""
     translations = []
     for start in range(0, len(pairs), 64):
         translations += translator.translate_each([pair.source for pair in pairs[start : start + 64]])
+        if should_stop():
+            break
+    pairs = pairs[: len(translations)]
     # training has no limit on the length of a text, translation has: beyond it a sentence counts as not translated
     return [
         Example(pair.source, pair.tags, () if isinstance(translation, UserError) else translation.tags)

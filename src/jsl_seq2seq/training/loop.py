@@ -118,12 +118,15 @@ class Outcome:
 
     Attributes:
         history: one entry for each epoch that was finished now.
-        interrupted: whether ``should_stop`` ended it early.
+        interrupted: whether ``should_stop``, or ``failure``, ended it early.
+        failure: what made it impossible to measure the validation loss. The parameters are those of the epoch's
+            last update, and ``progress.batch`` is the number of its batches: resumed, it is measured again.
     """
 
     progress: Progress
     history: tuple[EpochMetrics, ...]
     interrupted: bool
+    failure: Exception | None = None
 
 
 def fit(
@@ -140,7 +143,8 @@ def fit(
 
     Args:
         valid: pairs to measure the loss on after each epoch, or none.
-        should_stop: asked after each batch; the batch is always finished.
+        should_stop: asked after each batch, of validation too; the batch is always finished. An epoch whose
+            validation was cut off is validated anew when the run is resumed.
         after_epoch: called after each epoch but the last, with what :class:`Outcome` would hold now.
 
     Raises:
@@ -171,7 +175,14 @@ def fit(
                 progress = _summed(trainer, losses, begun, progress, time.perf_counter() - started)
                 return Outcome(progress, tuple(history), interrupted=True)
         ended = _summed(trainer, losses, begun, progress, time.perf_counter() - started)
-        history.append(_metrics(trainer, ended, valid))
+        try:
+            valid_loss = _valid_loss(trainer, valid, stopping) if valid else None
+        except _Stopped:
+            return Outcome(ended, tuple(history), interrupted=True)
+        # out of memory on a device has many types, and the epoch's updates are made
+        except Exception as error:
+            return Outcome(ended, tuple(history), interrupted=True, failure=error)
+        history.append(_metrics(ended, valid_loss))
         progress = replace(
             progress,
             step=trainer.step,
@@ -233,18 +244,27 @@ def _summed(
     return replace(progress, loss_sum=float(loss_sum), tokens=int(tokens), seconds=begun.seconds + seconds)
 
 
-def _metrics(trainer: Trainer, ended: Progress, valid: Sequence[EncodedPair]) -> EpochMetrics:
+def _metrics(ended: Progress, valid_loss: float | None) -> EpochMetrics:
     """A point of the training curve, from the sums over a whole epoch."""
     loss, speed = ended.loss_sum / ended.tokens, ended.tokens / ended.seconds
-    valid_loss = _valid_loss(trainer, valid) if valid else None
     return EpochMetrics(ended.epoch + 1, loss, ended.seconds, speed, valid_loss)
 
 
-def _valid_loss(trainer: Trainer, valid: Sequence[EncodedPair]) -> float | None:
-    """The mean over all tokens, nats; ``None`` if it is NaN or infinite. One batch is in memory at a time."""
+class _Stopped(Exception):
+    """A stop was asked for in the middle of validation."""
+
+
+def _valid_loss(trainer: Trainer, valid: Sequence[EncodedPair], stopping: Callable[[], bool]) -> float | None:
+    """The mean over all tokens, nats; ``None`` if it is NaN or infinite. One batch is in memory at a time.
+
+    Raises:
+        _Stopped: ``stopping()``, which is asked between two batches.
+    """
     processes = trainer.processes
     total = tokens = 0.0
     for start in range(0, len(valid), _VALID_BATCH):
+        if start and stopping():
+            raise _Stopped
         if (start // _VALID_BATCH) % processes.world_size == processes.rank:
             batch = make_batch(valid[start : start + _VALID_BATCH], trainer.source_length)
             total += trainer.loss(batch) * batch.tokens
