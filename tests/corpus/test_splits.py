@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import contextlib
 import itertools
+import shutil
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from jsl_seq2seq.corpus import Pair, make_splits, sentence_key, write_splits
+from jsl_seq2seq.corpus import splits as splits_module
 from jsl_seq2seq.corpus.generate import derivations
 from jsl_seq2seq.corpus.splits import is_held_out
-from jsl_seq2seq.errors import UserError
+from jsl_seq2seq.errors import Failure, UserError
 
 from ..refusals import refused
 
@@ -123,6 +128,66 @@ def test_files_of_others_are_spared(tmp_path: Path) -> None:
     write_splits(tmp_path, 100, seed=0)
     write_splits(tmp_path, 100, seed=1)  # over files of ours
     assert "seed=1" in mine.read_text(encoding="utf-8")
+
+
+class Killed(BaseException):
+    """The process ends here, without a chance to clean up."""
+
+
+class Ending:
+    """Wraps the methods of Path that change names, so that the one of number ``moment`` raises instead."""
+
+    def __init__(self, moment: int, error: BaseException) -> None:
+        self.moment, self.error, self.count, self.reached = moment, error, 0, False
+
+    def wrap(self, honest: Callable[..., Any]) -> Callable[..., Any]:
+        def call(*arguments: Any, **named: Any) -> Any:
+            if self.reached and isinstance(self.error, Killed):
+                raise self.error  # nothing happens after a kill
+            self.count += 1
+            if self.count == self.moment:
+                self.reached = True
+                raise self.error
+            return honest(*arguments, **named)
+
+        return call
+
+
+@pytest.mark.parametrize("error", [Killed(), KeyboardInterrupt(), OSError(28, "full")], ids=repr)
+def test_whenever_writing_ends_no_file_of_one_corpus_stands_beside_one_of_another(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, splits: dict[str, list[Pair]], error: BaseException
+) -> None:
+    """At every single change of a name; the next run completes what had begun."""
+    corpora = iter(range(10**6))
+
+    def make(*_: object) -> dict[str, list[Pair]]:
+        start = 4 * (next(corpora) == 0)
+        return {name: pairs[start : start + 4] for name, pairs in splits.items()}
+
+    monkeypatch.setattr(splits_module, "make_splits", make)
+    write_splits(tmp_path / "old")
+    write_splits(tmp_path / "new")
+    old, new = (
+        {path.name: path.read_bytes() for path in (tmp_path / name).iterdir()} for name in ("old", "new")
+    )
+    seen: list[str] = []
+    for moment in itertools.count(1):
+        place = tmp_path / f"at {moment}"
+        shutil.copytree(tmp_path / "old", place)
+        ending = Ending(moment, error)
+        with pytest.MonkeyPatch.context() as patched, contextlib.suppress(Killed, KeyboardInterrupt, Failure):
+            for name in ("replace", "unlink", "open"):
+                patched.setattr(Path, name, ending.wrap(getattr(Path, name)))
+            write_splits(place)
+        there = {path.name: path.read_bytes() for path in place.glob("*.tsv")}
+        assert there.items() <= old.items() or there.items() <= new.items(), moment
+        seen.append("new" if there == new else "old" if there == old else "between")
+        write_splits(place)
+        assert {path.name: path.read_bytes() for path in place.iterdir()} == new
+        if not ending.reached:
+            break
+    assert (seen[0], seen[-1]) == ("old", "new")
+    assert ("between" in seen) == (not isinstance(error, KeyboardInterrupt))
 
 
 @pytest.mark.parametrize(("count", "train_length", "held"), [(10, 32, 5), (2000, 50, 10), (2000, 32, 0)])

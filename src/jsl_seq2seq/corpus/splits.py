@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import os
 import zlib
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -22,6 +23,9 @@ TESTS: tuple[str, ...] = ("test-random", "test-length", "test-composition", "tes
 _HEAD = "# jsl-seq2seq コーパス"
 """How a file of ours begins."""
 SPLITS: tuple[str, ...] = ("train", "valid", *TESTS)
+_FILES = frozenset(f"{name}.tsv" for name in SPLITS)
+_COMMITTED = ".jsl-seq2seq-corpus"
+"""The file that lists a corpus whose files are about to be renamed."""
 
 _HELD_OUT = 60
 """Of a thousand combinations so many are kept for test-composition."""
@@ -138,24 +142,94 @@ def write_splits(
         UserError: as make_splits.
         Failure: a file could not be written.
     """
-    for name in SPLITS:
-        _spare(directory / f"{name}.tsv")
+    try:
+        for name in SPLITS:
+            _spare(directory / f"{name}.tsv")
+        _finish_commit(directory)
+    except OSError as error:
+        raise _not_written(directory, error) from error
     splits = make_splits(count, seed, max_length, train_length, test_count, lexicon, open_words, katakana)
     try:
         directory.mkdir(parents=True, exist_ok=True)
-        for name, pairs in splits.items():
-            write_pairs(directory / f"{name}.tsv", pairs, f"{name}（規則から作った文。seed={seed}）")
+        _commit(
+            directory,
+            {
+                f"{name}.tsv": _content(pairs, f"{name}（規則から作った文。seed={seed}）")
+                for name, pairs in splits.items()
+            },
+        )
     except OSError as error:
-        raise Failure(
-            f"コーパスを書けませんでした: {directory}（{error.strerror}）",
-            "空き容量と書き込みの権限を確かめてください。",
-        ) from error
+        raise _not_written(directory, error) from error
     return SplitReport(
         directory,
         {name: len(pairs) for name, pairs in splits.items()},
         len({tag for pair in splits["train"] for tag in pair.tags}),
         max(len(pair.source) for pair in splits["train"]),
     )
+
+
+def _not_written(directory: Path, error: OSError) -> Failure:
+    return Failure(
+        f"コーパスを書けませんでした: {directory}（{error.strerror}）",
+        "空き容量と書き込みの権限を確かめて、もう一度実行してください。",
+    )
+
+
+def _commit(directory: Path, contents: Mapping[str, bytes]) -> None:
+    """Replace files of one corpus together: whenever it is killed, no file of the old one stands beside a file of
+    the new one, whose test sentences it may have been made to train on.
+
+    1. Every file is written as ``.NAME.new`` and forced to disk. Until here the old corpus is untouched.
+    2. Their names are written to :data:`_COMMITTED`, in one rename. From here on the new corpus is complete.
+    3. The old files are removed, and then every ``.NAME.new`` is renamed to ``NAME``. Killed here, files are
+       missing until the next run finishes this step, or replaces them.
+
+    Raises:
+        OSError: a file could not be written; before step 2, the old corpus stays.
+    """
+    committed = directory / _COMMITTED
+    try:
+        for name, content in contents.items():
+            _write_new(_pending(directory / name), content)
+        _write_new(_pending(committed), "\n".join(contents).encode("utf-8"))
+        _pending(committed).replace(committed)
+        _finish_commit(directory)
+    except BaseException as error:
+        if not committed.exists():
+            for name in (*contents, _COMMITTED):
+                _pending(directory / name).unlink(missing_ok=True)
+        elif isinstance(error, KeyboardInterrupt):
+            _finish_commit(directory)
+        raise
+
+
+def _finish_commit(directory: Path) -> None:
+    """Step 3 of :func:`_commit`, from wherever it was killed; nothing if no commit has begun."""
+    committed = directory / _COMMITTED
+    if not committed.is_file():
+        return
+    names = [name for name in committed.read_text(encoding="utf-8").splitlines() if name in _FILES]
+    waiting = [name for name in names if _pending(directory / name).is_file()]
+    if len(waiting) == len(
+        names
+    ):  # else the old files have gone, and some of the new ones are in their place
+        for name in names:
+            (directory / name).unlink(missing_ok=True)
+    for name in waiting:
+        _pending(directory / name).replace(directory / name)
+    committed.unlink(missing_ok=True)
+
+
+def _pending(path: Path) -> Path:
+    return path.with_name(f".{path.name.removeprefix('.')}.new")
+
+
+def _write_new(path: Path, content: bytes) -> None:
+    path.unlink(missing_ok=True)  # left by a run that was killed; or a link to another file
+    with path.open("xb") as file:
+        file.write(content)
+        file.flush()
+        os.fsync(file.fileno())
 
 
 def _spare(path: Path) -> None:
@@ -174,6 +248,17 @@ def _spare(path: Path) -> None:
 
 def write_pairs(path: Path, pairs: list[Pair], title: str) -> None:
     """Write pairs as ``文<TAB><タグ> <タグ><TAB>現象``, UTF-8, LF; the old file stays until the new one is whole."""
+    temporary = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        _write_new(temporary, _content(pairs, title))
+        temporary.replace(path)
+    except BaseException:
+        temporary.unlink(missing_ok=True)
+        raise
+
+
+def _content(pairs: list[Pair], title: str) -> bytes:
+    """The bytes of a file of pairs."""
     lines = [
         f"{_HEAD}: {title}",
         "# 規則から作った文であり、日本手話の話者による確認を受けていません。",
@@ -183,16 +268,7 @@ def write_pairs(path: Path, pairs: list[Pair], title: str) -> None:
     lines += [
         f"{pair.source}\t{' '.join(f'<{tag}>' for tag in pair.tags)}\t{pair.phenomenon}" for pair in pairs
     ]
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        with temporary.open("wb") as file:
-            file.write(("\n".join(lines) + "\n").encode("utf-8"))
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(path)
-    except BaseException:
-        temporary.unlink(missing_ok=True)
-        raise
+    return ("\n".join(lines) + "\n").encode("utf-8")
 
 
 def _place(derivation: Derivation, chance: Chance, plan: _Plan) -> None:
