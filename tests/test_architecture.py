@@ -70,6 +70,7 @@ LIBRARIES = {
     "triton": {"backends.torch"},
     "numba": {"backends.int8"},
     "llvmlite": {"backends.int8"},
+    "onnx": {"interop.onnx"},
     "jinja2": {"render.pages"},
     "typer": {"cli"},
     "rich": {"cli"},

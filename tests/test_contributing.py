@@ -14,6 +14,7 @@ from typer.models import ParameterInfo
 
 from jsl_seq2seq.backends.registry import AUTO, BACKENDS, PRECISIONS
 from jsl_seq2seq.cli.app import COMMANDS
+from jsl_seq2seq.interop.formats import FORMATS
 from jsl_seq2seq.render.pages import environment
 from jsl_seq2seq.tokenize import SOURCE_TOKENIZERS, TARGET_TOKENIZERS, Tokenizer, tokenizer
 from jsl_seq2seq.translate import BackendName, Precision
@@ -154,8 +155,11 @@ def test_every_tokenizer_is_in_its_table() -> None:
 
 def test_every_foreign_format_has_a_command_and_tests() -> None:
     commands = "\n".join(path.read_text(encoding="utf-8") for path in (PACKAGE / "cli").glob("*.py"))
-    for name in modules("interop"):
-        assert f"interop.{name}" in commands
+    exported = {found.module for found in FORMATS.values()}
+    folders = {path.parent.name for path in (PACKAGE / "interop").glob("*/__init__.py")}
+    assert exported <= folders
+    for name in folders:
+        assert name in exported or f"interop.{name}" in commands
         assert list((ROOT / "tests" / "interop" / name).glob("test_*.py"))
 
 

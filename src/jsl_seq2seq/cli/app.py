@@ -26,7 +26,7 @@ COMMANDS = {
     "evaluate": ("evaluate", "テストデータを訳して採点し、表・HTML・JSON にまとめます。"),
     "diagnose": ("diagnose", "文の確率・ほかの候補・どこを見たか・一部を消したときの変化を示します。"),
     "serve": ("serve", "ほかのプログラムから HTTP で訳せるサーバーを動かします。"),
-    "export": ("export", "重みを CSV と画像に書き出します。"),
+    "export": ("export", "モデルをほかの形式（ONNX など）で、または重みを CSV と画像で書き出します。"),
     "tags": ("tags", "モデルが書けるタグを、読みと例文つきで並べます（部分で探せます）。"),
     "dictionary": (
         "dictionary",
@@ -55,7 +55,7 @@ _WELCOME = f"""jsl-seq2seq {__version__}　日本語 → 手話タグ
   diagnose  1 文の訳の理由を見る          jsl-seq2seq diagnose --help
   tags      タグを探す                    jsl-seq2seq tags 食べ
   serve     サーバーとして動かす          jsl-seq2seq serve --help
-  export    重みを CSV と画像で見る       jsl-seq2seq export --help
+  export    ほかの形式や CSV で書き出す   jsl-seq2seq export --help
   corpus    規則から例文を作る            jsl-seq2seq corpus --help
   backends  使える GPU と速さを調べる     jsl-seq2seq backends
 

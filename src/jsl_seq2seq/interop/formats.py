@@ -1,0 +1,111 @@
+"""Other programs' model formats: one table, and how an export is written to a directory.
+
+A format is a folder or module here with ``export(SavedModel) -> Exported``, and one line of :data:`FORMATS`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from importlib import import_module
+from pathlib import Path
+
+from ..errors import UserError
+from ..settings import require_choice
+from ..store import SavedModel
+from ..store.directory import FORMAT, WEIGHTS
+from ..store.files import locked, replace_files
+
+
+@dataclass(frozen=True)
+class Format:
+    """A format that models can be written in.
+
+    Attributes:
+        module: the module of this folder that writes it.
+        libraries: what it imports beyond this package's own dependencies.
+        extra: of this package, which installs them.
+    """
+
+    module: str
+    libraries: tuple[str, ...] = ()
+    extra: str = ""
+
+
+FORMATS = {
+    "onnx": Format("onnx", ("onnx",), "onnx"),
+}
+"""By the name that users give."""
+
+
+@dataclass(frozen=True)
+class Exported:
+    """A model in another format.
+
+    Attributes:
+        files: their contents by name.
+        deciding: the file without which the others are nothing; it is replaced last.
+        notes: what was found out about the export, in Japanese, one line each.
+    """
+
+    files: Mapping[str, bytes]
+    deciding: str
+    notes: tuple[str, ...] = ()
+
+
+def export_model(model: SavedModel, name: str, destination: Path) -> Exported:
+    """Write a model to a directory in another format.
+
+    Raises:
+        UserError: there is no such format, its library is missing, the model cannot be written in it, or the
+            directory is no place for it.
+        Failure: writing failed, or the written model computes something else.
+    """
+    require_choice("format", name, tuple(FORMATS))
+    found = FORMATS[name]
+    _require_libraries(name, found)
+    _refuse_model(destination)
+    made: Exported = import_module(f".{found.module}", __package__).export(model)
+    files = dict(made.files)
+    decision = files.pop(made.deciding)
+    with locked(destination):
+        replace_files(destination, files, made.deciding, decision)
+    return made
+
+
+def require_masks(model: SavedModel, name: str) -> None:
+    """Raises UserError for a model without attention masks: no other program computes what it computes."""
+    if not model.config.attention_masks:
+        raise UserError(
+            f"アテンションのマスクなしで学習したモデルは、{name} 形式で書き出せません。",
+            "元の Rust/Burn プロジェクトから取り込んだモデルは、元の形式でだけ書き出せます。",
+            code="export-without-masks",
+            format=name,
+        )
+
+
+def _require_libraries(name: str, found: Format) -> None:
+    for library in found.libraries:
+        try:
+            import_module(library)
+        except ImportError as error:
+            raise UserError(
+                f"{name} 形式で書き出すには、追加のライブラリ {library} が要ります（{error}）。",
+                f"pip install 'jsl-seq2seq[{found.extra}]' を実行してください。",
+                code="library-missing",
+                library=library,
+                extra=found.extra,
+            ) from None
+
+
+def _refuse_model(destination: Path) -> None:
+    """Raises UserError if a model of ours is there: files of the same names would be replaced."""
+    config = destination / "config.json"
+    ours = config.is_file() and f'"format": "{FORMAT}"'.encode() in config.read_bytes()
+    if ours and (destination / WEIGHTS).exists():
+        raise UserError(
+            f"書き出し先に jsl-seq2seq のモデルがあります: {destination}",
+            "そのファイルを上書きしないように、別のフォルダーを指定してください。",
+            code="would-overwrite-model",
+            path=destination,
+        )

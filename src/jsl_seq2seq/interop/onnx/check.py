@@ -1,0 +1,117 @@
+"""An export compared with NumPy by onnxruntime: log-probabilities of translations, and the translations."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from importlib import import_module
+from typing import Any
+
+import numpy as np
+
+from ...backends.numpy import NumpyOps
+from ...data import read_starter_corpus
+from ...data.ragged import pad_rows
+from ...errors import Failure
+from ...model import Transformer
+from ...search.greedy import greedy
+from ...search.scoring import score
+from ...settings import EOS, SOS
+from ...store import SavedModel
+
+TOLERANCE = 1e-4
+"""Largest difference of the log-probabilities of a translation's tags. (Those of tags with probabilities of 1e-15 and
+less differ by more between any two float32 computations: they are differences of numbers like 50.)"""
+_SENTENCES = 8
+
+
+def check(model: SavedModel, files: Mapping[str, bytes]) -> str:
+    """Compute a few of the model's sentences with both; says in Japanese what was found.
+
+    Raises:
+        Failure: a log-probability differs by more than :data:`TOLERANCE`.
+    """
+    try:
+        runtime: Any = import_module("onnxruntime")
+    except ImportError:
+        return (
+            "onnxruntime がないので、NumPy の計算とは比べていません（pip install onnxruntime で入ります）。"
+        )
+    texts = [one.source for one in model.examples] or [pair.source for pair in read_starter_corpus().pairs]
+    sources = [ids for text in texts if (ids := model.tokenizers.source.encode(text).ids)][:_SENTENCES]
+    if not sources:
+        return "読める例文がないので、NumPy の計算とは比べていません。"
+    worst, alike = compare(model, Graphs(files, runtime), sources)
+    if not worst <= TOLERANCE:
+        raise Failure(
+            f"onnxruntime の対数確率が NumPy と {worst:.1e} 違います（{TOLERANCE:.0e} まで）。",
+            "onnx と onnxruntime を更新して、もう一度書き出してください。",
+            code="export-differs",
+            difference=worst,
+            limit=TOLERANCE,
+        )
+    return (
+        f"NumPy と比べました（onnxruntime {runtime.__version__}、{len(sources)} 文、"
+        f"訳が同じもの {alike}）: 対数確率の差は最大 {worst:.1e}"
+    )
+
+
+class Graphs:
+    """The three graphs in onnxruntime on the CPU.
+
+    Args:
+        files: their bytes by name.
+        runtime: the module.
+    """
+
+    def __init__(self, files: Mapping[str, bytes], runtime: Any) -> None:
+        options = runtime.SessionOptions()
+        options.intra_op_num_threads = 1
+        options.log_severity_level = 3
+        self.encoder, self.step, self.greedy = (
+            runtime.InferenceSession(files[name], options, providers=["CPUExecutionProvider"])
+            for name in ("encoder.onnx", "decoder_step.onnx", "greedy.onnx")
+        )
+
+    def forced(self, sources: Sequence[Sequence[int]], targets: Sequence[Sequence[int]]) -> list[np.ndarray]:
+        """Log-probabilities at every position of given translations, each [T + 1, V], from a step for each."""
+        names = [one.name for one in self.encoder.get_outputs()]
+        memory = dict(zip(names, self.encoder.run(None, {"source": pad_rows(sources)}), strict=True))
+        caches = [one for one in self.step.get_inputs() if one.name.startswith("past_")]
+        state = {
+            one.name: np.zeros((len(sources), one.shape[1], 0, one.shape[3]), np.float32) for one in caches
+        }
+        outputs = [one.name for one in self.step.get_outputs()]
+        rows = []
+        for ids in pad_rows([[SOS, *target] for target in targets]).T:
+            found = self.step.run(None, {"ids": ids[:, None], **memory, **state})
+            state = {
+                name.replace("present", "past"): array for name, array in zip(outputs, found, strict=True)
+            }
+            rows.append(state.pop("log_probs"))
+        every = np.stack(rows, axis=1)
+        return [every[row, : len(target) + 1] for row, target in enumerate(targets)]
+
+    def translate(self, sources: Sequence[Sequence[int]], max_length: int) -> list[tuple[int, ...]]:
+        """The greedy translations."""
+        given = {"source": pad_rows(sources), "max_length": np.array(max_length, np.int32)}
+        tags, _ = self.greedy.run(None, given)
+        return [tuple(row[: row.index(EOS)] if EOS in row else row[:max_length]) for row in tags.tolist()]
+
+
+def compare(model: SavedModel, graphs: Graphs, sources: Sequence[Sequence[int]]) -> tuple[float, int]:
+    """The largest difference of the log-probabilities of NumPy's greedy translations, tag by tag and for the end, and
+    how many translations are the same."""
+    ops = NumpyOps()
+    parameters = {name: ops.array(array) for name, array in model.parameters.items()}
+    network = Transformer(ops, parameters, model.config)
+    longest = model.config.max_seq_len
+    wanted = [one.ids for one in greedy(ops, network, sources, longest)]
+    ours = score(ops, network, sources, wanted)
+    theirs = graphs.forced(sources, wanted)
+    worst = max(
+        abs(float(row[tag]) - log_prob)
+        for one, rows in zip(ours, theirs, strict=True)
+        for tag, row, log_prob in zip((*one.ids, EOS), rows, one.log_probs, strict=True)
+    )
+    found = graphs.translate(sources, longest)
+    return worst, sum(one == other for one, other in zip(wanted, found, strict=True))
