@@ -47,6 +47,7 @@ ROOMS = (
     "tokenize",
     "backends",
     "settings",
+    "io",
 )
 """From top to bottom, as tests/test_architecture.py has them; files beside the rooms stand below all of them."""
 

@@ -6,6 +6,7 @@ import csv
 import io
 import re
 import xml.etree.ElementTree as ET
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from jsl_seq2seq.errors import Failure, UserError
+from jsl_seq2seq.render import export
 from jsl_seq2seq.render.export import (
     LONGEST,
     attention_tables,
@@ -30,6 +32,7 @@ from jsl_seq2seq.render.export import (
 )
 from jsl_seq2seq.translate.translator import Attention, Translation
 
+from ..processes import POSIX
 from ..refusals import refused
 from ..small_models import trained_small, trained_words, translator_of
 
@@ -266,14 +269,15 @@ def test_an_export_replaces_the_earlier_one_whole(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("failing", range(0, 40, 3))
-@pytest.mark.parametrize("step", ["write_text", "replace"])
+@pytest.mark.parametrize("step", ["write_utf8", "replace"])
 def test_a_failed_export_keeps_the_earlier_one(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, step: str, failing: int
 ) -> None:
     """A disk that is full at the n-th file, a file that another program holds at the n-th move."""
     export_attention([translated(), translated("ありがとう")], tmp_path)
     (tmp_path / "notes.txt").write_text("mine", encoding="utf-8")
-    before, calls, real = contents(tmp_path), 0, getattr(Path, step)
+    owner = Path if step == "replace" else export
+    before, calls, real = contents(tmp_path), 0, getattr(owner, step)
 
     def sometimes(self: Path, *arguments: Any, **options: Any) -> Any:
         nonlocal calls
@@ -283,7 +287,7 @@ def test_a_failed_export_keeps_the_earlier_one(
         return real(self, *arguments, **options)
 
     new = [translated("わ"), translated("えきはどこですか"), translated("だいじょうぶです")]
-    monkeypatch.setattr(Path, step, sometimes)
+    monkeypatch.setattr(owner, step, sometimes)
     with refused(Failure, "No space left", code="export-not-written"):
         export_attention(new, tmp_path)
     monkeypatch.undo()
@@ -296,10 +300,23 @@ def test_a_failed_first_export_leaves_no_folder(tmp_path: Path, monkeypatch: pyt
     def full(*_: object, **__: object) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(Path, "write_text", full)
+    monkeypatch.setattr(export, "write_utf8", full)
     with refused(Failure, "No space left"):
         export_attention([translated()], tmp_path / "e")
     assert not (tmp_path / "e").exists()
+
+
+@POSIX
+@pytest.mark.parametrize("name", [".attention-new", ".attention-old", "01"])
+def test_links_in_the_folder_are_not_followed(tmp_path: Path, name: str) -> None:
+    outside, folder = tmp_path / "outside", tmp_path / "e"
+    for made in (outside, folder):
+        made.mkdir()
+    (outside / "attention.html").write_text("of somebody else", encoding="utf-8")
+    (folder / name).symlink_to(outside)
+    with suppress(Failure):
+        export_attention([translated(), translated("ありがとう")], folder)
+    assert contents(outside) == {"attention.html": b"of somebody else"}
 
 
 def test_what_a_killed_export_left_is_cleared(tmp_path: Path) -> None:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -197,14 +199,13 @@ def test_a_name_that_is_too_long(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("name", ["config.json", "model.safetensors", "vocabulary.json", "metrics.json"])
 def test_a_file_that_may_not_be_read(saved: Path, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
-    for method in ("read_bytes", "read_text"):
-        honest = getattr(Path, method)
+    honest = os.open
 
-        def refuse(self: Path, *args: object, _honest=honest, **kwargs: object) -> object:
-            if self.name == name:
-                raise PermissionError(13, "Permission denied", str(self))
-            return _honest(self, *args, **kwargs)
+    def refuse(path: Any, *args: Any, **kwargs: Any) -> int:
+        if Path(path).name == name:
+            raise PermissionError(13, "Permission denied", str(path))
+        return honest(path, *args, **kwargs)
 
-        monkeypatch.setattr(Path, method, refuse)
+    monkeypatch.setattr(os, "open", refuse)
     with refused(Failure, name, "Permission denied"):
         load_model(saved)

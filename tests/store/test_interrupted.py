@@ -18,8 +18,8 @@ from typing import Any
 import pytest
 
 from jsl_seq2seq.errors import Failure, UserError
+from jsl_seq2seq.io.files import locked
 from jsl_seq2seq.store import Progress, SavedModel, load_model, save_model
-from jsl_seq2seq.store.files import locked
 
 from ..processes import POSIX, environment
 from ..refusals import refused
@@ -157,7 +157,7 @@ def test_disk_full(saved: Path, monkeypatch: pytest.MonkeyPatch, at: int) -> Non
 
 def test_disk_full_while_a_file_is_written(saved: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     before = files_of(saved)
-    honest = Path.open
+    honest, opened = os.fdopen, 0
 
     class Full:
         def __init__(self, file: Any) -> None:
@@ -173,12 +173,14 @@ def test_disk_full_while_a_file_is_written(saved: Path, monkeypatch: pytest.Monk
             self.file.write(content[:10])
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
-    def opened(self: Path, mode: str = "r", *args: Any, **kwargs: Any) -> Any:
-        file = honest(self, mode, *args, **kwargs)
-        return Full(file) if self.name == "vocabulary.json.new" else file
+    def opening(descriptor: int, mode: str = "r", *args: Any, **kwargs: Any) -> Any:
+        nonlocal opened
+        opened += mode == "wb"
+        file = honest(descriptor, mode, *args, **kwargs)
+        return Full(file) if mode == "wb" and opened == 2 else file
 
     with monkeypatch.context() as patch:
-        patch.setattr(Path, "open", opened)
+        patch.setattr(os, "fdopen", opening)
         with refused(Failure, "そのまま残っています"):
             save_model(new_model(), saved)
     assert files_of(saved) == before
@@ -283,7 +285,7 @@ def test_a_file_where_the_folder_should_be(tmp_path: Path, below: str) -> None:
 HOLDER = """
 import sys
 from pathlib import Path
-from jsl_seq2seq.store.files import locked
+from jsl_seq2seq.io.files import locked
 with locked(Path(sys.argv[1])):
     print("ready", flush=True)
     sys.stdin.read()

@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import io
-import json
 import sys
 from collections.abc import Collection, Sequence
 from typing import Any, TextIO
 
 from ..errors import JslError
+from ..io import strict_json
+from ..io.printable import for_terminal
 
 NO_TAGS = "（タグなし）"
 """Printed in place of a translation that has none."""
-
-_CONTROL = {code: f"\\x{code:02x}" for code in [*range(0x20), *range(0x7F, 0xA0)] if code not in (0x09, 0x0A)}
 
 
 def prepare_streams() -> None:
@@ -36,7 +35,7 @@ def note(text: str) -> None:
 def say_json(values: Any) -> None:
     """A result for programs: one line of JSON, in ASCII where the stream is not UTF-8."""
     unicode = (sys.stdout.encoding or "").lower().replace("-", "") == "utf8"
-    print(json.dumps(values, ensure_ascii=not unicode), flush=True)
+    print(strict_json.dumps(values, ascii_only=not unicode), flush=True)
 
 
 def report(error: JslError, as_json: bool = False) -> int:
@@ -83,5 +82,5 @@ def columns(rows: Sequence[Sequence[str]], numbers: Collection[int] = ()) -> lis
 
 
 def _print(text: str, stream: TextIO) -> None:
-    # control characters in user data must not reach the terminal, where they could do anything
-    print(text.translate(_CONTROL), file=stream, flush=True)
+    # what acts on a terminal (ESC, marks of direction) must not reach it from a tag or a file's name
+    print(for_terminal(text), file=stream, flush=True)

@@ -7,6 +7,7 @@ from typing import Annotated
 
 from ..corpus import write_splits
 from ..errors import Failure, UserError
+from ..io.files import read_utf8, write_utf8
 from ..settings import require_range
 from ..store.card import quoted
 from . import options as opt
@@ -24,6 +25,9 @@ _MEANINGS = {
 
 _SHORTEST = 8
 """The rules make too few shorter sentences for every split."""
+
+_LARGEST = 1 << 30
+"""Bytes of a file whose sentences are labelled: it is read at once."""
 
 
 def corpus(
@@ -87,7 +91,7 @@ def _label(path: Path, output: Path | None, lexicon: Path | None) -> None:
     from ..corpus.analyser import label_lines  # noqa: PLC0415  an extra
 
     try:
-        texts = path.read_text(encoding="utf-8-sig").splitlines()
+        texts = read_utf8(path, _LARGEST).splitlines()
     except UnicodeDecodeError:
         raise UserError(
             f"ファイルが UTF-8 ではありません: {path}",
@@ -108,7 +112,7 @@ def _label(path: Path, output: Path | None, lexicon: Path | None) -> None:
             say(line)
     else:
         try:
-            output.write_text("".join(f"{line}\n" for line in lines), encoding="utf-8", newline="\n")
+            write_utf8(output, "".join(f"{line}\n" for line in lines))
         except OSError as error:
             raise Failure(
                 f"書き出せませんでした: {output}（{error.strerror}）",

@@ -20,12 +20,12 @@ import typer
 from ..backends.registry import choose_backend
 from ..data import is_large
 from ..errors import Failure, JslError, UserError
+from ..io.files import locked
 from ..settings import DATA_SETTINGS, SETTINGS, require_range
 from ..settings.presets import preset_options
 from ..store import SavedModel, holds_model, save_model
 from ..store.card import in_quotes, quoted
 from ..store.directory import CONFIG
-from ..store.files import locked
 from ..training import Checkpoints, NullReporter, TrainingJob, TrainingRequest, TrainingResult
 from ..translate import Translator
 from . import options as opt

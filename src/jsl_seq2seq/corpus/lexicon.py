@@ -14,7 +14,11 @@ from importlib.resources.abc import Traversable
 from pathlib import Path
 
 from ..errors import UserError
+from ..io.files import read_utf8
 from .conjugation import ADJECTIVE_CLASSES, VERB_CLASSES, check_base
+
+_LARGEST = 1 << 26
+"""Bytes of a lexicon's file."""
 
 OTHER_CLASSES = ("名", "時", "曜日", "季節", "代", "連体", "副", "定型", "接続", "助数", "名前")
 CLASSES = (*VERB_CLASSES, *ADJECTIVE_CLASSES, *OTHER_CLASSES)
@@ -153,7 +157,9 @@ def read_lexicon(path: Path | None = None) -> Lexicon:
 
 def _read(source: Traversable) -> str:
     try:
-        return source.read_text(encoding="utf-8-sig")
+        if isinstance(source, Path):
+            return read_utf8(source, _LARGEST)
+        return source.read_text(encoding="utf-8-sig")  # of the package, which may lie in an archive
     except FileNotFoundError:
         raise UserError(f"語彙のファイルがありません: {source}", "ファイル名を確かめてください。") from None
     except UnicodeDecodeError:

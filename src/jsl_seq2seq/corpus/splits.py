@@ -8,13 +8,13 @@ spelling      sentences trained on in kanji and asked in kana, and the reverse
 
 from __future__ import annotations
 
-import os
 import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from ..errors import Failure, UserError
+from ..io.files import is_regular, open_regular, read_utf8, write_bytes, write_new
 from .chance import Chance
 from .generate import Derivation, Pair, derivations, sentence_key, spelling_of
 from .open_words import MARK
@@ -26,6 +26,7 @@ SPLITS: tuple[str, ...] = ("train", "valid", *TESTS)
 _FILES = frozenset(f"{name}.tsv" for name in SPLITS)
 _COMMITTED = ".jsl-seq2seq-corpus"
 """The file that lists a corpus whose files are about to be renamed."""
+_LONGEST_LIST = 10_000
 
 _HELD_OUT = 60
 """Of a thousand combinations so many are kept for test-composition."""
@@ -190,8 +191,8 @@ def _commit(directory: Path, contents: Mapping[str, bytes]) -> None:
     committed = directory / _COMMITTED
     try:
         for name, content in contents.items():
-            _write_new(_pending(directory / name), content)
-        _write_new(_pending(committed), "\n".join(contents).encode("utf-8"))
+            write_new(_pending(directory / name), content)
+        write_new(_pending(committed), "\n".join(contents).encode("utf-8"))
         _pending(committed).replace(committed)
         _finish_commit(directory)
     except BaseException as error:
@@ -206,9 +207,9 @@ def _commit(directory: Path, contents: Mapping[str, bytes]) -> None:
 def _finish_commit(directory: Path) -> None:
     """Step 3 of :func:`_commit`, from wherever it was killed; nothing if no commit has begun."""
     committed = directory / _COMMITTED
-    if not committed.is_file():
+    if not is_regular(committed):
         return
-    names = [name for name in committed.read_text(encoding="utf-8").splitlines() if name in _FILES]
+    names = [name for name in read_utf8(committed, _LONGEST_LIST).splitlines() if name in _FILES]
     waiting = [name for name in names if _pending(directory / name).is_file()]
     if len(waiting) == len(
         names
@@ -224,20 +225,12 @@ def _pending(path: Path) -> Path:
     return path.with_name(f".{path.name.removeprefix('.')}.new")
 
 
-def _write_new(path: Path, content: bytes) -> None:
-    path.unlink(missing_ok=True)  # left by a run that was killed; or a link to another file
-    with path.open("xb") as file:
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
-
-
 def _spare(path: Path) -> None:
     """Refuse to write over a file that is not a corpus of ours."""
     if not path.exists():
         return
-    if path.is_file():
-        with path.open("rb") as file:
+    if is_regular(path):
+        with open_regular(path) as file:
             if file.read(len(_HEAD.encode())) == _HEAD.encode():
                 return
     raise UserError(
@@ -248,13 +241,7 @@ def _spare(path: Path) -> None:
 
 def write_pairs(path: Path, pairs: list[Pair], title: str) -> None:
     """Write pairs as ``文<TAB><タグ> <タグ><TAB>現象``, UTF-8, LF; the old file stays until the new one is whole."""
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        _write_new(temporary, _content(pairs, title))
-        temporary.replace(path)
-    except BaseException:
-        temporary.unlink(missing_ok=True)
-        raise
+    write_bytes(path, _content(pairs, title))
 
 
 def _content(pairs: list[Pair], title: str) -> bytes:

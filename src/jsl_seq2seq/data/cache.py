@@ -8,7 +8,6 @@ temporary files, for one process alone.
 from __future__ import annotations
 
 import atexit
-import json
 import os
 import shutil
 import sys
@@ -20,6 +19,8 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from ..errors import Failure
+from ..io import strict_json
+from ..io.files import read_bytes, write_utf8
 
 Loaded = TypeVar("Loaded")
 
@@ -28,6 +29,8 @@ MAX_ENTRIES = 32
 """Of what was used last; older entries are removed."""
 
 _META = "meta.json"
+_LARGEST_META = 1 << 28
+"""Bytes of it: it holds the names of all units."""
 _ABANDONED = 24 * 60 * 60
 """Seconds after which an unfinished entry belongs to no running process."""
 
@@ -86,7 +89,7 @@ def _found(
     load: Callable[[Path, dict[str, Any]], Loaded],
 ) -> Loaded | None:
     try:
-        record = json.loads((place / _META).read_text(encoding="utf-8"))
+        record = strict_json.loads(read_bytes(place / _META, _LARGEST_META), max_values=_LARGEST_META)
         sizes = {file.name: file.stat().st_size for file in place.iterdir() if file.name != _META}
         if record["sizes"] != sizes or not is_current(record["record"]):
             return None
@@ -103,8 +106,8 @@ def _make(root: Path, key: str, build: Callable[[Path], dict[str, Any]]) -> None
     try:
         record = build(made)
         sizes = {file.name: file.stat().st_size for file in made.iterdir()}
-        values = json.dumps({"record": record, "sizes": sizes})
-        (made / _META).write_text(values, encoding="utf-8")
+        values = strict_json.dumps({"record": record, "sizes": sizes}, ascii_only=True)
+        write_utf8(made / _META, values)
         shutil.rmtree(root / key, ignore_errors=True)
         made.replace(root / key)
     except BaseException:

@@ -18,6 +18,7 @@ from typing import Any, BinaryIO, overload
 import numpy as np
 
 from ..errors import UserError
+from ..io.files import open_regular
 from ..tokenize import CHARACTERS_AND_TAGS, Tokenizers
 from ..version import __version__
 from . import cache
@@ -412,7 +413,7 @@ def _format_of(path: Path) -> Format:
 
 def _open(path: Path) -> io.BufferedReader:
     try:
-        return path.open("rb")
+        return open_regular(path)
     except FileNotFoundError:
         raise UserError(
             f"データのファイルがありません: {path}",

@@ -11,10 +11,10 @@ from importlib import import_module
 from pathlib import Path
 
 from ..errors import UserError
+from ..io.files import replace_own_files
 from ..settings import require_choice
 from ..store import SavedModel
-from ..store.directory import FORMAT, WEIGHTS
-from ..store.files import locked, replace_files
+from ..store.directory import WEIGHTS, is_ours
 
 
 @dataclass(frozen=True)
@@ -66,10 +66,7 @@ def export_model(model: SavedModel, name: str, destination: Path) -> Exported:
     _require_libraries(name, found)
     _refuse_model(destination)
     made: Exported = import_module(f".{found.module}", __package__).export(model)
-    files = dict(made.files)
-    decision = files.pop(made.deciding)
-    with locked(destination):
-        replace_files(destination, files, made.deciding, decision)
+    replace_own_files(destination, made.files)
     return made
 
 
@@ -101,8 +98,7 @@ def _require_libraries(name: str, found: Format) -> None:
 def _refuse_model(destination: Path) -> None:
     """Raises UserError if a model of ours is there: files of the same names would be replaced."""
     config = destination / "config.json"
-    ours = config.is_file() and f'"format": "{FORMAT}"'.encode() in config.read_bytes()
-    if ours and (destination / WEIGHTS).exists():
+    if is_ours(config) and (destination / WEIGHTS).exists():
         raise UserError(
             f"書き出し先に jsl-seq2seq のモデルがあります: {destination}",
             "そのファイルを上書きしないように、別のフォルダーを指定してください。",

@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import csv
 import difflib
+import errno
 import io
 import os
 import re
 import shutil
+import tempfile
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -20,6 +22,7 @@ from pathlib import Path
 import numpy as np
 
 from ..errors import Failure, UserError
+from ..io.files import write_utf8
 from ..tokenize import Tokenizers
 from ..translate.translator import Translation
 from .glyphs import visible
@@ -310,24 +313,25 @@ def _table_files(tables: Iterable[Table]) -> dict[str, str]:
 def _replace(directory: Path, kind: str, ours: re.Pattern[str], files: Mapping[str, str]) -> list[Path]:
     """Replace the files of one kind in a folder by ``files``, relative path -> content.
 
-    The new files are written into a hidden folder in ``directory`` first. Then the earlier files of the kind
-    move to a second hidden folder, and only then the new ones take their places: old and new never stand side
-    by side. An error restores the earlier files. Files that do not match ``ours`` are neither moved nor deleted.
+    The new files are written into a hidden folder of an unpredictable name in ``directory`` first. Then the
+    earlier files of the kind move to a second hidden folder, and only then the new ones take their places: old
+    and new never stand side by side. An error restores the earlier files. Files that do not match ``ours`` are
+    neither moved nor deleted.
     """
-    new, old = directory / f"{kind}-new", directory / f"{kind}-old"
     made = not directory.exists()
     try:
         try:
             directory.mkdir(parents=True, exist_ok=True)
-            shutil.rmtree(new, ignore_errors=True)  # of an export that was killed
+            _remove_abandoned(directory, kind)
+            new = Path(tempfile.mkdtemp(prefix=f"{kind}-new-", dir=directory))
+            old = Path(tempfile.mkdtemp(prefix=f"{kind}-old-", dir=directory))
             for name, text in files.items():
                 path = new / name
                 path.parent.mkdir(parents=True, exist_ok=True)
-                path.write_text(text, encoding="utf-8", errors="replace", newline="")
-            shutil.rmtree(old, ignore_errors=True)
+                write_utf8(path, text, sync=False)
             _exchange(directory, new, old, _written(directory, ours))
         finally:
-            shutil.rmtree(new, ignore_errors=True)
+            _remove_abandoned(directory, kind)
             if made and directory.is_dir() and not any(directory.iterdir()):
                 directory.rmdir()
     except OSError as error:
@@ -342,9 +346,17 @@ def _replace(directory: Path, kind: str, ours: re.Pattern[str], files: Mapping[s
     return [directory / name for name in files]
 
 
+def _remove_abandoned(directory: Path, kind: str) -> None:
+    """Remove the hidden folders of an export that has ended, or was killed. Links are left alone."""
+    for path in directory.glob(f"{kind}-*"):
+        if re.fullmatch(r"\.\w+-(new|old)(-\w+)?", path.name):
+            shutil.rmtree(path, ignore_errors=True)
+
+
 def _written(directory: Path, ours: re.Pattern[str]) -> list[str]:
     """Relative paths of the files of one kind that an earlier export left."""
-    found = [*directory.glob("*"), *directory.glob("[0-9][0-9]*/*")]
+    folders = [directory, *(path for path in directory.glob("[0-9][0-9]*") if not path.is_symlink())]
+    found = [path for folder in folders if folder.is_dir() for path in folder.iterdir()]
     names = [path.relative_to(directory).as_posix() for path in found if path.is_file()]
     return [name for name in names if ours.fullmatch(name)]
 
@@ -359,6 +371,8 @@ def _exchange(directory: Path, new: Path, old: Path, earlier: Sequence[str]) -> 
     try:
         for start, goal in moves:
             goal.parent.mkdir(parents=True, exist_ok=True)
+            if goal.parent != directory and goal.parent.is_symlink():
+                raise OSError(errno.ELOOP, "フォルダーではなくリンクです", str(goal.parent))
             start.replace(goal)
             done.append((start, goal))
     except BaseException:

@@ -17,27 +17,30 @@ schemas of :mod:`.schemas`. Their library takes longer to import than a sentence
 
 from __future__ import annotations
 
-import json
-from collections.abc import Mapping
+import errno
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, replace
 from importlib import resources
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 
 from ..errors import Failure, JslError, UserError
+from ..io import strict_json
+from ..io.files import is_regular, locked, read_bytes, read_checked, replace_files, sha256, stamp
 from ..model import parameter_specs
 from ..settings import ModelConfig, TrainingConfig, from_mapping
 from ..tokenize import Tokenizers
 from .card import render_readme
-from .files import locked, read_checked, replace_files, sha256, while_unchanged
 from .saved_model import EpochMetrics, Example, Moments, Progress, SavedModel, Stage
 from .statistics import layer_statistics
 from .tensors import Shapes, largest, pack, unpack
 
 if TYPE_CHECKING:
     from pydantic import BaseModel
+
+Found = TypeVar("Found")
 
 FORMAT = "jsl-seq2seq"
 FORMAT_VERSION = 1
@@ -58,8 +61,10 @@ OPTIONAL = (TRAINING_STATE, BURN)
 _SECTIONS = {"model", "training", "progress", "metadata", "checksum"}
 _OWN_METADATA = ("format", "format_version", "files", "data", "stages")
 _MAX_CONFIG_BYTES = 1_000_000
-_MAX_JSON_BYTES = 200_000_000
-"""No training curve is that long."""
+_MAX_JSON_BYTES = 32_000_000
+"""Of a training curve of 200,000 epochs; of a longer one the latest are saved."""
+_BYTES_OF_UNIT = 1_000
+"""What a unit of a vocabulary may take in ``vocabulary.json`` and ``burn.json``."""
 
 
 def shipped_model() -> Path:
@@ -78,7 +83,7 @@ def save_model(model: SavedModel, directory: Path) -> None:
     files = {
         WEIGHTS: pack(model.parameters),
         VOCABULARY: _json_bytes(model.tokenizers.to_json()),
-        METRICS: _json_bytes(_metrics(model)),
+        METRICS: _metrics_bytes(model),
         README: render_readme(model, directory).encode("utf-8", "replace"),
     }
     if model.moments is not None:
@@ -111,24 +116,45 @@ def holds_model(directory: Path) -> bool:
     Raises:
         UserError: other people's files of the same names are there, which saving a model would replace.
     """
-    config, readme = directory / CONFIG, directory / README
+    path = directory / CONFIG
     try:
-        there = config.exists()
+        there = _is_there(path)
         if there:
-            ours = config.is_file() and FORMAT.encode() in config.read_bytes()
+            foreign = None if is_ours(path) else path
         else:
-            ours = (directory / WEIGHTS).exists() or not readme.exists()
+            names = (*REQUIRED, *OPTIONAL)
+            foreign = next((directory / name for name in names if _is_there(directory / name)), None)
     except OSError:  # a directory that cannot be read cannot be saved to either: saving reports that
         return False
-    if not ours:
-        path = config if there else readme
+    if foreign is not None:
         raise UserError(
-            f"このフォルダーには、モデルではないファイルがあります: {path}",
+            f"このフォルダーには、モデルではないファイルがあります: {foreign}",
             "上書きしないように止めました。別の（新しい）フォルダーを指定してください。",
             code="would-overwrite",
-            path=path,
+            path=foreign,
         )
     return there
+
+
+def _is_there(path: Path) -> bool:
+    """Whether something has that name, a link to nothing included."""
+    try:
+        path.lstat()
+    except (FileNotFoundError, NotADirectoryError):
+        return False
+    return True
+
+
+def is_ours(path: Path) -> bool:
+    """Whether a ``config.json`` is one that :func:`save_model` wrote, though its values may have changed since."""
+    if not is_regular(path):
+        return False
+    try:
+        config = strict_json.loads(read_bytes(path, _MAX_CONFIG_BYTES))
+    except (ValueError, RecursionError, OSError):
+        return False
+    metadata = config.get("metadata") if isinstance(config, dict) else None
+    return isinstance(metadata, dict) and metadata.get("format") == FORMAT
 
 
 def load_model(directory: Path, training_state: bool = False, record: bool = True) -> SavedModel:
@@ -144,7 +170,7 @@ def load_model(directory: Path, training_state: bool = False, record: bool = Tru
         Failure: it is damaged, cannot be read, or was made by a newer program; says which file and how.
     """
     try:
-        return while_unchanged(
+        return _while_unchanged(
             directory, CONFIG, lambda: _load(directory, training_state, record or training_state)
         )
     except OSError as error:
@@ -156,6 +182,18 @@ def load_model(directory: Path, training_state: bool = False, record: bool = Tru
             path=Path(path),
             reason=error.strerror,
         ) from None
+
+
+def _while_unchanged(directory: Path, deciding: str, read: Callable[[], Found]) -> Found:
+    """What ``read`` returns; it is called again if it fails while another program saves to the directory."""
+    for _ in range(20):
+        before = stamp(directory / deciding)
+        try:
+            return read()
+        except (JslError, OSError):
+            if stamp(directory / deciding) == before:
+                raise
+    return read()
 
 
 def _load(directory: Path, training_state: bool, record: bool) -> SavedModel:
@@ -217,20 +255,21 @@ def read_config(directory: Path, record: bool = True) -> dict[str, Any]:
         Failure: it is damaged or was made by a newer program.
     """
     path = directory / CONFIG
-    if not path.is_file():
+    if not path.exists():
         raise _no_model(directory)
-    size = path.stat().st_size
-    if size > _MAX_CONFIG_BYTES:
+    try:
+        config = strict_json.loads(read_bytes(path, _MAX_CONFIG_BYTES).decode("utf-8"))
+    except OSError as error:
+        if error.errno != errno.EFBIG:
+            raise
         raise Failure(
             f"{path} が大きすぎます。",
             "jsl-seq2seq の config.json ではありません。",
             code="config-too-large",
             path=path,
-            bytes=size,
+            bytes=path.stat().st_size,
             limit=_MAX_CONFIG_BYTES,
-        )
-    try:
-        config = json.loads(path.read_text(encoding="utf-8"))
+        ) from None
     except (ValueError, RecursionError) as error:
         raise Failure(
             f"{path} を JSON として読めません（{error}）。",
@@ -318,8 +357,11 @@ def size_limits(config: Mapping[str, Any], directory: Path) -> dict[str, int]:
     """How many bytes each file of a model with this ``config.json`` can have at most."""
     model_config, training, _ = settings(config, directory)
     shapes = {name: spec.shape for name, spec in parameter_specs(model_config).items()}
+    units = _BYTES_OF_UNIT * (model_config.vocab_size.source + model_config.vocab_size.target)
     limits = dict.fromkeys((*REQUIRED, *OPTIONAL), _MAX_JSON_BYTES)
     return limits | {
+        VOCABULARY: 1_000_000 + units,
+        BURN: 2_000_000 + units,
         WEIGHTS: largest(shapes),
         TRAINING_STATE: (2 + len(_resume_sets(training))) * largest(shapes),
     }
@@ -328,8 +370,7 @@ def size_limits(config: Mapping[str, Any], directory: Path) -> dict[str, int]:
 def checksum(config: Mapping[str, Any]) -> str:
     """SHA-256 of everything else in config.json, so that a changed digit is noticed there too."""
     rest = {key: value for key, value in config.items() if key != "checksum"}
-    canonical = json.dumps(rest, ensure_ascii=True, sort_keys=True, separators=(",", ":"))
-    return sha256(canonical.encode("ascii"))
+    return sha256(strict_json.canonical(rest))
 
 
 def _no_model(directory: Path) -> JslError:
@@ -379,9 +420,17 @@ def _read_burn(content: bytes, directory: Path) -> dict[str, Any]:
     return values
 
 
-def _metrics(model: SavedModel) -> dict[str, Any]:
+def _metrics_bytes(model: SavedModel) -> bytes:
+    """``metrics.json``; of a history that is too long for it the latest epochs."""
+    kept = len(model.history)
+    while len(content := _json_bytes(_metrics(model, kept))) > _MAX_JSON_BYTES and kept:
+        kept //= 2
+    return content
+
+
+def _metrics(model: SavedModel, kept: int) -> dict[str, Any]:
     return {
-        "history": [point.to_json() for point in model.history],
+        "history": [point.to_json() for point in model.history[len(model.history) - kept :]],
         "seconds": sum(point.seconds for point in model.history),
         "examples": [example.to_json() for example in model.examples],
         "layers": layer_statistics(model.parameters),
@@ -400,7 +449,7 @@ def _read_metrics(content: bytes, directory: Path) -> tuple[tuple[EpochMetrics, 
 
 def _parsed(content: bytes, path: Path, code: str) -> Any:
     try:
-        return json.loads(content)
+        return strict_json.loads(content)
     except (ValueError, RecursionError) as error:
         raise Failure(
             f"{path} を JSON として読めません（{error}）。",
@@ -454,6 +503,4 @@ def _resume_sets(training: TrainingConfig) -> list[str]:
 
 
 def _json_bytes(values: Any) -> bytes:
-    text = json.dumps(values, ensure_ascii=False, indent=2, allow_nan=False) + "\n"
-    # a path that is no text (on Linux) holds lone surrogates: \\udcff is what JSON calls them, too
-    return text.encode("utf-8", "backslashreplace")
+    return (strict_json.dumps(values, indent=2) + "\n").encode("utf-8")

@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import Failure, JslError
+from ..io.files import PENDING, read_checked, stamp
 from .directory import CONFIG, DICTIONARY, EXPORTS, TRAINING_STATE, load_model, read_config, size_limits
-from .files import read_checked, stamp
 from .saved_model import SavedModel
 
 _EXPECTED_BESIDE = {CONFIG, ".lock", DICTIONARY, EXPORTS}
@@ -147,10 +147,11 @@ def _beside(directory: Path, listed: set[str]) -> list[str]:
     """Files that are no part of the model: left by a save that was killed, or put there by others."""
     notes = []
     for path in sorted(directory.iterdir()):
-        name = path.name.removesuffix(".new")
+        waiting = PENDING.fullmatch(path.name)
+        name = waiting["name"] if waiting else ""
         if path.name in listed | _EXPECTED_BESIDE:
             continue
-        if name in listed | {CONFIG, DICTIONARY, TRAINING_STATE} and path.name.endswith(".new"):
+        if name in listed | {CONFIG, DICTIONARY, TRAINING_STATE}:
             notes.append(f"{path.name} は途中で止まった保存の残りです。次の保存のときに片付きます。")
         else:
             notes.append(f"{path.name} はモデルの一部ではありません。読まれることもありません。")

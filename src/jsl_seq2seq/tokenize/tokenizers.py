@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import json
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -11,6 +10,7 @@ from functools import cached_property
 from typing import Any, Protocol
 
 from ..errors import UserError
+from ..io import strict_json
 from ..settings import SPECIALS, VocabSize, require_choice
 from .normalize import NORMALIZERS
 from .subword import DEFAULT_VOCAB
@@ -102,8 +102,7 @@ class Tokenizers:
     @cached_property
     def hash(self) -> str:
         """SHA-256 over their canonical JSON: the same on every machine, another for any other vocabulary."""
-        canonical = json.dumps(self.to_json(), ensure_ascii=True, sort_keys=True, separators=(",", ":"))
-        return hashlib.sha256(canonical.encode("ascii")).hexdigest()
+        return hashlib.sha256(strict_json.canonical(self.to_json())).hexdigest()
 
     def to_json(self) -> dict[str, Any]:
         """Plain values for ``vocabulary.json``. Keys that say nothing new are left out: ``units`` for

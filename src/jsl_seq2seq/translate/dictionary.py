@@ -7,13 +7,14 @@ that match at one place the longest is taken, and from left to right none overla
 
 from __future__ import annotations
 
+import errno
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from ..errors import UserError
+from ..io.files import is_regular, locked, read_bytes, replace_file
 from ..store.directory import DICTIONARY
-from ..store.files import locked, replace_file
 from ..tokenize.normalize import JAPANESE, hiragana
 from ..tokenize.tokenizer import format_tags, parse_tags
 
@@ -162,7 +163,7 @@ def drop_entry(directory: Path, word: str) -> bool:
         UserError: the dictionary cannot be read or written.
     """
     path = directory / DICTIONARY
-    if not path.is_file() or word.strip() not in {entry.word for entry in _read(path)}:
+    if not is_regular(path) or word.strip() not in {entry.word for entry in _read(path)}:
         return False
     with locked(directory):
         replace_file(directory, DICTIONARY, _joined(_other_lines(path, word.strip())))
@@ -171,10 +172,10 @@ def drop_entry(directory: Path, word: str) -> bool:
 
 def _other_lines(path: Path, word: str) -> list[str]:
     """The lines of a dictionary without those for a word; comments stay."""
-    if not path.is_file():
+    if not is_regular(path):
         return []
     _read(path)  # raises for a wrong line before anything is written
-    lines = [raw.decode("utf-8") for raw in path.read_bytes().removeprefix(_BOM).splitlines()]
+    lines = [raw.decode("utf-8") for raw in read_bytes(path, MAX_BYTES).removeprefix(_BOM).splitlines()]
     return [line for line in lines if line.startswith("#") or line.partition("\t")[0].strip() != word]
 
 
@@ -203,16 +204,16 @@ def _conjugates(stem: str) -> bool:
 
 def _read(path: Path) -> Sequence[Entry]:
     try:
-        if path.stat().st_size > MAX_BYTES:
+        content = read_bytes(path, MAX_BYTES)
+    except OSError as error:
+        if error.errno == errno.EFBIG:
             raise UserError(
                 f"辞書のファイルが大きすぎます: {path}",
                 "分けるか、不要な行を消してください。",
                 code="dictionary-too-large",
                 path=path,
                 limit=MAX_BYTES,
-            )
-        content = path.read_bytes()
-    except OSError as error:
+            ) from None
         raise UserError(
             f"辞書のファイルを読めません: {path}（{error.strerror}）",
             "ファイル名と、いまいるフォルダーを確かめてください。",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -9,10 +10,10 @@ from pathlib import Path
 from typing import Any
 
 from ...errors import Failure, UserError
+from ...io.files import is_regular, read_bytes, replace_own_files
 from ...model import parameter_specs
 from ...settings import ModelConfig, TrainingConfig, VocabSize
 from ...store.directory import BURN, CONFIG, WEIGHTS, load_model, save_model
-from ...store.files import locked, replace_files
 from ...store.saved_model import SavedModel
 from ...store.schemas import BurnFile, validated
 from ...version import __version__
@@ -59,19 +60,18 @@ def import_burn(directory: Path, destination: Path) -> Imported:
         )
     weights = _find_weights(directory)
     try:
-        if weights.stat().st_size > _MAX_BYTES:
-            raise Failure(
-                f"{weights} が大きすぎます（{weights.stat().st_size:,} バイト）。",
-                f"{_MAX_BYTES:,} バイトまでのモデルを読めます。",
-                code="burn-too-large",
-                path=weights,
-                bytes=weights.stat().st_size,
-                limit=_MAX_BYTES,
-            )
-        content = weights.read_bytes()
+        content = read_bytes(weights, _MAX_BYTES)
         found = read_settings(directory / CONFIG)
     except OSError as error:
         path = error.filename or directory
+        if error.errno == errno.EFBIG:
+            raise Failure(
+                f"{path} が大きすぎます。",
+                f"{_MAX_BYTES:,} バイトまでのモデルを読めます。",
+                code="burn-too-large",
+                path=Path(path),
+                limit=_MAX_BYTES,
+            ) from None
         raise Failure(
             f"元のモデルを読めません: {path}（{error.strerror}）",
             "名前と、フォルダーの権限を確かめてください。",
@@ -115,9 +115,8 @@ def export_burn(directory: Path, destination: Path) -> int:
             path=destination,
         )
     content, text = original_bytes(model, directory)
-    files = {} if text is None else {CONFIG: text.encode("utf-8")}
-    with locked(destination):
-        replace_files(destination, files, BURN_WEIGHTS, content)
+    files = {BURN_WEIGHTS: content} | ({} if text is None else {CONFIG: text.encode("utf-8")})
+    replace_own_files(destination, files, [CONFIG] if text is None else [])
     return len(content)
 
 
@@ -218,7 +217,7 @@ def _notes(found: OriginalSettings) -> list[str]:
 
 def _find_weights(directory: Path) -> Path:
     weights = directory / BURN_WEIGHTS
-    if weights.is_file():
+    if is_regular(weights):
         return weights
     if not directory.is_dir():
         raise UserError(

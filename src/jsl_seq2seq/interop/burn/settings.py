@@ -6,7 +6,7 @@ one level down. The tensors decide: a number that contradicts them is an error, 
 
 from __future__ import annotations
 
-import json
+import errno
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +15,8 @@ from typing import Annotated, Any
 from pydantic import Field, RootModel
 
 from ...errors import Failure
+from ...io import strict_json
+from ...io.files import read_bytes
 from ...store.schemas import validated
 from .vocabulary import OriginalVocabulary, read_vocabulary
 
@@ -59,21 +61,22 @@ def read_settings(path: Path) -> OriginalSettings:
     Raises:
         Failure: it is no JSON object, says two different things, or a number is no number.
     """
-    if not path.is_file():
+    if not path.exists():
         return OriginalSettings(None, {}, {}, None)
-    size = path.stat().st_size
-    if size > _MAX_BYTES:
+    try:
+        text = read_bytes(path, _MAX_BYTES).decode("utf-8")
+        values = strict_json.loads(text.removeprefix("\ufeff"))
+    except OSError as error:
+        if error.errno != errno.EFBIG:
+            raise
         raise Failure(
             f"{path} が大きすぎます。",
             "元のプロジェクトの config.json ではありません。",
             code="burn-config-too-large",
             path=path,
-            bytes=size,
+            bytes=path.stat().st_size,
             limit=_MAX_BYTES,
-        )
-    try:
-        text = path.read_bytes().decode("utf-8")
-        values = json.loads(text.removeprefix("\ufeff"))
+        ) from None
     except (ValueError, RecursionError) as error:
         raise Failure(
             f"{path} を JSON として読めません（{error}）。",

@@ -38,6 +38,8 @@ _SPECIAL_NAMES = {
     "SOS": {"SOS", "BOS", "<S>"},
     "EOS": {"EOS", "</S>"},
 }
+_DIGITS = 9
+"""Of the number of an entry, at most."""
 _BLANK_NAMES = {"SPACE", "SP"}
 
 
@@ -97,7 +99,10 @@ def read_vocabulary(values: Any, where: str) -> OriginalVocabulary:
         if all(type(number) is int for number in values.values()):
             values = {number: entry for entry, number in values.items()}
         else:
-            values = {int(number) if number.isdecimal() else -1: entry for number, entry in values.items()}
+            values = {
+                int(number) if len(number) <= _DIGITS and number.isdecimal() else -1: entry
+                for number, entry in values.items()
+            }
         if sorted(values) != list(range(len(values))):
             raise _wrong(f"{where} の番号が 0 からの通し番号になっていません。", where)
         values = [values[number] for number in range(len(values))]

@@ -9,7 +9,6 @@ All ids are int32, all other numbers float32; batch and lengths are open.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from typing import Any
 
@@ -235,10 +234,10 @@ def _file(
     helper.set_model_props(
         made,
         {
-            "config": json.dumps(model.config.to_json()),
+            "config": strict_json.dumps(model.config.to_json()),
             "max_positions": str(max_positions(model.config)),
             "vocab_hash": model.tokenizers.hash,
-            "vocabulary": json.dumps(model.tokenizers.to_json(), ensure_ascii=False),
+            "vocabulary": strict_json.dumps(model.tokenizers.to_json()),
         },
     )
     return made.SerializeToString()

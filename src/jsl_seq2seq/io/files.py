@@ -1,0 +1,496 @@
+"""The one way to open, read and write files that a user, or somebody else, has named.
+
+Reading: a path must lead to a regular file. FIFOs, devices and sockets are refused before they are opened (opening
+one may block for ever, or act), and once more on the open descriptor, for the case that the path has been exchanged
+in between. No more bytes are read than the caller allows.
+
+Writing: the content goes into a new file with an unpredictable name, created exclusively and without following
+links (O_CREAT | O_EXCL | O_NOFOLLOW), is forced to disk, and takes its place in one rename. So whatever stands under
+the final name, a link to a file elsewhere included, is replaced and never written through.
+
+What goes wrong is an :class:`OSError` whose ``strerror`` is in Japanese where it is made here; callers say what they
+were about to do, and what helps.
+
+Several files that belong together (:func:`replace_files`) are either the old ones or the new ones, whatever
+happens in between. One of them decides what the directory holds: in a model directory ``config.json``, which
+carries the SHA-256 of all others. Saving goes in three steps:
+
+1. Every new file is written beside the old one, as ``NAME.TOKEN.new`` with a token that nobody can foresee, and
+   forced to disk. It is created exclusively: nothing that lies there already is written to, or through.
+2. The deciding file is replaced in one rename. Until then the directory is the old model, from then on the
+   new one.
+3. Each ``NAME.TOKEN.new`` is renamed to ``NAME``, and files that the new model does not have are deleted.
+
+Killed in step 1, the old model is untouched. Killed in step 3, a reader finds under ``NAME.TOKEN.new`` what has
+not been renamed yet: it takes whichever has the right checksum. Earlier releases wrote ``NAME.new``, which is
+read, too.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import hashlib
+import io
+import os
+import re
+import stat
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
+from typing import BinaryIO
+
+from ..errors import Failure, UserError
+
+PENDING = re.compile(r"(?P<name>.+?)(\.[0-9a-f]{16})?\.new")
+"""Names of files that wait for their rename; ``name`` is the final one."""
+
+LOCK = ".lock"
+_MOST_PENDING = 100
+"""Files under such names that are looked at: those of a few saves that were killed."""
+_LONGEST_DECISION = 1_000_000
+_ATTEMPTS = 100
+_LONGEST_LIST = 1_000
+MANIFEST = ".jsl-seq2seq-export"
+"""By which a later export finds that what it replaces was written by an earlier one."""
+_MANIFEST = b"jsl-seq2seq: SHA-256 of the files that it wrote here"
+
+
+def open_regular(path: Path, links: bool = True) -> io.BufferedReader:
+    """A regular file, open for reading bytes.
+
+    Args:
+        links: whether the last part of the path may be a symbolic link.
+
+    Raises:
+        OSError: there is none, it cannot be read, or it is something else than a regular file (``EINVAL``).
+    """
+    _require_regular(path.stat() if links else path.lstat(), path)
+    flags = os.O_RDONLY | getattr(os, "O_BINARY", 0) | getattr(os, "O_CLOEXEC", 0)
+    flags |= getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_NOCTTY", 0)
+    descriptor = os.open(path, flags if links else flags | getattr(os, "O_NOFOLLOW", 0))
+    try:
+        _require_regular(os.fstat(descriptor), path)
+        return os.fdopen(descriptor, "rb")
+    except BaseException:
+        with contextlib.suppress(OSError):
+            os.close(descriptor)
+        raise
+
+
+def read_bytes(path: Path, limit: int, links: bool = True) -> bytes:
+    """The content of a regular file of at most ``limit`` bytes.
+
+    Raises:
+        OSError: as :func:`open_regular`; or the file is larger (``EFBIG``), in which case none of it is kept.
+    """
+    with open_regular(path, links) as file:
+        size = os.fstat(file.fileno()).st_size
+        content = b"" if size > limit else file.read(size + 1)
+        if len(content) > size:  # it has grown since
+            content += file.read(limit + 1 - len(content)) if len(content) <= limit else b""
+        if max(size, len(content)) > limit:
+            raise OSError(errno.EFBIG, f"大きすぎます。上限は {limit:,} バイトです", str(path))
+    return content
+
+
+def read_utf8(path: Path, limit: int) -> str:
+    """The content as UTF-8, a byte-order mark left out.
+
+    Raises:
+        OSError: as :func:`read_bytes`.
+        UnicodeDecodeError: it is not UTF-8.
+    """
+    return read_bytes(path, limit).decode("utf-8-sig")
+
+
+def write_bytes(path: Path, content: bytes, sync: bool = True) -> None:
+    """Put a file with this content in the place of what is there, whole or not at all.
+
+    Args:
+        sync: whether to wait until it is on disk.
+
+    Raises:
+        OSError: it cannot be written; what was there before still is.
+    """
+    with new_file(path, sync) as file:
+        file.write(content)
+
+
+def write_utf8(path: Path, text: str, sync: bool = True) -> None:
+    """The same with text, as UTF-8 and with the line ends that it has; half a surrogate pair becomes ``?``."""
+    write_bytes(path, text.encode("utf-8", "replace"), sync)
+
+
+@contextlib.contextmanager
+def new_file(path: Path, sync: bool = True) -> Iterator[BinaryIO]:
+    """A file to write to, which becomes ``path`` when the block ends without an error, forced to disk if ``sync``;
+    after an error nothing of it is left.
+
+    Raises:
+        OSError: it cannot be created, written or renamed, or something stands there that is no file.
+    """
+    require_replaceable(path)
+    descriptor, temporary = create_exclusively(path.parent, f".{path.name}", ".tmp")
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            yield file
+            if sync:
+                file.flush()
+                os.fsync(file.fileno())
+        temporary.replace(path)
+    except BaseException:
+        with contextlib.suppress(OSError):
+            temporary.unlink(missing_ok=True)
+        raise
+
+
+def write_new(path: Path, content: bytes) -> None:
+    """Remove what has that name, and create a file there, exclusively, forced to disk: for a name that a later run
+    must find again.
+
+    Raises:
+        OSError: it cannot be removed, created or written; a part of the file may be there.
+    """
+    path.unlink(missing_ok=True)
+    with os.fdopen(os.open(path, _new_file_flags(), 0o666), "wb") as file:
+        file.write(content)
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def _new_file_flags() -> int:
+    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL
+    for flag in ("O_NOFOLLOW", "O_BINARY", "O_CLOEXEC"):
+        flags |= getattr(os, flag, 0)
+    return flags
+
+
+def create_exclusively(directory: Path, name: str, end: str) -> tuple[int, Path]:
+    """The descriptor and the path of a new, empty file ``NAME.TOKEN`` + ``end``; the token is random."""
+    for _ in range(_ATTEMPTS):
+        path = directory / f"{name}.{os.urandom(8).hex()}{end}"
+        with contextlib.suppress(FileExistsError):
+            return os.open(path, _new_file_flags(), 0o666), path
+    raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), str(directory / name))
+
+
+def require_replaceable(path: Path) -> None:
+    """Raise OSError if something stands there that is neither a regular file nor a link."""
+    with contextlib.suppress(FileNotFoundError):
+        status = path.lstat()
+        if not stat.S_ISLNK(status.st_mode):
+            _require_regular(status, path)
+
+
+def is_regular(path: Path) -> bool:
+    """Whether the path leads to a regular file; False, too, where that cannot be found out."""
+    try:
+        return stat.S_ISREG(path.stat().st_mode)
+    except (OSError, ValueError):  # ValueError: a zero byte in the name
+        return False
+
+
+def _require_regular(status: os.stat_result, path: Path) -> None:
+    if stat.S_ISDIR(status.st_mode):
+        raise IsADirectoryError(errno.EISDIR, "フォルダーです", str(path))
+    if not stat.S_ISREG(status.st_mode):
+        raise OSError(errno.EINVAL, "パイプや装置など、ふつうのファイルではないものです", str(path))
+
+
+def sha256(content: bytes) -> str:
+    """Hexadecimal SHA-256."""
+    return hashlib.sha256(content).hexdigest()
+
+
+@contextlib.contextmanager
+def locked(directory: Path) -> Iterator[None]:
+    """Make ``directory`` if needed and keep other programs from saving to it meanwhile.
+
+    Raises:
+        UserError: the directory cannot be made or written to, or another program is saving to it.
+    """
+    from filelock import FileLock, Timeout  # noqa: PLC0415  only saving needs it
+
+    try:
+        directory.mkdir(parents=True, exist_ok=True)
+        _require_own_lock(directory / LOCK)
+        # one lock per path in this process, so that saving inside a locked training does not block on itself
+        lock = FileLock(directory / LOCK, timeout=0, is_singleton=True)
+        lock.acquire()
+    except Timeout:
+        raise UserError(
+            f"別のプログラムが同じフォルダーに保存しています: {directory}",
+            "そちらが終わるのを待つか、別のフォルダーを指定してください。",
+            code="save-locked",
+            path=directory,
+        ) from None
+    except (FileExistsError, NotADirectoryError):
+        raise UserError(
+            f"保存先がフォルダーではありません: {directory}",
+            "別の名前を指定してください。",
+            code="save-not-a-directory",
+            path=directory,
+        ) from None
+    except OSError as error:
+        raise UserError(
+            f"保存先に書き込めません: {directory}（{error.strerror}）",
+            "フォルダーの権限を確かめるか、書き込める場所を指定してください。",
+            code="save-not-writable",
+            path=directory,
+            reason=error.strerror,
+        ) from None
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+def replace_files(
+    directory: Path, files: Mapping[str, bytes], deciding: str, decision: bytes, gone: Iterable[str] = ()
+) -> None:
+    """Replace a directory's files together, as described above. The caller holds :func:`locked`.
+
+    Args:
+        gone: names that the directory shall not have any more.
+
+    Raises:
+        Failure: writing failed (disk full, medium removed); what was there before still is.
+    """
+    try:
+        for name in (*files, deciding):
+            require_replaceable(directory / name)
+        finish_interrupted(directory, deciding)
+        pending = _write_new(directory, {**files, deciding: decision})
+        try:
+            pending[deciding].replace(directory / deciding)
+        except BaseException:
+            _discard(pending.values())
+            raise
+    except OSError as error:
+        raise _save_failed(directory, error) from error
+    # From here on the directory is the new model. What cannot be renamed now (on Windows, while someone
+    # reads the old file) is found under its other name, and renamed by the next save.
+    with contextlib.suppress(OSError):
+        _sync_directory(directory)  # the decision is on disk before any old file goes
+        for name in files:
+            pending[name].replace(directory / name)
+        for name in gone:
+            (directory / name).unlink(missing_ok=True)
+        _discard(path for name in (*files, deciding, *gone) for path in _pending(directory, name))
+        _sync_directory(directory)
+
+
+def replace_own_files(directory: Path, files: Mapping[str, bytes], gone: Iterable[str] = ()) -> None:
+    """:func:`replace_files` for files that do not say who wrote them: only those that this function wrote, and that
+    are as it wrote them, are replaced or removed. Their SHA-256 stand in :data:`MANIFEST`, the deciding file.
+
+    Raises:
+        UserError: another program is writing there, or a file of one of these names is not ours, or was changed.
+        Failure: writing failed.
+    """
+    with locked(directory):
+        try:
+            finish_interrupted(directory, MANIFEST)
+        except OSError as error:
+            raise _save_failed(directory, error) from error
+        own, foreign = _own_digests(directory), None
+        if own is None:
+            own, foreign = [], directory / MANIFEST
+        foreign = foreign or next((directory / name for name in (*files, *gone) if _is_foreign(directory / name, own)), None)
+        if foreign is not None:
+            raise UserError(
+                f"このプログラムが書き出したのではないファイルがあります: {foreign}",
+                "上書きしないように止めました。別の（新しい）フォルダーを指定してください。",
+                code="would-overwrite-foreign",
+                path=foreign,
+            )
+        digests = [sha256(content).encode("ascii") for content in files.values()]
+        still_there = [one for one in own[-_LONGEST_LIST:] if one not in digests]
+        replace_files(directory, files, MANIFEST, b"\n".join([_MANIFEST, *still_there, *digests, b""]), gone)
+
+
+def _own_digests(directory: Path) -> list[bytes] | None:
+    """SHA-256 of what was written there; ``None`` if the manifest is not ours."""
+    try:
+        first, *digests = read_bytes(directory / MANIFEST, _LONGEST_DECISION, links=False).split(b"\n")
+    except FileNotFoundError:
+        return []
+    except OSError:
+        return None
+    return [one for one in digests if one] if first == _MANIFEST else None
+
+
+def _is_foreign(path: Path, own: list[bytes]) -> bool:
+    try:
+        path.lstat()
+        return _digest(path).encode("ascii") not in own
+    except FileNotFoundError:
+        return False
+    except OSError:
+        return True
+
+
+def replace_file(directory: Path, name: str, content: bytes) -> None:
+    """Replace one file that belongs to no group, whole or not at all. The caller holds :func:`locked`.
+
+    Raises:
+        Failure: writing failed; what was there before still is.
+    """
+    try:
+        require_replaceable(directory / name)
+        pending = _write_new(directory, {name: content})
+        try:
+            pending[name].replace(directory / name)
+        except BaseException:
+            _discard(pending.values())
+            raise
+        _sync_directory(directory)
+    except OSError as error:
+        raise _save_failed(directory, error) from error
+
+
+def read_checked(directory: Path, name: str, size: int, digest: str, limit: int) -> bytes:
+    """The content of ``name`` that has the given size in bytes and SHA-256.
+
+    Args:
+        limit: a larger file is not read at all.
+
+    Raises:
+        Failure: there is none; says whether the file is missing, cut short, altered or far too large.
+    """
+    path = directory / name
+    # the name once more: another program may have finished a save, and renamed the pending file, meanwhile
+    for candidate in (path, *_pending(directory, name), path):
+        if not is_regular(candidate) or _size(candidate) != size:
+            continue
+        if size > limit:
+            raise Failure(
+                f"モデルのファイルが大きすぎます: {candidate}（{size:,} バイト、上限は {limit:,}）",
+                "このモデルの設定ではありえない大きさです。元のコピーを使ってください。",
+                code="file-too-large",
+                path=candidate,
+                bytes=size,
+                limit=limit,
+            )
+        with contextlib.suppress(FileNotFoundError):
+            content = read_bytes(candidate, limit, links=candidate == path)
+            if sha256(content) == digest:
+                return content
+    if not path.exists():
+        raise Failure(
+            f"モデルのファイルがありません: {path}",
+            "モデルのフォルダーをもう一度コピーしてください。",
+            code="file-missing",
+            path=path,
+        )
+    found = _size(path)
+    detail = f"{size} バイトのはずが {found} バイトです" if found != size else "中身が保存したときと違います"
+    raise Failure(
+        f"モデルのファイルが壊れています: {path}（{detail}）",
+        "保存し直すか、元のコピーを使ってください。",
+        code="file-damaged",
+        path=path,
+        bytes=found,
+        expected=size,
+    )
+
+
+def stamp(path: Path) -> tuple[int, ...]:
+    """Inode, time and size: different whenever the file has been replaced; empty if there is none."""
+    try:
+        status = path.stat()
+    except OSError:
+        return ()
+    return status.st_ino, status.st_mtime_ns, status.st_size
+
+
+def _size(path: Path) -> int:
+    """In bytes; -1 if it has just gone."""
+    try:
+        return path.stat().st_size
+    except FileNotFoundError:
+        return -1
+
+
+def _write_new(directory: Path, files: Mapping[str, bytes]) -> dict[str, Path]:
+    """Step 1: where each file's content waits. Leaves nothing behind if it fails."""
+    pending: dict[str, Path] = {}
+    try:
+        for name, content in files.items():
+            descriptor, pending[name] = create_exclusively(directory, name, ".new")
+            with os.fdopen(descriptor, "wb") as file:
+                file.write(content)
+                file.flush()
+                os.fsync(file.fileno())
+        _sync_directory(directory)
+    except BaseException:
+        _discard(pending.values())
+        raise
+    return pending
+
+
+def _discard(paths: Iterable[Path]) -> None:
+    for path in paths:
+        with contextlib.suppress(OSError):
+            path.unlink(missing_ok=True)
+
+
+def _pending(directory: Path, name: str) -> list[Path]:
+    """What waits for being renamed to ``name``: regular files, no links."""
+    found = []
+    with contextlib.suppress(OSError):
+        for path in directory.iterdir():
+            match = PENDING.fullmatch(path.name)
+            if match and match["name"] == name and stat.S_ISREG(path.lstat().st_mode):
+                found.append(path)
+    return sorted(found)[:_MOST_PENDING]
+
+
+def _save_failed(directory: Path, error: OSError) -> Failure:
+    return Failure(
+        f"保存に失敗しました: {directory}（{error.strerror}）",
+        "保存する前の内容はそのまま残っています。空き容量を確かめて、もう一度保存してください。",
+        code="save-failed",
+        path=directory,
+        reason=error.strerror,
+    )
+
+
+def finish_interrupted(directory: Path, deciding: str) -> None:
+    """Step 3 of a save that was killed. The caller holds :func:`locked`.
+
+    A pending file whose checksum the deciding one does not hold is left from a save that never got to step 2.
+    """
+    if not is_regular(directory / deciding):
+        return
+    decided = read_bytes(directory / deciding, _LONGEST_DECISION)
+    for path in sorted(directory.glob("*.new"))[:_MOST_PENDING]:
+        match = PENDING.fullmatch(path.name)
+        if match and stat.S_ISREG(path.lstat().st_mode) and _digest(path).encode("ascii") in decided:
+            path.replace(directory / match["name"])
+
+
+def _digest(path: Path) -> str:
+    with open_regular(path, links=False) as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _require_own_lock(path: Path) -> None:
+    """Raise OSError for a lock file that is a link, or something else that locking would act on."""
+    with contextlib.suppress(FileNotFoundError):
+        if stat.S_ISLNK(path.lstat().st_mode):
+            raise OSError(errno.ELOOP, "リンクです", str(path))
+        require_replaceable(path)
+
+
+def _sync_directory(directory: Path) -> None:
+    if os.name == "nt":
+        return  # Windows cannot open a directory; its renames are journalled
+    descriptor = os.open(directory, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    except OSError as error:
+        if error.errno not in (errno.EINVAL, errno.ENOTSUP):  # some network drives cannot do this
+            raise
+    finally:
+        os.close(descriptor)

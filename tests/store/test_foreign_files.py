@@ -1,0 +1,57 @@
+"""What others have put into a folder is never replaced."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from jsl_seq2seq.errors import UserError
+from jsl_seq2seq.store import load_model, save_model
+
+from ..refusals import refused
+from ..small_models import trained_small
+
+NAMES = (
+    "config.json",
+    "model.safetensors",
+    "vocabulary.json",
+    "metrics.json",
+    "README.md",
+    "training_state.safetensors",
+    "burn.json",
+)
+
+CONTENTS = {
+    "mention": b'{"about": "made with jsl-seq2seq"}',
+    "list": b'["jsl-seq2seq"]',
+    "metadata": b'{"metadata": "jsl-seq2seq"}',
+    "other format": b'{"metadata": {"format": "other", "note": "jsl-seq2seq"}}',
+    "text": b"jsl-seq2seq",
+    "empty": b"",
+    "bytes": bytes(range(256)),
+}
+
+
+@pytest.mark.parametrize("content", CONTENTS.values(), ids=CONTENTS)
+@pytest.mark.parametrize("name", NAMES)
+def test_a_foreign_file_of_every_name(tmp_path: Path, name: str, content: bytes) -> None:
+    (tmp_path / name).write_bytes(content)
+    with refused(UserError, str(tmp_path / name), code="would-overwrite", path=tmp_path / name):
+        save_model(trained_small(), tmp_path)
+    assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == {name: content}
+
+
+def test_other_files_are_left_alone(tmp_path: Path) -> None:
+    (tmp_path / "notes.txt").write_text("mine", encoding="utf-8")
+    save_model(trained_small(), tmp_path)
+    assert (tmp_path / "notes.txt").read_text(encoding="utf-8") == "mine"
+
+
+def test_a_model_of_ours_that_was_changed_is_replaced(saved: Path) -> None:
+    config = json.loads((saved / "config.json").read_text(encoding="utf-8"))
+    config["model"]["d_model"] = 3
+    (saved / "config.json").write_text(json.dumps(config), encoding="utf-8")
+    save_model(trained_small(), saved)
+    assert load_model(saved).config == trained_small().config
