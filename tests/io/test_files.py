@@ -241,7 +241,6 @@ ALLOWED = {
     "backends.wgpu.kernels": {"read_text"},  # of the package
     "backends.int8.kernels": {"read_bytes"},  # of the package
     "render.glyphs": {"read_bytes"},  # of the package
-    "cli.tags": {"read_text"},  # of the package
     "translate.tag_list": {"read_text"},  # of the package
 }  # fmt: skip
 _METHODS = {

@@ -9,11 +9,15 @@ from pathlib import Path
 
 from ..backends.registry import choose_backend
 from ..errors import Failure, UserError
+from ..io.files import read_utf8
 from ..store import load_model, shipped_model
 from ..translate import Translator
 from ..translate.translator import dictionary_of
 from . import options as opt
 from .console import note
+
+_LONGEST_TOKEN = 65_536
+"""Bytes of the token's file."""
 
 TOKEN_VARIABLE = "JSL_SEQ2SEQ_TOKEN"
 """The environment variable that may hold the token: on a command line every user of the machine could read it."""
@@ -97,7 +101,7 @@ def _token(file: Path | None) -> str:
     if file is None:
         return os.environ.get(TOKEN_VARIABLE, "")
     try:
-        token = file.read_text(encoding="utf-8").strip()
+        token = read_utf8(file, _LONGEST_TOKEN).strip()
     except (OSError, UnicodeDecodeError) as error:
         raise UserError(
             f"トークンのファイルを読めません: {file}",

@@ -36,16 +36,21 @@ def loads(content: bytes | str, max_values: int = MAX_VALUES) -> Any:
     return json.loads(content, parse_int=_integer, parse_float=_float, parse_constant=_no_number)
 
 
-def dumps(values: Any, ascii_only: bool = False, indent: int | None = None) -> str:
+def dumps(values: Any, ascii_only: bool = False, indent: int | None = None, compact: bool = False) -> str:
     """The JSON text of a value.
 
     Numbers that JSON does not have become ``null``. Characters that act on a terminal or a reader's eye (control
     characters, marks of direction, line separators, halves of surrogate pairs) are written as ``\\u....``.
+
+    Args:
+        compact: without blanks.
     """
+    separators = (",", ":") if compact else None
+    encoder = json.JSONEncoder(ensure_ascii=ascii_only, indent=indent, allow_nan=False, separators=separators)
     try:
-        text = json.dumps(values, ensure_ascii=ascii_only, indent=indent, allow_nan=False)
+        text = encoder.encode(values)
     except ValueError:
-        text = json.dumps(_finite(values), ensure_ascii=ascii_only, indent=indent, allow_nan=False)
+        text = encoder.encode(_finite(values))
     return UNSAFE.sub(_escaped, text)
 
 

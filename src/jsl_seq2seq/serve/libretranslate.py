@@ -6,7 +6,6 @@ Source: https://libretranslate.com/docs, version 1.6. Bodies are JSON or forms.
 from __future__ import annotations
 
 import html
-import json
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qs
@@ -15,6 +14,7 @@ from fastapi import FastAPI, Request
 from starlette.responses import Response
 
 from ..errors import UserError
+from ..io import strict_json
 from ..translate import Translation
 from ..translate.translator import MAX_CHARACTERS
 from . import schemas
@@ -181,7 +181,7 @@ async def _body(request: Request) -> dict[str, Any]:
     if kind != _JSON:
         raise media_type(kind, (_JSON, _URLENCODED, _MULTIPART))
     try:
-        values = json.loads(await request.body())
+        values = strict_json.loads(await request.body())
     except (ValueError, RecursionError):
         raise request_invalid("the body is no JSON") from None
     if not isinstance(values, dict):

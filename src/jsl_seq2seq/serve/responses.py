@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from starlette.responses import Response
 
 from ..errors import Failure, JslError, UserError
+from ..io import strict_json
 
 MEDIA_TYPE = "application/problem+json"
 
@@ -106,7 +106,7 @@ def problem_response(
     if values["status"] == 401:
         more["WWW-Authenticate"] = "Bearer"
     return Response(
-        json.dumps(values, ensure_ascii=False).encode("utf-8", "backslashreplace"),
+        strict_json.dumps(values).encode("utf-8"),
         values["status"],
         more,
         MEDIA_TYPE,
@@ -130,8 +130,9 @@ def preferred_language(accept_language: str) -> str:
 
 def json_response(values: Any, status: int = 200) -> Response:
     """Plain values as JSON. A lone surrogate is written as its escape sequence."""
-    text = json.dumps(values, ensure_ascii=False, separators=(",", ":"))
-    return Response(text.encode("utf-8", "backslashreplace"), status, media_type="application/json")
+    return Response(
+        strict_json.dumps(values, compact=True).encode("utf-8"), status, media_type="application/json"
+    )
 
 
 def request_invalid(reason: str) -> UserError:
