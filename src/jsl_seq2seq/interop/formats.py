@@ -44,7 +44,7 @@ class Exported:
 
     Attributes:
         files: their contents by name.
-        deciding: the file without which the others are nothing; it is replaced last.
+        deciding: the file without which the others are nothing.
         notes: what was found out about the export, in Japanese, one line each.
     """
 

@@ -296,7 +296,9 @@ def replace_own_files(directory: Path, files: Mapping[str, bytes], gone: Iterabl
         own, foreign = _own_digests(directory), None
         if own is None:
             own, foreign = [], directory / MANIFEST
-        foreign = foreign or next((directory / name for name in (*files, *gone) if _is_foreign(directory / name, own)), None)
+        foreign = foreign or next(
+            (directory / name for name in (*files, *gone) if _is_foreign(directory / name, own)), None
+        )
         if foreign is not None:
             raise UserError(
                 f"このプログラムが書き出したのではないファイルがあります: {foreign}",

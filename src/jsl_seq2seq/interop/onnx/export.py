@@ -17,6 +17,7 @@ import onnx
 from onnx import helper
 
 from ...backends.interface import MASKED, Mask
+from ...io import strict_json
 from ...model import Positions, Transformer
 from ...model.decoder import DecoderCache, LayerCache
 from ...search.decoding import log_probs
