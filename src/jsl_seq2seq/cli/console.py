@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
+import os
 import sys
 from collections.abc import Collection, Sequence
 from typing import Any, TextIO
 
-from ..errors import JslError
+from ..errors import Failure, JslError
 from ..io import strict_json
 from ..io.printable import for_terminal
 
@@ -15,11 +17,131 @@ NO_TAGS = "（タグなし）"
 """Printed in place of a translation that has none."""
 
 
+class ResultStream(io.TextIOWrapper):
+    """Standard output. Raises Failure where a result cannot be written; a pipe whose reader has left raises
+    BrokenPipeError, as always."""
+
+    wrapped: io.TextIOWrapper | None = None
+    """The stream before; it would close the buffer of both if it were deleted."""
+
+    def write(self, text: str) -> int:
+        try:
+            return super().write(text)
+        except BrokenPipeError:
+            raise
+        except OSError as error:
+            raise _unwritable(error) from None
+
+    def flush(self) -> None:
+        try:
+            super().flush()
+        except BrokenPipeError:
+            raise
+        except OSError as error:
+            raise _unwritable(error) from None
+
+
+class NoteStream(io.TextIOWrapper):
+    """Standard error. What cannot be written there is left out, and nothing else changes."""
+
+    wrapped: io.TextIOWrapper | None = None
+
+    def write(self, text: str) -> int:
+        try:
+            return super().write(text)
+        except OSError:
+            return len(text)
+
+    def flush(self) -> None:
+        try:
+            super().flush()
+        except OSError:
+            return
+
+
 def prepare_streams() -> None:
-    """Make output possible in any encoding: what a console cannot show comes out as ``\\u30bd``, not as a crash."""
+    """Give the three streams the same behaviour whatever they are connected to.
+
+    What a console cannot show comes out as ``\\u30bd``. A stream that the caller has closed is opened again, on
+    something that can be neither read nor written, so that no file takes its number and receives what is printed.
+    A test or an editor may have put streams of another kind there; those stay.
+    """
+    if sys.stdin is None:
+        sys.stdin = io.TextIOWrapper(_occupied(0, os.O_WRONLY, "rb"), encoding="utf-8")
+    if sys.stdout is None:
+        sys.stdout = ResultStream(_occupied(1, os.O_RDONLY, "wb"), encoding="utf-8")
+    if sys.stderr is None:
+        sys.stderr = NoteStream(_occupied(2, os.O_RDONLY, "wb"), encoding="utf-8")
+    if type(sys.stdout) is io.TextIOWrapper:
+        sys.stdout = _wrapped(ResultStream, sys.stdout)
+    if type(sys.stderr) is io.TextIOWrapper:
+        sys.stderr = _wrapped(NoteStream, sys.stderr)
     for stream in (sys.stdout, sys.stderr):
-        if isinstance(stream, io.TextIOWrapper):  # a test or an editor may put something else there
+        if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")
+
+
+def settle_streams() -> int:
+    """Write what is left in the streams; the exit code if that fails, else 0. Nothing is printed afterwards."""
+    code = 0
+    try:
+        sys.stdout.flush()
+    except JslError as error:
+        code = report(error)
+    except OSError:
+        code = 1  # a pipe whose reader has left
+    if code:  # the interpreter flushes once more, and would fail with 120
+        sys.stdout = io.TextIOWrapper(io.BytesIO(), encoding="utf-8")
+    return code
+
+
+def read_input(size: int) -> bytes:
+    """The bytes of standard input that are there, at most ``size``, waiting for the first; empty at its end.
+
+    Raises:
+        Failure: standard input is closed, or cannot be read.
+    """
+    arriving: Any = sys.stdin.buffer
+    try:
+        return arriving.read1(size)
+    except OSError as error:
+        raise Failure(
+            f"標準入力を読めません（{error.strerror}）。",
+            "文をパイプで渡すか、引数に書いてください。",
+            code="input-not-readable",
+            reason=error.strerror,
+        ) from None
+
+
+def _occupied(descriptor: int, direction: int, mode: str) -> Any:
+    """A stream on ``descriptor``, which was closed: the null device, opened in the other ``direction``."""
+    opened = os.open(os.devnull, direction)
+    if opened != descriptor:
+        os.dup2(opened, descriptor)
+        os.close(opened)
+    return open(descriptor, mode)
+
+
+def _wrapped(kind: type[ResultStream | NoteStream], stream: io.TextIOWrapper) -> ResultStream | NoteStream:
+    """The same stream as another class."""
+    wrapped = kind(
+        stream.buffer,
+        stream.encoding,
+        stream.errors,
+        line_buffering=stream.line_buffering,
+        write_through=stream.write_through,
+    )
+    wrapped.wrapped = stream
+    return wrapped
+
+
+def _unwritable(error: OSError) -> Failure:
+    return Failure(
+        f"結果を標準出力に書けません（{error.strerror}）。",
+        "出力先の空き容量と、閉じていないかを確かめてください。",
+        code="output-not-written",
+        reason=error.strerror,
+    )
 
 
 def say(text: str = "") -> None:
@@ -49,7 +171,8 @@ def report(error: JslError, as_json: bool = False) -> int:
     if values["hint"]:
         note(f"  → {values['hint']}")
     if as_json:
-        say_json(values)
+        with contextlib.suppress(JslError, OSError):  # standard output may be what the error is about
+            say_json(values)
     return error.exit_code
 
 

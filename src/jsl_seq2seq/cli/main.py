@@ -8,7 +8,7 @@ import sys
 from collections.abc import Sequence
 
 from ..errors import Failure, JslError
-from .console import prepare_streams, report
+from .console import prepare_streams, report, settle_streams
 from .legacy_flags import with_verb
 
 
@@ -16,10 +16,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """Run the program and exit. No mistake of a user's ends in a traceback."""
     prepare_streams()
     code = run(sys.argv[1:] if arguments is None else arguments)
+    unwritten = settle_streams()
+    code = code or unwritten
     if int(os.environ.get("WORLD_SIZE", "1")) > 1:
         # among several processes PyTorch's threads sometimes abort an orderly end; all is written by now
-        sys.stdout.flush()
-        sys.stderr.flush()
         os._exit(code)
     sys.exit(code)
 

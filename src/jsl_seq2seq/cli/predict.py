@@ -18,7 +18,7 @@ from ..translate import Translation, Translator
 from ..translate.dictionary import Dictionary
 from ..translate.translator import dictionary_of
 from . import options as opt
-from .console import NO_TAGS, error_to_dict, note, say, say_json
+from .console import NO_TAGS, error_to_dict, note, read_input, say, say_json
 from .export import run_weight_export
 from .hints import in_options
 
@@ -213,9 +213,8 @@ def _standard_input() -> Iterator[list[Line]]:
 
     As UTF-8; where they are not, as the console's own encoding.
     """
-    arriving: Any = sys.stdin.buffer
     number, rest = 0, b""
-    while block := arriving.read1(_BLOCK):  # returns what is there, without filling the block
+    while block := read_input(_BLOCK):
         *whole, rest = (rest + block).split(b"\n")
         if whole:
             yield [_decoded(line, number) for number, line in enumerate(whole, start=number + 1)]
