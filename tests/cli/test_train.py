@@ -68,7 +68,7 @@ def test_a_model_that_is_written_over_is_named(program: Program, data: Path, tmp
     assert "上書き" not in first.err
     again = program("--train", *training(data, tmp_path / "m", epochs=1))
     assert again.code == 0
-    assert "上書きします" in again.err and "--resume" in again.err
+    assert "上書きします" in again.err and "--load" in again.err and "--resume" not in again.err
     further = program("--train", "--load", tmp_path / "m", *training(data, tmp_path / "m", epochs=1))
     assert "上書き" not in further.err
 

@@ -122,7 +122,6 @@ def test_commands_load_continue_and_reproduce(name: str, tmp_path: Path) -> None
         "--seed": "0",
         "--schedule": "cosine",
         "--keep": "last",
-        "--average": "5",
         "--backend": "ndarray",
         "--precision": "fp32",
         "--data": data.as_posix(),

@@ -14,6 +14,7 @@ import pytest
 
 from jsl_seq2seq.cli.main import run
 from jsl_seq2seq.interop.burn import import_burn
+from jsl_seq2seq.settings import TrainingConfig
 from jsl_seq2seq.store import SavedModel, Stage, load_model, save_model
 from jsl_seq2seq.store.metadata import stages_of, with_stage
 from jsl_seq2seq.training import TrainingJob, TrainingRequest
@@ -36,7 +37,8 @@ KINDS: dict[str, dict[str, Any]] = {
         "seed": 5,
         "tied_embeddings": True,
     },
-    "tokens": {"batch_tokens": 40, "schedule": "inverse-sqrt"},
+    # the other size has no effect, and so the command leaves it at its default
+    "tokens": {"batch_tokens": 40, "batch_size": TrainingConfig.batch_size, "schedule": "inverse-sqrt"},
     "patience": {"keep": "best", "patience": 1, "epochs": 30},
     "words": {"source_units": "word", "target_units": "words"},
     "subwords": {"source_units": "subword", "subword_vocab": 40},

@@ -7,7 +7,7 @@ of :data:`COMMANDS`.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from importlib import import_module
 from pathlib import Path
 from typing import Annotated, Any
@@ -19,6 +19,7 @@ from ..errors import UserError
 from ..version import __version__
 from .console import say
 from .legacy_flags import in_typed_order
+from .options import NEEDS, NEUTRAL, NOT_BESIDE
 
 COMMANDS = {
     "train": ("train", "学習して保存します。--load を付けると、そのモデルの続きを学習します。"),
@@ -116,6 +117,38 @@ def _start(
         say(_WELCOME)
 
 
+def require_effects(command: str, given: Mapping[str, str]) -> None:
+    """Refuse an option that would silently do nothing.
+
+    Args:
+        given: what stands on the command line: options with their values, and arguments under their names.
+
+    Raises:
+        UserError: names the option, and what it needs or cannot stand beside.
+    """
+    active = {option for option, value in given.items() if NEUTRAL.get(option) != value}
+    for option, needed in NEEDS.get(command, {}).items():
+        if option in active and not active & set(needed):
+            named = " か ".join(needed)
+            raise UserError(
+                f"{option} は、{named} と一緒のときだけ効きます。",
+                f"{named} を足すか、{option} を外してください。",
+                code="option-without-effect",
+                option=option,
+                needs=needed,
+            )
+    for option, others in NOT_BESIDE.get(command, {}).items():
+        beside = [other for other in others if other in active]
+        if option in active and beside:
+            raise UserError(
+                f"{beside[0]} があると、{option} は効きません。",
+                f"{beside[0]} か {option} のどちらかを外してください。",
+                code="option-without-effect",
+                option=option,
+                beside=beside[0],
+            )
+
+
 class _JapaneseHelp:
     """What commands and groups have in common: ``Usage``, ``[OPTIONS]`` and the text of ``--help``."""
 
@@ -145,7 +178,11 @@ class JapaneseCommand(_JapaneseHelp, typer.core.TyperCommand):
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
         if not ctx.resilient_parsing:
             args = in_typed_order(self.name or "", self.params, args)
-            _, _, order = self.make_parser(ctx).parse_args(args=list(args))
+            values, _, order = self.make_parser(ctx).parse_args(args=list(args))
+            require_effects(
+                self.name or "",
+                {_written(param): str(values.get(param.name)) for param in order if _stands(param, values)},
+            )
             for param, times in Counter(order).items():
                 single = not param.multiple and param.nargs == 1 and not getattr(param, "is_flag", False)
                 if times > 1 and single:
@@ -156,6 +193,17 @@ class JapaneseCommand(_JapaneseHelp, typer.core.TyperCommand):
                         times=times,
                     )
         return super().parse_args(ctx, args)
+
+
+def _written(param: Any) -> str:
+    """An option as one types it, or what an argument is called in the help."""
+    return param.opts[0] if param.opts[0].startswith("-") else param.metavar
+
+
+def _stands(param: Any, values: Mapping[str, Any]) -> bool:
+    """Whether a parameter was typed. The parser lists all positional arguments, typed or not."""
+    value = values.get(param.name)
+    return value is not None and value != () and "UNSET" not in repr(value)
 
 
 class JapaneseGroup(_JapaneseHelp, typer.core.TyperGroup):

@@ -21,6 +21,7 @@ HINTS: dict[str, Callable[[JslError], str]] = {
     "attention-too-long": lambda error: (
         f"{error.limit} を超えても書き出すには --force-export を付けてください。"
     ),
+    "average-without-keep": lambda error: "--keep average を足すか、--average を外してください。",
     "backend-without-process-group": lambda error: (
         "--backend torch を指定するか、torchrun を使わずに実行してください。"
     ),

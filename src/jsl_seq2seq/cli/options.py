@@ -1,7 +1,13 @@
-"""Every option of the command line, once, and what those mean that several commands share."""
+"""Every option of the command line, once, what those mean that several commands share, and which have an effect
+only together with others, or none beside others.
+
+What depends on values that are not on the command line (a preset's, a loaded model's) is checked where those are
+known: ``keep``, ``patience`` and ``average`` by :class:`jsl_seq2seq.training.TrainingJob`.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -174,3 +180,41 @@ def exports(model: Path | None, chosen: Path | None) -> Path:
         model: ``None`` for the shipped model, which may not be written to; its exports go to ``./exports``.
     """
     return chosen or (model or Path()) / "exports"
+
+
+_Table = Mapping[str, Mapping[str, tuple[str, ...]]]
+
+NEEDS: _Table = {
+    "train": {
+        "--export-attn": ("--predict",),
+        "--force-export": ("--export-attn",),
+        "--export-dir": ("--export-attn", "--export-weights"),
+    },
+    "predict": {
+        "--force-export": ("--export-attn",),
+        "--export-dir": ("--export-attn", "--export-weights"),
+        "--length-penalty": ("--beam", "--n-best"),
+    },
+    "evaluate": {"--length-penalty": ("--beam",)},
+    "export": {"--export-dir": ("--export-weights",)},
+    "corpus": {"--output": ("--label",)},
+}
+"""By command and option: those of which at least one must be there for the option to have an effect."""
+
+NOT_BESIDE: _Table = {
+    "train": {"--batch-size": ("--batch-tokens",)},
+    "corpus": {
+        "DIR": ("--label",),
+        "--count": ("--label",),
+        "--seed": ("--label",),
+        "--max-length": ("--label",),
+        "--train-length": ("--label",),
+        "--open-words": ("--label",),
+        "--katakana": ("--label",),
+        "--json": ("--label",),
+    },
+}
+"""By command and option: those beside which the option has no effect."""
+
+NEUTRAL = {"--beam": "1", "--n-best": "1", "--batch-tokens": "0"}
+"""Values with which an option is as good as absent."""

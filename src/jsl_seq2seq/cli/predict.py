@@ -13,10 +13,11 @@ import typer
 
 from ..backends.registry import choose_backend
 from ..errors import UserError
+from ..search.beam import penalized
 from ..store import SavedModel, load_model, shipped_model
-from ..translate import Translation, Translator
+from ..translate import Candidate, Translation, Translator
 from ..translate.dictionary import Dictionary
-from ..translate.translator import dictionary_of
+from ..translate.translator import DEFAULT_PENALTY, dictionary_of
 from . import options as opt
 from .console import NO_TAGS, error_to_dict, note, read_input, say, say_json
 from .export import run_weight_export
@@ -143,12 +144,14 @@ def run_prediction(
             continue
         translation = translator.translate(text, attention=want_attention, **search)
         certain &= not translation.uncertain
-        _show(translation, quiet, as_json)
+        _show(translation, quiet, as_json, search)
         if want_attention:
             exported.append(_exportable(translation, force_export))
     if export_to is not None:
         _export(exported, export_to, force_export, quiet)
     if not quiet and not as_json:
+        if search.get("n_best", 1) > 1:
+            note("（訳は点数の大きい順です。点数は、確からしさの対数を長さで補正したもの）")
         note("（手話タグの列です。日本手話そのものではありません）")
     return certain
 
@@ -192,7 +195,7 @@ def _translate_lines(
                     _show_mistake(line, translation, number, as_json)
                 else:
                     certain &= not translation.uncertain
-                    _show(translation, quiet, as_json, f"{number} 行目: ")
+                    _show(translation, quiet, as_json, search, f"{number} 行目: ")
             sys.stdout.flush()
     if not number and not quiet:
         note("標準入力に文がありませんでした。")
@@ -245,7 +248,7 @@ def _decode_console(line: bytes, number: int) -> Line:
         )
 
 
-def _show(translation: Translation, quiet: bool, as_json: bool, where: str = "") -> None:
+def _show(translation: Translation, quiet: bool, as_json: bool, search: Search, where: str = "") -> None:
     if as_json:
         say_json(translation.to_dict())
         return
@@ -257,7 +260,19 @@ def _show(translation: Translation, quiet: bool, as_json: bool, where: str = "")
     arrow = "→?" if translation.uncertain else "→"
     say(
         f"{translation.text} {arrow} {str(translation) or NO_TAGS}"
-        f"（確からしさ {math.exp(translation.log_prob):.0%}）"
+        f"（確からしさ {math.exp(translation.log_prob):.0%}{_score(translation, translation, search)}）"
     )
     for number, other in enumerate(translation.alternatives, start=2):
-        say(f"  {number}. {str(other) or NO_TAGS}（確からしさ {math.exp(other.log_prob):.0%}）")
+        say(
+            f"  {number}. {str(other) or NO_TAGS}"
+            f"（確からしさ {math.exp(other.log_prob):.0%}{_score(other, translation, search)}）"
+        )
+
+
+def _score(one: Translation | Candidate, translation: Translation, search: Search) -> str:
+    """What the translations of a text are ordered by, where there are several: of a text of several sentences, the
+    logarithm of the probability; of one sentence, that divided by the length penalty."""
+    if search.get("n_best", 1) == 1:
+        return ""
+    alpha = 0.0 if len(translation.sentences) > 1 else search.get("length_penalty", DEFAULT_PENALTY)
+    return f"、点数 {penalized(one.log_prob, len(one.ids) + one.finished, alpha):.3f}"

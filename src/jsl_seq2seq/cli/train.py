@@ -23,7 +23,7 @@ from ..errors import Failure, JslError, UserError
 from ..io.files import locked
 from ..settings import DATA_SETTINGS, SETTINGS, require_range
 from ..settings.presets import preset_options
-from ..store import SavedModel, holds_model, save_model
+from ..store import SavedModel, holds_model, load_model, save_model
 from ..store.card import in_quotes, quoted
 from ..store.directory import CONFIG
 from ..training import Checkpoints, NullReporter, TrainingJob, TrainingRequest, TrainingResult
@@ -171,9 +171,9 @@ def run_training(
         inform(f"データ: {job.corpus.name}、{len(job.corpus.pairs)} 文")
         for line in job.notes:
             inform(f"警告: {line}")
-        if replaces:
-            inform(
-                f"警告: {directory} にあるモデルを、新しいモデルで上書きします（続きを学習するなら --resume）。"
+        if replaces:  # said with --quiet, too: it is the last moment to stop it
+            note(
+                f"警告: {directory} にあるモデルを、新しいモデルで上書きします（{_instead_of_replacing(directory)}）。"
             )
         if save is None:
             inform(f"保存先: {directory}（--save で変えられます）")
@@ -186,6 +186,17 @@ def run_training(
     if result.interrupted and not quiet and not as_json:
         _show_how_to_go_on(result, request, directory, checkpoint_every)
     return result, directory, stop.received is not None
+
+
+def _instead_of_replacing(directory: Path) -> str:
+    """How to go on with the model that is there: a finished run is not resumed but continued."""
+    try:
+        progress = load_model(directory, record=False).progress
+    except JslError:
+        return "そこにあるモデルは壊れています"
+    if progress.batch or progress.epoch < progress.until:
+        return "中断した学習の続きなら --resume"
+    return f"続きを学習するなら --load {quoted(directory)}"
 
 
 def _absolute(directory: Path) -> Path:

@@ -186,7 +186,15 @@ def stage_command(model: SavedModel, stage: Stage, load: Path | None, save: Path
         shape = {field.name: getattr(model.config, field.name) for field in fields(model.config)}
         given |= {name: value for name, value in shape.items() if name not in _NO_OPTION}
         given |= _units(model) | dict(stage.units)
-    given |= {name: value for name, value in stage.settings.items() if name not in _NO_OPTION}
+    unused = {
+        "average": stage.settings.get("keep") != "average",
+        "batch_size": bool(stage.settings.get("batch_tokens")),
+    }
+    given |= {
+        name: value
+        for name, value in stage.settings.items()
+        if name not in _NO_OPTION and not unused.get(name)
+    }
     if load is None:
         given = {name: value for name, value in given.items() if name not in _OFF or value != _OFF[name]}
     given |= {"backend": stage.backend or None, "device": stage.device, "precision": stage.precision}

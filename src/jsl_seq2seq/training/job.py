@@ -119,6 +119,7 @@ class TrainingJob:
         self._recent: list[Parameters] = []
         self.start = self._continued(loaded, request) if loaded else self._fresh(tokenizers, request)
         self._check_validation()
+        self._check_average()
         check_encoded(encoded, refuse_unknown=False, limit=self.start.config.max_seq_len)
         unknown = encoded.notes()
         self._valid_pairs: Sequence[EncodedPair] = []
@@ -228,6 +229,17 @@ class TrainingJob:
                     setting=name,
                     value=value,
                 )
+
+    def _check_average(self) -> None:
+        keep = self.training.keep
+        if "average" in self._request.options and keep != "average":
+            raise UserError(
+                f"average は、keep が average のときだけ使います（いまは {keep}）。",
+                "keep を average にするか、average を指定しないでください。",
+                code="average-without-keep",
+                setting="average",
+                value=self._request.options["average"],
+            )
 
     def _fingerprint(self) -> str:
         """SHA-256 of all that processes must have in common before they train together."""
