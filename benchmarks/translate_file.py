@@ -28,6 +28,7 @@ from cpu_decode import translating
 from jsl_seq2seq import Translator
 from jsl_seq2seq.backends.registry import choose_backend
 from jsl_seq2seq.corpus import generate_pairs
+from jsl_seq2seq.model import count_parameters
 from jsl_seq2seq.settings import EOS, PAD, SOS
 from jsl_seq2seq.store import load_model, shipped_model
 from timing import Contender, race_workers, ratio, threads, write_json
@@ -97,7 +98,7 @@ def main() -> None:
 def ours(directory: str, file: str, _: int, precision: str) -> Write:
     """Our translator."""
     model = load_model(Path(directory))
-    translating_for = model.n_parameters if precision == "int8" else None
+    translating_for = count_parameters(model.config) if precision == "int8" else None
     name = "auto" if precision == "int8" else "ndarray"
     translator = Translator(model, choose_backend(name, translating=translating_for, precision=precision))
     texts = json.loads(Path(file).read_text(encoding="utf-8"))["texts"]

@@ -37,6 +37,7 @@ from jsl_seq2seq.corpus.evidence import covered, evidence
 from jsl_seq2seq.corpus.fragment import to_katakana
 from jsl_seq2seq.data import Corpus, read_corpus
 from jsl_seq2seq.evaluation import evaluate
+from jsl_seq2seq.model import count_parameters
 from jsl_seq2seq.settings.presets import preset_options
 from jsl_seq2seq.store import Example, SavedModel, save_model
 from jsl_seq2seq.tokenize import Tokenizers, format_tags
@@ -265,7 +266,10 @@ def train(arguments: argparse.Namespace) -> SavedModel:
         "keep": "last",
     }
     model = _run(TrainingRequest(polish, data=data / "polish.tsv", load=first, **common))
-    print(f"polished in {time.monotonic() - started:.0f} s, {model.n_parameters:,} parameters", flush=True)
+    print(
+        f"polished in {time.monotonic() - started:.0f} s, {count_parameters(model.config):,} parameters",
+        flush=True,
+    )
     return model
 
 

@@ -11,6 +11,7 @@ import pytest
 
 from jsl_seq2seq.errors import Failure, UserError
 from jsl_seq2seq.interop.burn import import_burn
+from jsl_seq2seq.model import count_parameters
 from jsl_seq2seq.store import load_model
 from jsl_seq2seq.store.verification import verify
 
@@ -30,7 +31,7 @@ def test_a_sound_model(saved: Path) -> None:
     assert all(file.bytes == (saved / file.name).stat().st_size for file in found.files)
     holds = found.to_json()["holds"]
     assert holds["format_version"] == 1
-    assert holds["parameters"] == trained_small().n_parameters
+    assert holds["parameters"] == count_parameters(trained_small().config)
     assert holds["progress"]["epoch"] == 120 and holds["training_state"] is True
 
 

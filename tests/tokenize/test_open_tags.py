@@ -11,9 +11,8 @@ from hypothesis import strategies as st
 
 from jsl_seq2seq.data import SentencePair
 from jsl_seq2seq.errors import UserError
-from jsl_seq2seq.tokenize import Tokenizers
+from jsl_seq2seq.tokenize import Tokenizers, Vocabulary
 from jsl_seq2seq.tokenize.tokenizer import SLOTS, CharTokenizer, Encoding, OpenTagTokenizer
-from jsl_seq2seq.tokenize.vocabulary import Vocabulary
 
 from ..refusals import refused
 

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from jsl_seq2seq.translate.splitting import split_sentences
+from jsl_seq2seq.translate.translator import split_sentences
 
 
 @pytest.mark.parametrize(

@@ -21,6 +21,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, Protocol
 
+import numpy as np
+
 from .tape import Tape, Vjp
 
 
@@ -50,6 +52,22 @@ class Mask:
 
 MASKED = -1e38
 """Score of a masked key: finite, so that no inf - inf turns into NaN, and below any score."""
+
+
+def pad_rows(rows: Sequence[Sequence[int]], pad: int, multiple: int = 1, at_least: int = 1) -> np.ndarray:
+    """Integers of different lengths -> [B, L] int32 on the host, each row filled up with ``pad`` behind its end.
+
+    Args:
+        rows: at least one.
+        pad: the id that :meth:`InferenceOps.padding_mask` masks.
+        multiple: L is the longest row's length rounded up to a multiple of this (:attr:`InferenceOps.pad_multiple`).
+        at_least: L is never smaller than this, nor than 1.
+    """
+    longest = max(at_least, 1, *(len(row) for row in rows))
+    padded = np.full((len(rows), -(-longest // multiple) * multiple), pad, np.int32)
+    for index, row in enumerate(rows):
+        padded[index, : len(row)] = row
+    return padded
 
 
 class InferenceOps(ABC):

@@ -8,6 +8,7 @@ from typing import Annotated
 from ..backends.registry import choose_backend
 from ..errors import UserError
 from ..interop import burn
+from ..model import count_parameters
 from ..store.card import quoted
 from ..tokenize import format_tags
 from ..translate.translator import Translator
@@ -31,7 +32,7 @@ def import_burn(
     for line in imported.notes:
         note(f"警告: {line}")
     say(
-        f"取り込みました: {imported.tensors} 個のテンソル、{model.n_parameters:,} 個のパラメーター"
+        f"取り込みました: {imported.tensors} 個のテンソル、{count_parameters(model.config):,} 個のパラメーター"
         f"（d_model {config.d_model}、{config.n_heads} ヘッド、{config.n_layers}+{config.n_layers} 層、"
         f"d_ff {config.d_ff}、語彙 {config.vocab_size.source}）"
     )

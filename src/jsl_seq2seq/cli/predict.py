@@ -13,6 +13,7 @@ import typer
 
 from ..backends.registry import choose_backend
 from ..errors import UserError
+from ..model import count_parameters
 from ..search.beam import penalized
 from ..store import SavedModel, load_model, shipped_model
 from ..translate import Candidate, Translation, Translator
@@ -95,7 +96,7 @@ def opened(
     if precision == "int8" and not quiet:
         preparing.start()  # Numba compiles, and keeps the result on disk
     try:
-        chosen = choose_backend(backend, device, model.n_parameters, precision)
+        chosen = choose_backend(backend, device, count_parameters(model.config), precision)
     finally:
         preparing.cancel()
     if not quiet:

@@ -10,6 +10,7 @@ from pathlib import Path
 from ..backends.registry import choose_backend
 from ..errors import Failure, UserError
 from ..io.files import read_utf8
+from ..model import count_parameters
 from ..store import load_model, shipped_model
 from ..translate import Translator
 from ..translate.translator import dictionary_of
@@ -64,7 +65,7 @@ def serve(
 
     def opened(directory: Path) -> Translator:
         saved = load_model(directory, record=False)
-        chosen = choose_backend(backend, device, saved.n_parameters, precision)
+        chosen = choose_backend(backend, device, count_parameters(saved.config), precision)
         return Translator(saved, chosen, directory, dictionary_of(directory, dictionary))
 
     log_to_stderr()

@@ -21,6 +21,7 @@ from ..backends.registry import choose_backend
 from ..data import is_large
 from ..errors import Failure, JslError, UserError
 from ..io.files import locked
+from ..model import count_parameters
 from ..settings import DATA_SETTINGS, SETTINGS, require_range
 from ..settings.presets import preset_options
 from ..store import SavedModel, holds_model, load_model, save_model
@@ -114,7 +115,9 @@ def train(
     if export_weights:
         run_weight_export(result.model, export_weights, exports, quiet)
     if predict:
-        translator = Translator(result.model, choose_backend(backend, device, result.model.n_parameters))
+        translator = Translator(
+            result.model, choose_backend(backend, device, count_parameters(result.model.config))
+        )
         run_prediction(translator, predict, exports if export_attn else None, force_export, quiet, as_json)
     if result.interrupted:
         raise typer.Exit(INTERRUPTED)

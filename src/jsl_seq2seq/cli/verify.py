@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from ..interop.burn import original_bytes
+from ..model import count_parameters
 from ..store import STARTER, SavedModel
 from ..store.verification import Verification
 from ..store.verification import verify as verify_directory
@@ -52,7 +53,7 @@ def _show_model(model: SavedModel, found: Verification) -> None:
         "プログラム": f"jsl-seq2seq {versions['package_version'] or '（不明）'}",
         "モデル": f"d_model {config.d_model}、{config.n_heads} ヘッド、{config.n_layers}+{config.n_layers} 層、"
         f"d_ff {config.d_ff}、max_seq_len {config.max_seq_len}",
-        "パラメーター": f"{model.n_parameters:,} 個（float32）",
+        "パラメーター": f"{count_parameters(model.config):,} 個（float32）",
         "語彙": f"入力 {config.vocab_size.source}、タグ {config.vocab_size.target}（PAD・SOS・EOS を含む）",
         "学習": f"{progress.epoch} エポック、{progress.step} ステップ"
         + (f"（{progress.until} エポックまでの途中）" if progress.epoch < progress.until else ""),

@@ -9,10 +9,10 @@ from typing import overload
 
 import numpy as np
 
+from ..backends.interface import pad_rows
 from ..backends.process_group import ProcessGroup
 from ..settings import EOS, PAD, SOS, UNK
 from .encoding import EncodedPair, EncodedPairs
-from .ragged import pad_rows
 
 _LENGTH_STEP = 8
 """Sentences whose lengths differ by less than this are as good as equally long."""
@@ -97,10 +97,10 @@ def make_batch(
     fill = -len(pairs) % rows
     source = [pair.source for pair in pairs]
     given, wanted = [given for given, _ in steps], [wanted for _, wanted in steps]
-    target_out = pad_rows(wanted + [()] * fill, multiple)
+    target_out = pad_rows(wanted + [()] * fill, PAD, multiple)
     return Batch(
-        source=pad_rows(source + source[:1] * fill, multiple, at_least=source_length),
-        target_in=pad_rows(given + given[:1] * fill, multiple),
+        source=pad_rows(source + source[:1] * fill, PAD, multiple, at_least=source_length),
+        target_in=pad_rows(given + given[:1] * fill, PAD, multiple),
         target_out=target_out,
         tokens=int(np.count_nonzero(target_out != PAD)),
     )

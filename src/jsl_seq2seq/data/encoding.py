@@ -13,7 +13,7 @@ import numpy as np
 
 from ..settings import UNK
 from ..tokenize import Tokenizer, Tokenizers
-from ..tokenize.tokenizers import sample_of
+from ..tokenize.tokenizer import sample_of
 from . import cache
 from .corpus import Column, Corpus, StoredPairs
 from .pairs import SentencePair

@@ -2,7 +2,16 @@
 
 from .capture import Capture, Observer
 from .layers import Dropout, Positions
-from .parameters import ParameterSpec, parameter_specs
+from .parameters import ParameterSpec, count_parameters, parameter_specs
 from .transformer import Transformer
 
-__all__ = ["Capture", "Dropout", "Observer", "ParameterSpec", "Positions", "Transformer", "parameter_specs"]
+__all__ = [
+    "Capture",
+    "Dropout",
+    "Observer",
+    "ParameterSpec",
+    "Positions",
+    "Transformer",
+    "count_parameters",
+    "parameter_specs",
+]

@@ -40,6 +40,11 @@ def parameter_specs(config: ModelConfig) -> dict[str, ParameterSpec]:
     return dict(_model(config))
 
 
+def count_parameters(config: ModelConfig) -> int:
+    """How many numbers a model has."""
+    return sum(spec.size for spec in parameter_specs(config).values())
+
+
 Specs = Iterator[tuple[str, ParameterSpec]]
 
 

@@ -1,9 +1,7 @@
 """From logits to target sequences: greedy decoding, beam search, scoring."""
 
 from .beam import beam_search, penalized
-from .decoding import Hypothesis, group_by_length
-from .graph_greedy import GraphGreedy
-from .greedy import greedy
+from .decoding import GraphGreedy, Hypothesis, greedy, group_by_length
 from .scoring import forced_log_probs, score
 
 __all__ = [

@@ -6,8 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from ..backends.interface import DecodingOps
-from ..data.ragged import pad_rows
+from ..backends.interface import DecodingOps, pad_rows
 from ..model import Transformer
 from ..settings import EOS, PAD, SOS
 from .decoding import Hypothesis, decoding_step, group_by_padded_length, log_probs
@@ -56,8 +55,8 @@ def _at_once(
     begun: Sequence[Sequence[int]],
 ) -> np.ndarray:
     """[B, T, V] in one pass: under the causal mask each position sees only those before it."""
-    source = pad_rows(sources, at_least=model.config.source_length)
-    logits = model(ops.array(source), ops.array(pad_rows(begun)))
+    source = pad_rows(sources, PAD, at_least=model.config.source_length)
+    logits = model(ops.array(source), ops.array(pad_rows(begun, PAD)))
     return ops.to_host(log_probs(ops, logits, model.config.temperature))
 
 
@@ -68,7 +67,7 @@ def _one_by_one(
     begun: Sequence[Sequence[int]],
 ) -> np.ndarray:
     """[B, T, V] step by step: without the mask each position would see those after it."""
-    target = pad_rows(begun)
+    target = pad_rows(begun, PAD)
     target[target == PAD] = EOS  # what follows a target's end is not returned
     step = decoding_step(ops, model, sources, capacity=target.shape[1])
     return np.stack([step(column) for column in target.T], axis=1)

@@ -9,6 +9,7 @@ from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
+from ..model import count_parameters
 from ..tokenize import CHARACTERS_AND_TAGS
 from .metadata import published, stages_of
 from .saved_model import STARTER, Example, SavedModel, Stage
@@ -61,7 +62,7 @@ def _settings(model: SavedModel) -> str:
         "max_seq_len": config.max_seq_len,
         "語彙": f"{source.name} {config.vocab_size.source}、{target.name}"
         f" {config.vocab_size.target}（PAD・SOS・EOS を含む）",
-        "パラメーター": f"{model.n_parameters:,} 個",
+        "パラメーター": f"{count_parameters(model.config):,} 個",
         "学習率": training.learning_rate,
         "バッチ": training.batch_size,
         "dropout": training.dropout,

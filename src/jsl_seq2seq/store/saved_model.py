@@ -186,8 +186,3 @@ class SavedModel:
         thanks = "ありがとう"
         known = self.tokenizers.source.encode(thanks)
         return thanks if (known.ids and not known.unknown) or not self.examples else self.examples[0].source
-
-    @property
-    def n_parameters(self) -> int:
-        """How many numbers the model has."""
-        return sum(array.size for array in self.parameters.values())

@@ -9,6 +9,7 @@ from typing import Any
 
 from ..errors import Failure, JslError
 from ..io.files import PENDING, read_checked, stamp
+from ..model import count_parameters
 from .directory import CONFIG, DICTIONARY, EXPORTS, TRAINING_STATE, load_model, read_config, size_limits
 from .saved_model import SavedModel
 
@@ -117,7 +118,7 @@ def holdings(model: SavedModel, versions: Mapping[str, Any]) -> dict[str, Any]:
     return {
         **versions,
         "model": model.config.to_json(),
-        "parameters": model.n_parameters,
+        "parameters": count_parameters(model.config),
         "vocab_hash": model.tokenizers.hash,
         "progress": asdict(model.progress),
         "loss": None if last is None else last.loss,

@@ -2,17 +2,18 @@
 
 from .normalize import normalize, normalize_with_offsets
 from .tokenizer import (
+    CHARACTERS_AND_TAGS,
     SOURCE_TOKENIZERS,
     TARGET_TOKENIZERS,
     Encoding,
     TargetTokenizer,
     Tokenizer,
+    Tokenizers,
     Unknown,
+    Vocabulary,
     format_tags,
     parse_tags,
 )
-from .tokenizers import CHARACTERS_AND_TAGS, Tokenizers
-from .vocabulary import Vocabulary
 
 __all__ = [
     "CHARACTERS_AND_TAGS",

@@ -4,18 +4,18 @@ from __future__ import annotations
 
 import difflib
 import math
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 
-from ..backends.interface import GraphDecodingOps
+from ..backends.interface import GraphDecodingOps, pad_rows
 from ..backends.registry import Backend, choose_backend
-from ..data.ragged import pad_rows
 from ..errors import UserError
-from ..model import Capture, Transformer, parameter_specs
+from ..model import Capture, Transformer, count_parameters, parameter_specs
 from ..search import (
     GraphGreedy,
     Hypothesis,
@@ -25,7 +25,7 @@ from ..search import (
     group_by_length,
     score,
 )
-from ..settings import SOS, require_range
+from ..settings import PAD, SOS, require_range
 from ..store import SavedModel, load_model, shipped_model
 from ..store.directory import DICTIONARY
 from ..store.tensors import flatten
@@ -33,7 +33,6 @@ from ..tokenize import CHARACTERS_AND_TAGS, Encoding, Tokenizers
 from ..tokenize.tokenizer import CharTokenizer, OpenTagTokenizer
 from .dictionary import Dictionary, Match
 from .open_words import OpenWords, TagDetail
-from .splitting import split_sentences
 
 BackendName = Literal["auto", "ndarray", "wgpu", "torch"]
 """What :meth:`Translator.load` can compute with; ``auto`` takes the fastest that this machine has."""
@@ -265,7 +264,7 @@ class Translator:
         """
         path = shipped_model() if directory is None else Path(directory)
         model = load_model(path, record=False)
-        chosen = choose_backend(backend, None, model.n_parameters, precision)
+        chosen = choose_backend(backend, None, count_parameters(model.config), precision)
         return cls(model, chosen, path, dictionary_of(path, dictionary))
 
     def translate(
@@ -603,7 +602,7 @@ class Translator:
         """
         capture = Capture()
         sentence = self._read(source)
-        source_ids = pad_rows([sentence], at_least=self.config.source_length)
+        source_ids = pad_rows([sentence], PAD, at_least=self.config.source_length)
         ids = hypothesis.ids if hypothesis.finished else hypothesis.ids[:-1]
         self._network(self.ops.array(source_ids), self.ops.array([[SOS, *ids]]), observe=capture)
         characters = source.shown[: len(sentence)] + ("<PAD>",) * (source_ids.shape[1] - len(sentence))
@@ -784,3 +783,66 @@ def _tag_to_dict(tag: str, probability: float, detail: TagDetail) -> dict[str, A
         "uncertain": detail.uncertain,
     }
     return values if detail.entry is None else {**values, "entry": detail.entry}
+
+
+_OPENING, _CLOSING = "「『（(【〈《［[", "」』）)】〉》］]"
+_END = re.compile(r"[。．！？!?…]+|\.(?=\s|$)")
+"""Marks that end a sentence. An ASCII full stop ends one only before a blank: 3.5 and example.jp hold none."""
+
+
+class Extent(NamedTuple):
+    """A sentence of a text: ``text[start:end]``, blanks at the ends left out."""
+
+    start: int
+    end: int
+
+
+def split_sentences(text: str) -> list[Extent]:
+    """The sentences of a text, in order; none of them blank.
+
+    A sentence ends behind 。 ！ ？ ! ? … (and behind what follows of these at once), and at a line end. Inside of
+    quotation marks and brackets nothing ends, unless they are never closed on the line.
+    """
+    found: list[Extent] = []
+    for line in re.finditer(r"[^\r\n\u2028\u2029]+", text):
+        start = line.start()
+        for end in _ends(text, line.start(), line.end()):
+            _add(found, text, start, end)
+            start = end
+        _add(found, text, start, line.end())
+    return found
+
+
+def _ends(text: str, start: int, end: int) -> list[int]:
+    quoted = _quoted(text, start, end)
+    return [mark.end() for mark in _END.finditer(text, start, end) if not quoted[mark.start() - start]]
+
+
+def _quoted(text: str, start: int, end: int) -> list[bool]:
+    """For each character whether it stands between a bracket and its partner."""
+    depth, opened = [False] * (end - start), []
+    for position in range(start, end):
+        character = text[position]
+        if character in _OPENING:
+            opened.append((character, position))
+        elif character in _CLOSING and opened:
+            partner = _OPENING[_CLOSING.index(character)]
+            while opened and opened[-1][0] != partner:
+                opened.pop()
+            if opened:
+                _, begin = opened.pop()
+                depth[begin - start : position - start + 1] = [True] * (position - begin + 1)
+    return depth
+
+
+def _add(found: list[Extent], text: str, start: int, end: int) -> None:
+    piece = text[start:end]
+    start += len(piece) - len(piece.lstrip())
+    end -= len(piece) - len(piece.rstrip())
+    if start >= end:
+        return
+    if not any(character.isalnum() for character in text[start:end]) and found:
+        # marks alone belong to the sentence before them
+        found[-1] = Extent(found[-1].start, end)
+        return
+    found.append(Extent(start, end))

@@ -18,10 +18,10 @@ from jsl_seq2seq.errors import UserError
 from jsl_seq2seq.interop.formats import export_model
 from jsl_seq2seq.model import Transformer
 from jsl_seq2seq.model.initialization import initial_parameters
-from jsl_seq2seq.search.greedy import greedy
+from jsl_seq2seq.search import greedy
 from jsl_seq2seq.settings import EOS, ModelConfig
 from jsl_seq2seq.store import SavedModel, load_model, shipped_model
-from jsl_seq2seq.translate.splitting import split_sentences
+from jsl_seq2seq.translate.translator import split_sentences
 
 from ...small_models import trained_open, trained_small, trained_words
 

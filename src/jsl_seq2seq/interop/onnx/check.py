@@ -8,14 +8,14 @@ from typing import Any
 
 import numpy as np
 
+from ...backends.interface import pad_rows
 from ...backends.numpy import NumpyOps
 from ...data import read_starter_corpus
-from ...data.ragged import pad_rows
 from ...errors import Failure
 from ...model import Transformer
-from ...search.greedy import greedy
+from ...search import greedy
 from ...search.scoring import score
-from ...settings import EOS, SOS
+from ...settings import EOS, PAD, SOS
 from ...store import SavedModel
 
 TOLERANCE = 1e-4
@@ -75,14 +75,14 @@ class Graphs:
     def forced(self, sources: Sequence[Sequence[int]], targets: Sequence[Sequence[int]]) -> list[np.ndarray]:
         """Log-probabilities at every position of given translations, each [T + 1, V], from a step for each."""
         names = [one.name for one in self.encoder.get_outputs()]
-        memory = dict(zip(names, self.encoder.run(None, {"source": pad_rows(sources)}), strict=True))
+        memory = dict(zip(names, self.encoder.run(None, {"source": pad_rows(sources, PAD)}), strict=True))
         caches = [one for one in self.step.get_inputs() if one.name.startswith("past_")]
         state = {
             one.name: np.zeros((len(sources), one.shape[1], 0, one.shape[3]), np.float32) for one in caches
         }
         outputs = [one.name for one in self.step.get_outputs()]
         rows = []
-        for ids in pad_rows([[SOS, *target] for target in targets]).T:
+        for ids in pad_rows([[SOS, *target] for target in targets], PAD).T:
             found = self.step.run(None, {"ids": ids[:, None], **memory, **state})
             state = {
                 name.replace("present", "past"): array for name, array in zip(outputs, found, strict=True)
@@ -93,7 +93,7 @@ class Graphs:
 
     def translate(self, sources: Sequence[Sequence[int]], max_length: int) -> list[tuple[int, ...]]:
         """The greedy translations."""
-        given = {"source": pad_rows(sources), "max_length": np.array(max_length, np.int32)}
+        given = {"source": pad_rows(sources, PAD), "max_length": np.array(max_length, np.int32)}
         tags, _ = self.greedy.run(None, given)
         return [tuple(row[: row.index(EOS)] if EOS in row else row[:max_length]) for row in tags.tolist()]
 
