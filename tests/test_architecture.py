@@ -260,8 +260,8 @@ def test_no_cycle_between_rooms() -> None:
         ("store.directory", "import torch.nn", ["torch.nn"]),
         ("store.directory", "from .. import cli", ["cli"]),
         ("store.verification", "from ..interop.burn import original_bytes", ["interop.burn"]),
-        ("cli.main", "from . import console\nimport rich", []),
-        ("cli.main", "import pandas", ["pandas"]),
+        ("cli.app", "from . import console\nimport rich", []),
+        ("cli.app", "import pandas", ["pandas"]),
     ],
 )
 def test_the_guard_sees_a_wrong_arrow(module: str, line: str, wrong: list[str]) -> None:

@@ -23,8 +23,7 @@ import typer
 from typer.core import TyperGroup
 from typer.main import get_command
 
-from jsl_seq2seq.cli.app import application
-from jsl_seq2seq.cli.legacy_flags import with_verb
+from jsl_seq2seq.cli.app import application, with_verb
 from jsl_seq2seq.cli.usage import usage_error
 from jsl_seq2seq.store import save_model
 from jsl_seq2seq.training import TrainingJob, TrainingRequest

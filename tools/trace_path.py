@@ -23,33 +23,19 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from types import CodeType, FrameType
 
+sys.path.insert(0, str(Path(__file__).parents[1]))
+
+
+from tests.test_architecture import ROOMS
+
 import jsl_seq2seq
 from jsl_seq2seq import Translator
-from jsl_seq2seq.cli.main import main as command_line
+from jsl_seq2seq.cli.console import main as command_line
 
 PACKAGE = Path(jsl_seq2seq.__file__).parent
 MODULE = "<module>"
 COMPREHENSIONS = ("<listcomp>", "<setcomp>", "<dictcomp>", "<genexpr>")
 
-ROOMS = (
-    "cli",
-    "serve",
-    "render",
-    "evaluation",
-    "interop",
-    "training",
-    "translate",
-    "store",
-    "search",
-    "corpus",
-    "data",
-    "model",
-    "tokenize",
-    "backends",
-    "settings",
-    "io",
-)
-"""From top to bottom, as tests/test_architecture.py has them; files beside the rooms stand below all of them."""
 
 MOST_FILES = {"predict": 22, "translate": 14}
 """The bars: how many files a span may pass."""
@@ -81,7 +67,7 @@ class Route:
 
 
 def room_of(name: str) -> str:
-    """The room of a file such as ``cli/main.py``; empty for a file beside the rooms."""
+    """The room of a file such as ``cli/console.py``; empty for a file beside the rooms."""
     return name.partition("/")[0] if "/" in name else ""
 
 

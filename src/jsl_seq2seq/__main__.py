@@ -1,5 +1,5 @@
 """``python -m jsl_seq2seq`` is the same program as ``jsl-seq2seq``."""
 
-from .cli.main import main
+from .cli import main
 
 main()

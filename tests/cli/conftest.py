@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 import pytest
 
-from jsl_seq2seq.cli.main import main
+from jsl_seq2seq.cli.console import main
 from jsl_seq2seq.store import save_model
 
 from ..small_models import EIGHT_LINES, trained_open, trained_small

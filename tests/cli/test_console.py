@@ -184,7 +184,7 @@ def test_a_person_at_the_terminal_gets_each_answer_at_once(model: Path, tmp_path
 
 HEAVY = """
 import sys
-from jsl_seq2seq.cli.main import run
+from jsl_seq2seq.cli.console import run
 code = run(sys.argv[1:])
 heavy = {"rich", "torch", "wgpu", "pandas", "matplotlib", "jsl_seq2seq.render.glyphs"} & set(sys.modules)
 sys.exit(f"imported: {heavy}" if heavy else code)

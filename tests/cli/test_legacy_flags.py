@@ -10,8 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from jsl_seq2seq.cli.app import COMMANDS
-from jsl_seq2seq.cli.legacy_flags import with_verb
+from jsl_seq2seq.cli.app import COMMANDS, with_verb
 
 from .conftest import Program
 from .options import training

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from jsl_seq2seq.cli.main import run
+from jsl_seq2seq.cli.console import run
 from jsl_seq2seq.interop.burn import import_burn
 from jsl_seq2seq.settings import TrainingConfig
 from jsl_seq2seq.store import SavedModel, Stage, load_model, save_model

@@ -1,5 +1,5 @@
 """The command line: parses, calls, prints."""
 
-from .main import main
+from .console import main
 
 __all__ = ["main"]

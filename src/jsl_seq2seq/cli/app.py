@@ -1,13 +1,18 @@
-"""The program as a Typer application: its table of commands, its start page, and Typer's help in Japanese.
+"""The program as a Typer application: its table of commands, its start page, flags for verbs, and Typer's help in
+Japanese.
 
 A command is a function in a file of its own, which parses, calls and prints. Adding one takes that file and a line
 of :data:`COMMANDS`.
+
+The original project's command lines have flags for verbs: ``jsl-seq2seq --train --epochs 200`` means
+``jsl-seq2seq train --epochs 200``, and every option exists once. A command whose positional arguments can be written
+as an option, too, takes both in the order in which they were typed.
 """
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from importlib import import_module
 from pathlib import Path
 from typing import Annotated, Any
@@ -18,7 +23,6 @@ import typer.core
 from ..errors import UserError
 from ..version import __version__
 from .console import say
-from .legacy_flags import in_typed_order
 from .options import NEEDS, NEUTRAL, NOT_BESIDE
 
 COMMANDS = {
@@ -208,6 +212,63 @@ def _stands(param: Any, values: Mapping[str, Any]) -> bool:
 
 class JapaneseGroup(_JapaneseHelp, typer.core.TyperGroup):
     """The program itself with a Japanese help page."""
+
+
+_AS_OPTION = {"predict": "--predict"}
+"""Commands whose positional arguments mean the same as the values of an option."""
+
+
+def with_verb(arguments: Sequence[str]) -> list[str]:
+    """The same request with a verb in front; unchanged if it has one, or asks only for help or the version."""
+    arguments = list(arguments)
+    if not arguments or not arguments[0].startswith("-"):
+        return arguments
+    if "--train" in arguments:
+        arguments.remove("--train")
+        return ["train", *arguments]
+    if _has(arguments, "--predict"):
+        return ["predict", *arguments]
+    if _has(arguments, "--export-weights"):
+        return ["export", *arguments]
+    return arguments
+
+
+def in_typed_order(verb: str, params: Iterable[Any], arguments: Sequence[str]) -> list[str]:
+    """``A --predict B`` -> ``--predict=A --predict B``: positional arguments as values of the option.
+
+    Args:
+        params: the command's parameters, which say whether an option takes a value.
+        arguments: what follows the verb.
+    """
+    option = _AS_OPTION.get(verb)
+    if option is None:
+        return list(arguments)
+    valued = {
+        name
+        for param in params
+        if not getattr(param, "is_flag", False)
+        for name in param.opts
+        if name[0] == "-"
+    }
+    return list(_positional_as(option, valued, arguments))
+
+
+def _positional_as(option: str, valued: set[str], arguments: Sequence[str]) -> Iterator[str]:
+    rest = iter(arguments)
+    for argument in rest:
+        if argument == "--":
+            yield from (f"{option}={text}" for text in rest)
+        elif argument in valued:
+            yield argument
+            yield from (value for value in [next(rest, None)] if value is not None)
+        elif argument.startswith("-") and argument != "-":
+            yield argument
+        else:
+            yield f"{option}={argument}"
+
+
+def _has(arguments: Sequence[str], option: str) -> bool:
+    return any(argument == option or argument.startswith(option + "=") for argument in arguments)
 
 
 def title_panels() -> None:

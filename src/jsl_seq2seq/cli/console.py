@@ -1,4 +1,9 @@
-"""Printing that works on every console, errors in words and as JSON, and columns that line up."""
+"""The program on a console: from ``sys.argv`` to an exit code, printing that works everywhere, errors in words and as
+JSON, and columns that line up.
+
+Exit codes: 0 fine, 2 the user's mistake, 1 a failure, 130 stopped with Ctrl-C, 3 an uncertain translation under
+``--strict``.
+"""
 
 from __future__ import annotations
 
@@ -15,6 +20,49 @@ from ..io.printable import for_terminal
 
 NO_TAGS = "（タグなし）"
 """Printed in place of a translation that has none."""
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run the program and exit. No mistake of a user's ends in a traceback."""
+    prepare_streams()
+    code = run(sys.argv[1:] if arguments is None else arguments)
+    unwritten = settle_streams()
+    code = code or unwritten
+    if int(os.environ.get("WORLD_SIZE", "1")) > 1:
+        # among several processes PyTorch's threads sometimes abort an orderly end; all is written by now
+        os._exit(code)
+    sys.exit(code)
+
+
+def run(arguments: Sequence[str]) -> int:
+    """Run the program and return its exit code.
+
+    Typer itself ends a command at Ctrl-C (130), and at a pipe whose reader has seen enough (1), without a word.
+    """
+    # ruff: noqa: PLC0415  importing takes a while, in which Ctrl-C may be pressed
+    as_json = "--json" in arguments
+    try:
+        from .app import application, title_panels, with_verb
+
+        if {"--help", "-h"} & set(arguments):
+            title_panels()
+        arguments = with_verb(arguments)
+        result = application(arguments[:1])(arguments, standalone_mode=False)
+    except JslError as error:
+        return report(error, as_json)
+    except KeyboardInterrupt:  # while the commands are still being imported
+        return 130
+    except MemoryError:
+        hint = "モデルやバッチを小さくするか、文を短くしてください。"
+        return report(Failure("メモリーが足りません。", hint, code="out-of-memory"), as_json)
+    except Exception as error:
+        from .usage import usage_error
+
+        mistake = usage_error(error)
+        if mistake is None:
+            raise
+        return report(mistake, as_json)
+    return result if isinstance(result, int) else 0
 
 
 class ResultStream(io.TextIOWrapper):
@@ -178,7 +226,7 @@ def report(error: JslError, as_json: bool = False) -> int:
 
 def error_to_dict(error: JslError) -> dict[str, Any]:
     """:meth:`JslError.to_dict` with the words of the command line."""
-    from .hints import in_options  # noqa: PLC0415  only for errors
+    from .hints import in_options
 
     what, hint = in_options(error)
     return error.to_dict() | {"error": what, "hint": hint}
@@ -190,7 +238,7 @@ def columns(rows: Sequence[Sequence[str]], numbers: Collection[int] = ()) -> lis
     Args:
         numbers: columns that are flush right.
     """
-    from rich.cells import cell_len  # noqa: PLC0415  only for tables
+    from rich.cells import cell_len
 
     widths = [max(map(cell_len, column)) for column in zip(*rows, strict=True)]
     lines = []
