@@ -30,7 +30,7 @@ COMMANDS = {
     "predict": ("predict", "文を訳します。"),
     "evaluate": ("evaluate", "テストデータを訳して採点し、表・HTML・JSON にまとめます。"),
     "diagnose": ("diagnose", "文の確率・ほかの候補・どこを見たか・一部を消したときの変化を示します。"),
-    "serve": ("serve", "ほかのプログラムから HTTP で訳せるサーバーを動かします。"),
+    "serve": ("serve", "HTTP で訳せるサーバーと、ブラウザーで見るページを動かします。"),
     "export": ("export", "モデルをほかの形式（ONNX など）で、または重みを CSV と画像で書き出します。"),
     "tags": ("tags", "モデルが書けるタグを、読みと例文つきで並べます（部分で探せます）。"),
     "dictionary": (

@@ -73,7 +73,7 @@ def serve(
 
     def started(address: str) -> None:
         if not quiet:
-            note(f"jsl-seq2seq のサーバー: {address}（止めるには Ctrl-C）")
+            note(f"ブラウザーで開いてください: {address}（止めるには Ctrl-C）")
             note("（出力は手話タグの列です。日本手話そのものではありません）")
 
     run(create_app(models, limits, access_log=access_log), models, listening, started)

@@ -23,6 +23,7 @@ from .guard import LOG, Guard, Limits, route_of
 from .libretranslate import add_libretranslate
 from .metrics import CONTENT_TYPE, Metrics
 from .models import Diagnosing, Models, Scoring, Translating
+from .page import add_page
 from .responses import (
     MEDIA_TYPE,
     json_response,
@@ -156,6 +157,7 @@ def create_app(
     _add_api(app, service)
     _add_operations(app, service)
     add_libretranslate(app, service, guard)
+    add_page(app)
     _describe_problems(app)
     return guard
 

@@ -23,9 +23,7 @@ from .responses import problem_response, server_failed, token_wrong
 
 LOG = logging.getLogger("jsl_seq2seq.serve")
 
-OPEN_PATHS = frozenset(
-    {"/", "/health", "/ready", "/languages", "/frontend/settings", "/openapi.json", "/attention"}
-)
+OPEN_PATHS = frozenset({"/", "/health", "/ready", "/languages", "/frontend/settings", "/openapi.json"})
 """What is answered without the token: nothing that computes or counts."""
 ASSETS = "/assets/"
 

@@ -1,0 +1,209 @@
+"""The page in a real browser: typing, marks, attention by mouse and by keyboard, and nothing from elsewhere."""
+
+from __future__ import annotations
+
+import re
+import threading
+import time
+from collections.abc import Callable, Iterator
+from typing import Any
+from urllib.parse import urlsplit
+
+import pytest
+import uvicorn
+
+from jsl_seq2seq.serve.app import create_app
+from jsl_seq2seq.serve.guard import Limits
+from jsl_seq2seq.serve.models import Models
+
+from ..browser import accessibility_findings, chromium, needs_browser
+
+pytestmark = needs_browser
+
+SENTENCE = "本を受け取ります"
+OpenPage = Callable[..., Any]
+
+
+@pytest.fixture
+def address(models: Models) -> Iterator[str]:
+    """A server in a thread of this process."""
+    config = uvicorn.Config(create_app(models, Limits()), port=0, log_config=None, ws="none")
+    server = uvicorn.Server(config)
+    thread = threading.Thread(target=server.run)
+    thread.start()
+    while not server.started:
+        time.sleep(0.01)
+    yield f"http://127.0.0.1:{server.servers[0].sockets[0].getsockname()[1]}"
+    server.should_exit = True
+    thread.join(60)
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Any]:
+    with chromium() as found:
+        yield found
+
+
+@pytest.fixture
+def open_page(browser: Any, address: str) -> Iterator[OpenPage]:
+    """Opens the page; a request to elsewhere, an error or a refusal of the browser's fails the test."""
+    contexts, wrong = [], []
+
+    def opened(path: str = "/", **options: Any) -> Any:
+        contexts.append(browser.new_context(**options))
+        page = contexts[-1].new_page()
+        page.set_default_timeout(60_000)
+        page.on("request", lambda one: urlsplit(one.url).scheme == "data" or own(one.url))
+        page.on("pageerror", lambda error: wrong.append(str(error)))
+        page.on("console", lambda message: message.type == "error" and refused(message.text))
+        page.goto(address + path)
+        return page
+
+    def own(url: str) -> None:
+        if not url.startswith(address + "/"):
+            wrong.append(url)
+
+    def refused(text: str) -> None:
+        if "422" not in text:  # the browser reports a text that cannot be translated, too
+            wrong.append(text)
+
+    yield opened
+    for context in contexts:
+        context.close()
+    assert wrong == []
+
+
+def translated(page: Any, text: str = SENTENCE) -> None:
+    page.fill("#text", text)
+    page.wait_for_selector("#attention-section:not([hidden]) td")
+
+
+def test_typing_shows_tags_with_marks_in_words(open_page: OpenPage) -> None:
+    page = open_page()
+    page.type("#text", SENTENCE)
+    page.wait_for_selector("#tags li:nth-child(2)")
+    known, unknown = page.locator("#tags button").all()
+    assert "本" in known.inner_text() and "語彙にない" not in known.inner_text()
+    assert "＋ 語彙にない" in unknown.inner_text() and "受け取る" in page.inner_text("#reasons")
+    style = "element => getComputedStyle(element).borderStyle"
+    assert known.evaluate(style) == "solid" and unknown.evaluate(style) == "double"
+    page.fill("#text", "。")
+    page.wait_for_selector("#status:has-text('訳せる文字がありません')")
+    assert not page.is_visible("#result")
+
+
+def test_a_new_input_supersedes_the_old_request(open_page: OpenPage) -> None:
+    page = open_page()
+    held: list[Any] = []
+
+    def hold(route: Any) -> None:
+        if "受け取" in route.request.post_data_json["text"]:
+            held.append(route)
+        else:
+            route.continue_()
+
+    page.route("**/v1/translate", hold)
+    page.fill("#text", SENTENCE)
+    while not held:
+        page.wait_for_timeout(20)
+    page.fill("#text", "ありがとう")
+    page.wait_for_selector("#tags:has-text('ありがとう')")
+    for route in held:
+        route.abort()
+    page.wait_for_timeout(100)
+    assert page.locator("#tags button").count() == 1 and "ありがとう" in page.inner_text("#source")
+
+
+def test_a_tag_lights_up_its_characters_and_has_alternatives(open_page: OpenPage) -> None:
+    page = open_page()
+    translated(page)
+    page.locator("#tags button").nth(1).click()
+    assert page.locator("#tags button[aria-pressed=true]").count() == 1
+    lit = page.evaluate("[...document.querySelectorAll('#source .lit')].map(one => one.textContent).join('')")
+    assert lit and lit in SENTENCE and "受" in lit
+    page.wait_for_selector("#detail-alternatives table")
+    assert "＋（語彙にない言葉）" in page.inner_text("#detail-alternatives")
+    assert "<+" in page.inner_text("#attention tr.chosen th")
+
+
+def test_attention_by_mouse(open_page: OpenPage) -> None:
+    page = open_page()
+    translated(page)
+    assert page.inner_text("#attention caption").startswith("第 0 層・ヘッドの平均（decoder.0.cross）")
+    rows = page.locator("#attention tbody th").all_inner_texts()
+    assert rows[0] == "<本>" and rows[-1] == "<EOS>"
+    page.locator("#attention td[aria-label]").first.hover()
+    said = page.inner_text("#attention .heat-value")
+    assert re.search(r"書くタグ: <本>　見られている文字: 本（1 番目）　重み: 0\.\d{3}", said)
+    page.locator("#attention .multiples button").nth(1).click()
+    assert "ヘッド 1" in page.inner_text("#attention caption")
+    shade = "document.querySelector('#attention td[aria-label]').style.backgroundColor"
+    page.select_option("#attention-kind", "encoder.self")
+    assert page.locator("#attention tbody th").all_inner_texts() == list(SENTENCE)
+    before = page.evaluate(shade)
+    page.check("#attention-fit")
+    assert page.evaluate(shade) != before
+    page.click("#occlude")
+    page.wait_for_selector("#occlusion table")
+    assert page.locator("#occlusion thead th").all_inner_texts() == list(SENTENCE)
+
+
+def test_attention_by_keyboard_alone(open_page: OpenPage) -> None:
+    page = open_page()
+    page.focus("#text")
+    page.keyboard.type(SENTENCE)
+    page.wait_for_selector("#attention-section:not([hidden]) td")
+    for _ in range(60):
+        page.keyboard.press("Tab")
+        if page.evaluate("document.activeElement.matches('#attention td')"):
+            break
+    page.keyboard.press("ArrowDown")
+    page.keyboard.press("End")
+    assert f"（{len(SENTENCE)} 番目）" in page.inner_text("#attention .heat-value")
+    assert page.evaluate("getComputedStyle(document.activeElement).outlineStyle") == "solid"
+    page.keyboard.press("Tab")
+    page.keyboard.press("Enter")  # the first of the small pictures
+    assert "ヘッド 0" in page.inner_text("#attention caption")
+
+
+@pytest.mark.parametrize(("scheme", "width"), [("light", 1200), ("dark", 390)])
+def test_accessible_in_every_look(open_page: OpenPage, scheme: str, width: int) -> None:
+    page = open_page(color_scheme=scheme, viewport={"width": width, "height": 800})
+    assert accessibility_findings(page) == []
+    translated(page, SENTENCE * 2)
+    page.locator("#tags button").first.click()
+    page.wait_for_selector("#detail-alternatives table")
+    page.click("#occlude")
+    page.wait_for_selector("#occlusion table")
+    page.wait_for_selector("#history li")
+    assert accessibility_findings(page) == []
+    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+    dark = page.evaluate("getComputedStyle(document.body).backgroundColor") != "rgb(255, 255, 255)"
+    assert dark == (scheme == "dark")
+
+
+def test_a_link_carries_the_sentence_and_no_server_sees_it(open_page: OpenPage) -> None:
+    page = open_page("/#text=%E3%81%82%E3%82%8A%E3%81%8C%E3%81%A8%E3%81%86")
+    page.wait_for_selector("#tags:has-text('ありがとう')")
+    assert page.input_value("#text") == "ありがとう"
+    assert page.evaluate("localStorage.length + sessionStorage.length + document.cookie.length") == 0
+
+
+def test_offline_after_it_was_loaded(open_page: OpenPage) -> None:
+    page = open_page()
+    translated(page)
+    page.route("**/*", lambda route: route.abort())
+    page.select_option("#attention-head", "1")
+    assert "ヘッド 1" in page.inner_text("#attention caption")
+    page.unroute("**/*")
+
+
+@pytest.mark.parametrize(
+    "text", ["<script>document.title='x'</script>本", "<img src=x onerror=document.title='x'>本"]
+)
+def test_markup_in_a_sentence_is_text(open_page: OpenPage, text: str) -> None:
+    page = open_page()
+    page.fill("#text", text)
+    page.wait_for_selector("#tags button")
+    assert page.inner_text("#source") == text and page.locator("main img, main script").count() == 0
+    assert page.title() != "x"
