@@ -147,9 +147,6 @@ ENCODED = {
     "BOM": b"\xef\xbb\xbf" + "ありがとう\nおはようございます\n".encode(),
     "CRLF": "ありがとう\r\nおはようございます\r\n".encode(),
     "no end": "ありがとう\nおはようございます".encode(),
-    "cp932": "ありがとう\nおはようございます\n".encode("cp932"),
-    "cp932 CRLF": "ありがとう\r\nおはようございます\r\n".encode("cp932"),
-    "mixed": "ありがとう\n".encode() + "おはようございます\n".encode("cp932"),
 }
 
 
@@ -162,18 +159,45 @@ def test_encodings_of_a_pipe(program: Program, model: Path, stdin: bytes) -> Non
     assert texts == ["ありがとう", "おはようございます"]
 
 
-def test_a_line_in_no_known_encoding_is_one_line(program: Program, model: Path) -> None:
-    stdin = "ありがとう\n".encode() + b"\xff\xfe\x81\n" + "おはようございます\n".encode()
+@pytest.mark.parametrize("encoding", ["cp932", "euc-jp", "utf-16", "utf-16-le", "latin-1"])
+@pytest.mark.parametrize("before", ["", "abc\n"])
+def test_another_encoding_is_refused_with_the_message_of_a_file(
+    program: Program, model: Path, tmp_path: Path, encoding: str, before: str
+) -> None:
+    """No sentence is invented from bytes that happen to be characters in some encoding."""
+    text = "é\n" if encoding == "latin-1" else "ありがとう\nおはようございます\n"
+    stdin = (before + text).encode(encoding)
+    done = program("--load", model, "--predict", "-", "--quiet", stdin=stdin)
+    assert done.code == 2 and "UTF-8 ではありません" in done.err
+    assert not {"<ありがとう>", "<朝>", "<挨拶>"} & set(done.out.split())
+    (tmp_path / "data.tsv").write_bytes(stdin)
+    file = program("evaluate", "--load", model, "--data", tmp_path / "data.tsv")
+    guess = {"cp932": "Shift_JIS", "euc-jp": "EUC-JP", "utf-16": "UTF-16"}.get(encoding)
+    if guess and not before:
+        assert guess in done.err and guess in file.err
+    assert file.code == 2
+
+
+@pytest.mark.parametrize("bad", [b"\xff\xfe\x81", "おはよう".encode("cp932"), "おはよう".encode("euc-jp")])
+def test_a_line_in_another_encoding_than_those_before_it_is_one_line(
+    program: Program, model: Path, bad: bytes
+) -> None:
+    stdin = "ありがとう\n".encode() + bad + "\nおはようございます\n".encode()
     done = program("--load", model, "--predict", "-", "--quiet", stdin=stdin)
     assert done.out.split("\n") == ["<ありがとう>", "", "<朝> <挨拶>", ""]
-    assert "2 行目" in done.err
+    assert done.code == 2 and "2 行目" in done.err and "文字コード" in done.err
 
 
-def test_a_line_in_no_known_encoding_is_named(program: Program, model: Path) -> None:
-    done = program(
-        "--load", model, "--predict", "-", "--quiet", stdin="ありがとう\n".encode() + b"\xff\xfe\x81\n"
+@pytest.mark.parametrize("encoding", ["cp932", "euc-jp"])
+def test_a_console_with_its_own_encoding_is_read_in_one(model: Path, tmp_path: Path, encoding: str) -> None:
+    """Half-width kana in cp932 are UTF-8 by accident now and then, which decides nothing once it is decided."""
+    arguments = ["--load", str(model), "--predict", "-", "--json", *NDARRAY]
+    texts = ["ありがとう", "ﾂｱﾄﾞ", "おはようございます"]
+    done = run_program(
+        arguments, tmp_path, "\n".join(texts).encode(encoding), PYTHONIOENCODING=f"{encoding}:replace"
     )
-    assert "2 行目" in done.err and "文字コード" in done.err
+    assert done.returncode == 0
+    assert [json.loads(line)["text"] for line in done.stdout.decode(encoding).splitlines()] == texts
 
 
 def test_who_writes_a_line_and_waits_gets_its_translation(model: Path, tmp_path: Path) -> None:

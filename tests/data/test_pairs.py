@@ -100,8 +100,10 @@ def test_utf16_is_recognised(tmp_path: Path) -> None:
 
 
 def test_an_unknown_encoding_is_said(tmp_path: Path) -> None:
-    with refused(UserError, "1 行目", "UTF-8", "判別できません"):
+    with refused(UserError, "1 行目", "UTF-8", "EUC-JP", encoding="euc-jp"):
         read_corpus(written(tmp_path, GOOD.encode("euc-jp")))
+    with refused(UserError, "1 行目", "UTF-8", "判別できません", encoding=None):
+        read_corpus(written(tmp_path, "café\t<OK>\n".encode("latin-1")))
 
 
 def test_a_missing_file_is_named(tmp_path: Path) -> None:

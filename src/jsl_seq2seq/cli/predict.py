@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import math
 import sys
 import threading
@@ -12,6 +13,7 @@ from typing import Annotated, Any
 import typer
 
 from ..backends.registry import choose_backend
+from ..data.formats.format import likely_encoding
 from ..errors import UserError
 from ..model import count_parameters
 from ..search.beam import penalized
@@ -184,6 +186,7 @@ def _translate_lines(
 ) -> bool:
     """Translate and print lines as they arrive; whether all were translated and none is uncertain."""
     number, certain = 0, True
+    unreadable: list[int] = []
     for arrived in lines:
         for start in range(0, len(arrived), _LINES):
             together = arrived[start : start + _LINES]
@@ -191,6 +194,8 @@ def _translate_lines(
                 together, translator.translate_each(together, **search), strict=True
             ):
                 number += 1
+                if isinstance(line, UserError):
+                    unreadable.append(number)
                 if isinstance(translation, UserError):
                     certain &= line == ""
                     _show_mistake(line, translation, number, as_json)
@@ -200,6 +205,14 @@ def _translate_lines(
             sys.stdout.flush()
     if not number and not quiet:
         note("標準入力に文がありませんでした。")
+    if unreadable:
+        raise UserError(
+            f"標準入力の {len(unreadable)} 行は、ほかの行と文字コードが違うので訳しませんでした"
+            f"（{unreadable[0]} 行目など）。",
+            "全体を UTF-8 にそろえてください。",
+            code="lines-not-decodable",
+            lines=unreadable,
+        )
     return certain
 
 
@@ -215,38 +228,61 @@ def _show_mistake(line: Line, mistake: UserError, number: int, as_json: bool) ->
 def _standard_input() -> Iterator[list[Line]]:
     """Blocks of complete lines as soon as they arrive, so that a program may write one line and read its translation.
 
-    As UTF-8; where they are not, as the console's own encoding.
+    Raises:
+        UserError: it is in an encoding that is neither UTF-8 nor the console's.
     """
-    number, rest = 0, b""
+    number, rest, decode = 0, b"", _Decoder(sys.stdin.encoding)
     while block := read_input(_BLOCK):
         *whole, rest = (rest + block).split(b"\n")
         if whole:
-            yield [_decoded(line, number) for number, line in enumerate(whole, start=number + 1)]
+            yield [decode(line, number) for number, line in enumerate(whole, start=number + 1)]
             number += len(whole)
     if rest:
-        yield [_decoded(rest, number + 1)]
+        yield [decode(rest, number + 1)]
 
 
-def _decoded(line: bytes, number: int) -> Line:
-    line = line.rstrip(b"\r")
-    if number == 1:
-        line = line.removeprefix(b"\xef\xbb\xbf")
-    try:
-        return line.decode("utf-8")
-    except UnicodeDecodeError:
-        return _decode_console(line, number)
+class _Decoder:
+    """The bytes of standard input as text, in one encoding from beginning to end: UTF-8, or the console's own if the
+    first line that tells them apart is no UTF-8. Nothing is guessed: in another encoding, the same bytes are other
+    sentences.
 
+    Args:
+        console: the encoding that the system has declared for standard input.
+    """
 
-def _decode_console(line: bytes, number: int) -> Line:
-    try:
-        return line.decode(sys.stdin.encoding if sys.stdin.encoding.lower() != "utf-8" else "cp932")
-    except (UnicodeDecodeError, LookupError):
-        return UserError(
-            f"標準入力の {number} 行目の文字コードがわかりません。",
-            "UTF-8 で渡してください。",
-            code="line-not-decodable",
+    def __init__(self, console: str) -> None:
+        self._possible = list(dict.fromkeys(["utf-8", console.lower()]))
+        self._decided = False
+
+    def __call__(self, line: bytes, number: int) -> Line:
+        """A line without its end; an error if it is not in the encoding of those before it.
+
+        Raises:
+            UserError: no line before tells the encoding, and this one is in none that is possible.
+        """
+        line = line.rstrip(b"\r")
+        if number == 1:
+            line = line.removeprefix(codecs.BOM_UTF8)
+        for encoding in self._possible:
+            try:
+                text = line.decode(encoding)
+            except (UnicodeDecodeError, LookupError):
+                continue
+            if not line.isascii():
+                self._possible, self._decided = [encoding], True
+            return text
+        guess, encoding = likely_encoding(line, first=number == 1)
+        error = UserError(
+            f"標準入力の {number} 行目が UTF-8 ではありません。{guess}",
+            "UTF-8 に変えてから渡してください。",
+            code="not-utf8",
+            path="標準入力",
             line=number,
+            encoding=encoding,
         )
+        if not self._decided:
+            raise error
+        return error
 
 
 def _show(translation: Translation, quiet: bool, as_json: bool, search: Search, where: str = "") -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import codecs
+import re
 from collections.abc import Callable, Iterator
 from typing import Any, BinaryIO, NamedTuple
 
@@ -16,6 +17,8 @@ PHENOMENON_NAMES = ("phenomenon", "現象")
 MAX_LINE = 1 << 22
 """Bytes. No sentence is that long; a file without line ends must not fill the memory."""
 
+_JAPANESE = re.compile("[ぁ-ヶ\uff61-\uff9f]")
+_HALF_WIDTH = re.compile("[\uff61-\uff9f]")
 _UTF16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 
 
@@ -72,11 +75,7 @@ class Lines(Iterator[str]):
         )
 
     def _not_utf8(self, raw: bytes) -> UserError:
-        guess, encoding = "文字コードを判別できません。", None
-        if self.number == 1 and raw.startswith(_UTF16):
-            guess, encoding = "UTF-16 のファイルのようです。", "utf-16"
-        elif _looks_like_cp932(raw + self._file.read(1 << 16)):
-            guess, encoding = "Shift_JIS（cp932）のファイルのようです。", "cp932"
+        guess, encoding = likely_encoding(raw + self._file.read(1 << 16), first=self.number == 1)
         return self.error(
             f"が UTF-8 ではありません。{guess}",
             "エディターで「UTF-8」を選んで保存し直してください（メモ帳では「名前を付けて保存」の文字コード欄、"
@@ -115,9 +114,21 @@ class Format(NamedTuple):
     rows: Callable[[Lines], Iterator[Row]]
 
 
-def _looks_like_cp932(sample: bytes) -> bool:
-    try:
-        codecs.getincrementaldecoder("cp932")().decode(sample)
-    except UnicodeDecodeError:
-        return False
-    return True
+def likely_encoding(sample: bytes, first: bool) -> tuple[str, str | None]:
+    """What bytes that are not UTF-8 seem to be, in Japanese, and the encoding's name. For people: no text is read so.
+
+    Args:
+        sample: from the beginning of a line; its end may be in the middle of a character.
+        first: whether the line is the first one.
+    """
+    if first and sample.startswith(_UTF16):
+        return "UTF-16 のようです。", "utf-16"
+    for name, encoding in (("Shift_JIS（cp932）", "cp932"), ("EUC-JP", "euc-jp")):
+        try:
+            text = codecs.getincrementaldecoder(encoding)().decode(sample)
+        except UnicodeDecodeError:
+            continue
+        # EUC-JP read as Shift_JIS is half-width kana nearly throughout, which nobody writes
+        if 2 * len(_HALF_WIDTH.findall(text)) <= len(text) and _JAPANESE.search(text):
+            return f"{name} のようです。", encoding
+    return "文字コードを判別できません。", None
