@@ -72,6 +72,7 @@ LIBRARIES = {
     "numba": {"backends.int8"},
     "llvmlite": {"backends.int8"},
     "onnx": {"interop.onnx"},
+    "ctranslate2": {"interop.ctranslate2"},
     "jinja2": {"render.pages"},
     "typer": {"cli"},
     "rich": {"cli"},

@@ -6,10 +6,11 @@ from pathlib import Path
 
 import pytest
 
+from ..interop.libraries import require
 from .conftest import Program
 
-pytest.importorskip("onnx")
-pytest.importorskip("onnxruntime")
+require("onnx")
+require("onnxruntime")
 
 
 def test_a_model_and_its_destination(program: Program, model: Path, tmp_path: Path) -> None:

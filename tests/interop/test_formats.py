@@ -13,23 +13,24 @@ from jsl_seq2seq.interop.formats import FORMATS, export_model
 from jsl_seq2seq.store import save_model
 
 from ..small_models import trained_small
+from .libraries import require
 
 
 def available(name: str) -> None:
     """Skip the running test if the format's library is not installed."""
     for library in FORMATS[name].libraries:
-        pytest.importorskip(library)
+        require(library)
 
 
 @pytest.mark.parametrize("name", FORMATS)
 def test_files_are_written_and_replaced(name: str, tmp_path: Path) -> None:
     available(name)
-    for _ in range(2):
-        made = export_model(trained_small(), name, tmp_path / "書き出し 1")
+    export_model(trained_small(), name, tmp_path / "書き出し 1")
+    made = export_model(trained_small(), name, tmp_path / "書き出し 1")
     found = {
         path.name: path.read_bytes() for path in (tmp_path / "書き出し 1").iterdir() if path.name[0] != "."
     }
-    assert found == dict(made.files) and made.deciding in found
+    assert found == dict(made.files)
 
 
 @pytest.mark.parametrize("name", FORMATS)

@@ -142,7 +142,7 @@ Preset = Annotated[
 ]
 MaxSeqLen = Annotated[int | None, _model("max_seq_len", "最も長い文")]
 
-Format = Annotated[str | None, _option("--format", "ほかのプログラムの形式で書き出す: onnx", _RUN, "NAME")]
+Format = Annotated[str | None, _option("--format", "形式: onnx、huggingface、ctranslate2", _RUN, "NAME")]
 ExportWeights = Annotated[
     list[str] | None, _option("--export-weights", "重みを CSV と画像に（層の名前か前半）", _LOOK, "NAME")
 ]

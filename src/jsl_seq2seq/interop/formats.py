@@ -34,6 +34,8 @@ class Format:
 
 FORMATS = {
     "onnx": Format("onnx", ("onnx",), "onnx"),
+    "huggingface": Format("huggingface"),
+    "ctranslate2": Format("ctranslate2", ("ctranslate2",), "ctranslate2"),
 }
 """By the name that users give."""
 
@@ -44,12 +46,10 @@ class Exported:
 
     Attributes:
         files: their contents by name.
-        deciding: the file without which the others are nothing.
         notes: what was found out about the export, in Japanese, one line each.
     """
 
     files: Mapping[str, bytes]
-    deciding: str
     notes: tuple[str, ...] = ()
 
 
@@ -70,11 +70,15 @@ def export_model(model: SavedModel, name: str, destination: Path) -> Exported:
     return made
 
 
-def require_masks(model: SavedModel, name: str) -> None:
-    """Raises UserError for a model without attention masks: no other program computes what it computes."""
-    if not model.config.attention_masks:
+def require_masks(model: SavedModel, name: str, final_norm: bool = True) -> None:
+    """Raises UserError for a model without attention masks: no other program computes what it computes.
+
+    Args:
+        final_norm: whether the format wants a LayerNorm behind the last layers, too.
+    """
+    if not model.config.attention_masks or (final_norm and not model.config.final_norm):
         raise UserError(
-            f"アテンションのマスクなしで学習したモデルは、{name} 形式で書き出せません。",
+            f"アテンションのマスクか最後の LayerNorm なしで学習したモデルは、{name} 形式で書き出せません。",
             "元の Rust/Burn プロジェクトから取り込んだモデルは、元の形式でだけ書き出せます。",
             code="export-without-masks",
             format=name,

@@ -31,7 +31,7 @@ class Step(Protocol):
 
 
 @dataclass(frozen=True)
-class _Map:
+class Map:
     """Single characters by other single characters, as :meth:`str.translate`."""
 
     table: dict[int, str]
@@ -44,7 +44,7 @@ class _Map:
 
 
 @dataclass(frozen=True)
-class _Replace:
+class Replace:
     """What matches, by at most one character; that character covers all of the match."""
 
     pattern: re.Pattern[str]
@@ -68,7 +68,7 @@ class _Replace:
 
 
 @dataclass(frozen=True)
-class _Form:
+class Form:
     """A Unicode normalization form. Characters that it makes of several are made of all of them."""
 
     form: Literal["NFC", "NFKC"]
@@ -106,7 +106,7 @@ class _Form:
 
 
 @dataclass(frozen=True)
-class _Strip:
+class Strip:
     """No blanks at the ends."""
 
     def plain(self, text: str) -> str:
@@ -119,10 +119,14 @@ class _Strip:
 
 
 class Normalizer:
-    """Steps, one after the other. Idempotent; never fails."""
+    """Steps, one after the other. Idempotent; never fails.
+
+    Attributes:
+        steps: in order.
+    """
 
     def __init__(self, *steps: Step) -> None:
-        self._steps = steps
+        self.steps = steps
         self._plain = tuple(step.plain for step in steps)
 
     def __call__(self, text: str) -> str:
@@ -141,7 +145,7 @@ class Normalizer:
         offsets: Sequence[Offset] = list(zip(range(len(text)), range(1, len(text) + 1), strict=True))
         if self(text) == text:
             return text, offsets
-        for step in self._steps:
+        for step in self.steps:
             text, offsets = step.aligned(text, offsets)
         return text, offsets
 
@@ -168,22 +172,22 @@ _BYTE_ORDER_MARK = re.compile("\ufeff")
 _BLANK = re.compile(r"[\s\x00-\x1f\x7f-\x9f]+")
 
 JAPANESE = Normalizer(
-    _Replace(_SURROGATE, "\ufffd"),
-    _Map(_SPACING_TO_COMBINING),
-    _Replace(_INVISIBLE, ""),
-    _Replace(_FULL_STOP, "。"),
-    _Form("NFKC"),
-    _Replace(_THOUSANDS, ""),
-    _Map(_JAPANESE_PUNCTUATION),
-    _Replace(_BLANK, " "),
-    _Strip(),
+    Replace(_SURROGATE, "\ufffd"),
+    Map(_SPACING_TO_COMBINING),
+    Replace(_INVISIBLE, ""),
+    Replace(_FULL_STOP, "。"),
+    Form("NFKC"),
+    Replace(_THOUSANDS, ""),
+    Map(_JAPANESE_PUNCTUATION),
+    Replace(_BLANK, " "),
+    Strip(),
 )
 NFC = Normalizer(
-    _Replace(_SURROGATE, "\ufffd"),
-    _Replace(_BYTE_ORDER_MARK, ""),
-    _Form("NFC"),
-    _Replace(_BLANK, " "),
-    _Strip(),
+    Replace(_SURROGATE, "\ufffd"),
+    Replace(_BYTE_ORDER_MARK, ""),
+    Form("NFC"),
+    Replace(_BLANK, " "),
+    Strip(),
 )
 
 NORMALIZERS = {"japanese": JAPANESE, "nfc": NFC}

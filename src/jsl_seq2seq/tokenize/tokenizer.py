@@ -205,7 +205,7 @@ class Tokenizer(ABC):
     def __init__(self, vocabulary: Vocabulary | None = None, normalizer: str | None = None) -> None:
         self.vocabulary = Vocabulary() if vocabulary is None else vocabulary
         self.normalizer = normalizer
-        self._normalizer: Normalizer = NORMALIZERS[normalizer or self.own_normalizer]
+        self.spelling: Normalizer = NORMALIZERS[normalizer or self.own_normalizer]
 
     @property
     def settings(self) -> dict[str, Any]:
@@ -219,7 +219,7 @@ class Tokenizer(ABC):
 
     def normalize(self, text: str) -> str:
         """A text as the vocabulary spells it."""
-        return self._normalizer(text)
+        return self.spelling(text)
 
     @abstractmethod
     def units(self, text: str) -> Sequence[str]:
@@ -314,7 +314,7 @@ class CharTokenizer(Tokenizer):
                 the vocabulary has slots.
         """
         written = text
-        text, offsets = self._normalizer.with_offsets(written)
+        text, offsets = self.spelling.with_offsets(written)
         if not pieces and self.vocabulary.has_all(text) and not any(slot in text for slot in SLOTS):
             return Encoding(self.vocabulary.ids_of(text), tuple(text), tuple(offsets))
         free = [slot for slot in SLOTS if slot in self.vocabulary]
@@ -371,7 +371,7 @@ class WordTokenizer(Tokenizer):
         return text.split()
 
     def encode(self, text: str) -> Encoding:
-        text, offsets = self._normalizer.with_offsets(text)
+        text, offsets = self.spelling.with_offsets(text)
         return _encoding(
             self.vocabulary,
             (
@@ -415,7 +415,7 @@ class SubwordTokenizer(Tokenizer):
 
     def encode(self, text: str) -> Encoding:
         """The library would leave unknown characters out without a word, so they go before."""
-        text, offsets = self._normalizer.with_offsets(text)
+        text, offsets = self.spelling.with_offsets(text)
         unknown = [
             Unknown(character, *offsets[position])
             for position, character in enumerate(text)

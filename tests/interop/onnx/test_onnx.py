@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from importlib import resources
 from pathlib import Path
 from typing import Any
 
@@ -21,23 +20,17 @@ from jsl_seq2seq.model.initialization import initial_parameters
 from jsl_seq2seq.search import greedy
 from jsl_seq2seq.settings import EOS, ModelConfig
 from jsl_seq2seq.store import SavedModel, load_model, shipped_model
-from jsl_seq2seq.translate.translator import split_sentences
 
 from ...small_models import trained_open, trained_small, trained_words
+from ..libraries import require
+from ..sentences import handwritten, random_sentences
 
-onnx: Any = pytest.importorskip("onnx")
-onnxruntime: Any = pytest.importorskip("onnxruntime")
+onnx: Any = require("onnx")
+onnxruntime: Any = require("onnxruntime")
 
 from jsl_seq2seq.interop.onnx.check import TOLERANCE, Graphs, compare  # noqa: E402
 from jsl_seq2seq.interop.onnx.export import export, max_positions  # noqa: E402
 from jsl_seq2seq.interop.onnx.trace import IR_VERSION, OPSET, Dim, OnnxOps, Value, declared  # noqa: E402
-
-
-def sentences(model: SavedModel, count: int, seed: int = 0) -> list[tuple[int, ...]]:
-    """Random source ids of different lengths."""
-    rng = np.random.default_rng(seed)
-    size = model.config.vocab_size.source
-    return [tuple(rng.integers(3, size, 1 + index % 11).tolist()) for index in range(count)]
 
 
 def network(model: SavedModel) -> tuple[NumpyOps, Transformer[Any]]:
@@ -57,11 +50,9 @@ MODELS: dict[str, Callable[[], SavedModel]] = {
 def test_log_probabilities_and_translations(name: str, batch: int) -> None:
     model = MODELS[name]()
     graphs = Graphs(export(model).files, onnxruntime)
-    sources = sentences(model, 32)
-    for start in range(0, len(sources), batch):
-        group = sources[start : start + batch]
-        worst, alike = compare(model, graphs, group)
-        assert worst <= TOLERANCE and alike == len(group)
+    sources = random_sentences(model, 32)
+    worst, alike = compare(model, graphs, sources, batch)
+    assert worst <= TOLERANCE and alike == len(sources)
 
 
 @pytest.mark.parametrize("change", [{"tied_embeddings": True}, {"final_norm": False}, {"embedding_scale": False},
@@ -70,7 +61,7 @@ def test_every_form_of_a_model(change: dict[str, Any]) -> None:
     model = trained_small()
     config = replace(model.config, **change)
     model = replace(model, config=config, parameters=initial_parameters(config, seed=3))
-    sources = sentences(model, 5)
+    sources = random_sentences(model, 5)
     worst, alike = compare(model, Graphs(export(model).files, onnxruntime), sources)
     assert worst <= TOLERANCE and alike == len(sources)
 
@@ -211,14 +202,6 @@ def _padded(sources: Sequence[Sequence[int]]) -> np.ndarray:
     return found
 
 
-def handwritten(model: SavedModel) -> list[tuple[int, ...]]:
-    """The sentences that people wrote, as the model reads them."""
-    lines = (resources.files("jsl_seq2seq") / "assets" / "handwritten.tsv").read_text(encoding="utf-8")
-    texts = [line.split("\t")[0] for line in lines.splitlines() if "\t" in line and line[0] != "#"]
-    pieces = [text[start:end] for text in texts for start, end in split_sentences(text)]
-    return [model.tokenizers.source.encode(piece).ids for piece in pieces]
-
-
 @pytest.mark.slow
 @pytest.mark.parametrize("batch", [1, 32])
 def test_the_shipped_model_on_every_handwritten_sentence(batch: int) -> None:
@@ -226,7 +209,5 @@ def test_the_shipped_model_on_every_handwritten_sentence(batch: int) -> None:
     graphs = Graphs(export(model).files, onnxruntime)
     sources = handwritten(model)
     assert len(sources) > 400
-    for start in range(0, len(sources), batch):
-        group = sources[start : start + batch]
-        worst, alike = compare(model, graphs, group)
-        assert worst <= TOLERANCE and alike == len(group)
+    worst, alike = compare(model, graphs, sources, batch)
+    assert worst <= TOLERANCE and alike == len(sources)

@@ -98,20 +98,28 @@ class Graphs:
         return [tuple(row[: row.index(EOS)] if EOS in row else row[:max_length]) for row in tags.tolist()]
 
 
-def compare(model: SavedModel, graphs: Graphs, sources: Sequence[Sequence[int]]) -> tuple[float, int]:
+def compare(
+    model: SavedModel, graphs: Graphs, sources: Sequence[Sequence[int]], batch: int = 32
+) -> tuple[float, int]:
     """The largest difference of the log-probabilities of NumPy's greedy translations, tag by tag and for the end, and
-    how many translations are the same."""
+    how many translations are the same.
+
+    Args:
+        batch: sentences that the graphs get at once.
+    """
     ops = NumpyOps()
     parameters = {name: ops.array(array) for name, array in model.parameters.items()}
     network = Transformer(ops, parameters, model.config)
     longest = model.config.max_seq_len
-    wanted = [one.ids for one in greedy(ops, network, sources, longest)]
-    ours = score(ops, network, sources, wanted)
-    theirs = graphs.forced(sources, wanted)
-    worst = max(
-        abs(float(row[tag]) - log_prob)
-        for one, rows in zip(ours, theirs, strict=True)
-        for tag, row, log_prob in zip((*one.ids, EOS), rows, one.log_probs, strict=True)
-    )
-    found = graphs.translate(sources, longest)
-    return worst, sum(one == other for one, other in zip(wanted, found, strict=True))
+    worst, alike = 0.0, 0
+    for start in range(0, len(sources), batch):
+        group = sources[start : start + batch]
+        wanted = greedy(ops, network, group, longest)
+        ours = score(ops, network, group, [one.ids for one in wanted])
+        theirs = graphs.forced(group, [one.ids for one in wanted])
+        for one, rows in zip(ours, theirs, strict=True):
+            log_probs = [row[tag] for row, tag in zip(rows, (*one.ids, EOS), strict=True)]
+            worst = max(worst, float(np.abs(np.array(log_probs) - one.log_probs).max()))
+        found = graphs.translate(group, longest)
+        alike += sum(one.ids == other for one, other in zip(wanted, found, strict=True))
+    return worst, alike

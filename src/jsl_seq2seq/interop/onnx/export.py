@@ -25,13 +25,11 @@ from ...settings import EOS, SOS, ModelConfig
 from ...store import SavedModel
 from ...version import __version__
 from ..formats import Exported, require_masks
+from ..weights import MAX_POSITIONS
 from .check import check
 from .trace import IR_VERSION, OPSET, Dim, OnnxOps, Value, declared
 
 ENCODER, STEP, GREEDY = "encoder.onnx", "decoder_step.onnx", "greedy.onnx"
-MAX_POSITIONS = 512
-"""Positions whose encoding is in the files, if the model's longest sentence is not longer."""
-
 _BATCH, _SOURCE = Dim("batch"), Dim("source_length")
 
 
@@ -42,9 +40,9 @@ def export(model: SavedModel) -> Exported:
         UserError: the model has no attention masks.
         Failure: onnxruntime computes something else than NumPy.
     """
-    require_masks(model, "onnx")
+    require_masks(model, "onnx", final_norm=False)
     files = {ENCODER: _encoder(model), STEP: _decoder_step(model), GREEDY: _greedy(model)}
-    return Exported(files, ENCODER, (check(model, files),))
+    return Exported(files, (check(model, files),))
 
 
 def max_positions(config: ModelConfig) -> int:
