@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import math
 import re
+from itertools import accumulate
 from typing import Any, NoReturn
 
 from .printable import UNSAFE
@@ -18,7 +19,9 @@ MAX_VALUES = 2_000_000
 MAX_DIGITS = 300
 """Bounds of what is read, unless others are given: nesting, values, digits of an integer, so that any is a float64."""
 
-_STRING_OR_BRACKET = re.compile(rb'"(?:[^"\\]|\\.)*+"|[\[\]{}]', re.DOTALL)
+_STEPS = {ord("["): 1, ord("{"): 1, ord("]"): -1, ord("}"): -1}
+_OTHERS = bytes(set(range(256)) - set(b'[]{}"'))
+_STRING = re.compile(rb'"[^"]*"?')
 
 
 def loads(content: bytes | str, max_values: int = MAX_VALUES) -> Any:
@@ -65,15 +68,10 @@ def canonical(values: Any) -> bytes:
 
 
 def _depth(content: bytes) -> int:
-    deepest = depth = 0
-    for found in _STRING_OR_BRACKET.finditer(content):
-        first = found[0][:1]
-        if first in b"[{":
-            depth += 1
-            deepest = max(deepest, depth)
-        elif first in b"]}":
-            depth -= 1
-    return deepest
+    """How deep brackets stand in each other outside of strings: passes over bytes only, none over values."""
+    unescaped = content.replace(b"\\\\", b"").replace(b'\\"', b"")
+    brackets = _STRING.sub(b"", unescaped.translate(None, _OTHERS).replace(b'""', b""))
+    return max(accumulate(map(_STEPS.__getitem__, brackets)), default=0)
 
 
 def _integer(digits: str) -> int:

@@ -222,7 +222,10 @@ def nfc(text: str) -> str:
 
 def hiragana(text: str) -> str:
     """The text with its katakana as hiragana: a word is the same word in either."""
-    return "".join(kana_sibling(character) if "ァ" <= character <= "ヶ" else character for character in text)
+    return text.translate(_TO_HIRAGANA)
+
+
+_TO_HIRAGANA = {code: code - 0x60 for code in range(ord("ァ"), ord("ヶ") + 1)}
 
 
 def kana_sibling(character: str) -> str:

@@ -64,8 +64,7 @@ class OpenWords:
         self._free[[EOS, begin]] = True
         inside = {begin, end, *self._ids.values()}
         self._evidence: dict[str, list[str]] = {}
-        for token in vocabulary.tokens:
-            index = vocabulary.id_of(token)
+        for index, token in enumerate(vocabulary.tokens, start=len(vocabulary.specials)):
             if index in inside:
                 continue
             pieces = target.evidence.get(token)
