@@ -46,11 +46,15 @@ class Reader(HTMLParser):
         self.text.append(data)
 
 
-def check(page: str) -> str:
-    """The page's text; asserts that nothing of :data:`NASTY` became an element or an attribute."""
+def check(page: str, scripts: int = 0) -> str:
+    """The page's text; asserts that nothing of :data:`NASTY` became an element or an attribute.
+
+    Args:
+        scripts: elements that the page itself has for its data and for what draws them.
+    """
     reader = Reader()
     reader.feed(page)
-    assert "script" not in reader.tags
+    assert reader.tags.count("script") == scripts
     assert not [name for name, _ in reader.attributes if name.startswith("on")]
     assert not [value for name, value in reader.attributes if name == "src" and value == "x"]
     assert not re.search("[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff\u202a-\u202e]", page)
@@ -104,7 +108,8 @@ def test_the_attention_pages(tmp_path: Path) -> None:
     bad = replace(found, text=NASTY, warnings=(NASTY,), attention={"decoder.0.cross": attention})
     for path in export_attention([bad, bad], tmp_path):
         if path.suffix != ".csv":
-            assert "<script>alert(1)</script>" in check(path.read_text(encoding="utf-8"))
+            own = 2 if path.parent != tmp_path and path.suffix == ".html" else 0
+            assert "<script>alert(1)</script>" in check(path.read_text(encoding="utf-8"), own)
 
 
 def test_a_lone_surrogate_can_be_written(tmp_path: Path) -> None:

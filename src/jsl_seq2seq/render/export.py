@@ -6,9 +6,11 @@ other file there: not the other kind's, and none that this module does not write
 
 from __future__ import annotations
 
+import base64
 import csv
 import difflib
 import errno
+import hashlib
 import io
 import os
 import re
@@ -17,6 +19,7 @@ import tempfile
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from importlib import resources
 from pathlib import Path
 
 import numpy as np
@@ -169,19 +172,43 @@ def attention_tables(translation: Translation) -> list[Table]:
 
 
 def attention_page(translation: Translation, tables: Sequence[Table]) -> str:
-    """The page that shows every picture of one translation, by relative links."""
-    sections = [
-        (title, [table for table in tables if table.name.startswith(f"{_FILE_NAMES[kind]}")])
-        for kind, title in _TITLES.items()
-    ]
+    """The page of one translation: every layer and head in the view that the server's page has, in one file that
+    loads nothing, and links to the tables and pictures beside it.
+
+    The page's policy lets no script run but its own, which is named by its hash (Content Security Policy 3, 2.3.1).
+    """
+    source, target = translation.tokenizers.source.name, translation.tokenizers.target.name
+    values = {
+        "attention": {name: one.to_dict() for name, one in (translation.attention or {}).items()},
+        "words": {"source": source, "target": target},
+    }
+    script = _page_asset("attention.js") + _START
+    digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
     return render(
         "attention.html",
         title=subject_of(translation),
-        source=translation.tokenizers.source.name,
-        target=translation.tokenizers.target.name,
         warnings=translation.warnings,
-        sections=[(title, members) for title, members in sections if members],
+        tables=tables,
+        values=values,
+        view_style=_page_asset("attention.css"),
+        script=script,
+        policy=f"default-src 'none'; script-src 'sha256-{digest}'; style-src 'unsafe-inline'; base-uri 'none'; "
+        "form-action 'none'",
     )
+
+
+def _page_asset(name: str) -> str:
+    """A file of the server's page, which exported pages share."""
+    return resources.files("jsl_seq2seq").joinpath("assets", "page", name).read_text(encoding="utf-8")
+
+
+_START = """
+{
+  const values = JSON.parse(document.getElementById("values").textContent);
+  jslAttention.view(document.getElementById("attention"), values.attention, { words: values.words });
+}
+"""
+"""Shows the view of an exported page."""
 
 
 def attention_index(translations: Mapping[str, Translation]) -> str:

@@ -1,6 +1,7 @@
 """HTML pages and SVG pictures from templates, which escape every value that is put into them.
 
-A page holds its style and its pictures, or refers to pictures beside it; it loads nothing else and has no script.
+A page holds its style and its pictures, or refers to files beside it, and loads nothing else. None has a script but
+the page of attention, whose policy lets that one run and no other.
 """
 
 from __future__ import annotations

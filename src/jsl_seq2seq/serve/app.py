@@ -300,14 +300,7 @@ def translation_to_dict(translation: Translation) -> dict[str, Any]:
     """:meth:`Translation.to_dict`, with its attention if it has one."""
     values = translation.to_dict()
     if translation.attention is not None:
-        values["attention"] = {
-            name: {
-                "weights": [[[round(w, 4) for w in row] for row in head] for head in one.weights.tolist()],
-                "query_labels": list(one.query_labels),
-                "key_labels": list(one.key_labels),
-            }
-            for name, one in translation.attention.items()
-        }
+        values["attention"] = {name: one.to_dict() for name, one in translation.attention.items()}
     return values
 
 

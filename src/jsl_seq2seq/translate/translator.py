@@ -71,6 +71,14 @@ class Attention:
     query_labels: tuple[str, ...]
     key_labels: tuple[str, ...]
 
+    def to_dict(self) -> dict[str, Any]:
+        """The weights as JSON values, to four places behind the point, and the labels."""
+        return {
+            "weights": [[[round(one, 4) for one in row] for row in head] for head in self.weights.tolist()],
+            "query_labels": list(self.query_labels),
+            "key_labels": list(self.key_labels),
+        }
+
 
 @dataclass(frozen=True)
 class Candidate:

@@ -84,7 +84,7 @@ const jslAttention = (() => {
     if (at) at.tabIndex = 0;
     const head = element("tr", {}, element("td"), ...columns.map((label) => element("th", { scope: "col" }, label)));
     const table = element("table", {}, element("caption", {}, `${caption}　行: ${rowTitle}、列: ${columnTitle}`), element("thead", {}, head), body);
-    return [element("div", { className: "heat", role: "region", "aria-label": caption, tabIndex: 0 }, table), say];
+    return [element("div", { className: "heat", role: "group", "aria-label": caption, tabIndex: 0 }, table), say];
   }
 
   function picture(matrix, limit) {

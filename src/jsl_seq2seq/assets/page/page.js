@@ -189,7 +189,7 @@
       return [element("tr", {}, element("th", { scope: "row" }, label(place.tag)), element("td", { className: "number" }, percent(place.probability)), cell)];
     });
     const head = element("tr", {}, ...["書いたもの", "確率", "ほかの候補"].map((name) => element("th", { scope: "col" }, name)));
-    return element("div", { className: "scroll", role: "region", tabIndex: 0, "aria-label": "ほかの候補" }, element("table", { className: "alternatives" }, element("caption", {}, "モデルの確率（制約をかける前）"), element("thead", {}, head), element("tbody", {}, ...rows)));
+    return element("div", { className: "scroll", role: "group", tabIndex: 0, "aria-label": "ほかの候補" }, element("table", { className: "alternatives" }, element("caption", {}, "モデルの確率（制約をかける前）"), element("thead", {}, head), element("tbody", {}, ...rows)));
   }
 
   // The mean weights of the last cross-attention for a tag, one for each character; null if they are not there.
