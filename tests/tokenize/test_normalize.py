@@ -88,6 +88,18 @@ def test_offsets_of_other_languages() -> None:
     assert [text[start:end] for start, end in offsets] == ["e\u0301", "t", "e\u0301", "  ", "l", "a"]
 
 
+@pytest.mark.parametrize("normalizer", [JAPANESE, NFC])
+def test_no_step_changes_a_settled_text(normalizer: Normalizer) -> None:
+    """Every settled character between two others, and all in one text; whatever is settled is only tested for."""
+    settled = [c for c in map(chr, range(0x10000)) if normalizer.settled.fullmatch(c)]
+    assert len(settled) > 20_000
+    for text in ["".join(settled), "".join(f"か{c}カ" for c in settled), "".join(reversed(settled))]:
+        changed = text
+        for step in normalizer.steps:
+            changed = step.plain(changed)
+        assert changed == text == normalizer(text)
+
+
 @given(ANY_TEXT)
 def test_twice_is_once(text: str) -> None:
     once = normalize(text)

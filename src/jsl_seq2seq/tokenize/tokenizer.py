@@ -103,6 +103,7 @@ class Unknown(NamedTuple):
 SLOTS = tuple(chr(0xE000 + number) for number in range(8))
 """Tokens that stand for whatever a vocabulary with them lacks: characters of the private use area, in the order in
 which a text uses them."""
+_ALL_SLOTS = frozenset(SLOTS)
 
 
 class Piece(Protocol):
@@ -315,7 +316,7 @@ class CharTokenizer(Tokenizer):
         """
         written = text
         text, offsets = self.spelling.with_offsets(written)
-        if not pieces and self.vocabulary.has_all(text) and not any(slot in text for slot in SLOTS):
+        if not pieces and self.vocabulary.has_all(text) and _ALL_SLOTS.isdisjoint(text):
             return Encoding(self.vocabulary.ids_of(text), tuple(text), tuple(offsets))
         free = [slot for slot in SLOTS if slot in self.vocabulary]
         tokens: list[str] = []

@@ -19,6 +19,9 @@ ENDINGS = ("う", "く", "ぐ", "す", "つ", "ぬ", "ぶ", "む", "る", "い",
 _JOINING = frozenset("-‐‑–—'’&+#@/_~々ー・")
 """Characters that are part of a word though they are neither letter nor digit: Wi-Fi, AT&T, C++."""
 
+Evidence = tuple[int, int, list[str]]
+"""[start, end) of a piece of evidence among the tokens of a sentence, and the tags that it is evidence for."""
+
 
 @dataclass(frozen=True)
 class TagDetail:
@@ -86,10 +89,10 @@ class OpenWords:
         """Whether there is a letter or a digit to translate, rather than marks alone."""
         return any(token.isalnum() or token in SLOTS for token in source.tokens)
 
-    def constraint(self, source: Encoding) -> OpenWordConstraint:
-        """What may be written for a sentence."""
+    def constraint(self, source: Encoding, evidence: Sequence[Evidence]) -> OpenWordConstraint:
+        """What may be written for a sentence, given its :meth:`evidence`."""
         outside = self._free.copy()
-        for _, _, tags in self._evidence_in(source):
+        for _, _, tags in evidence:
             for tag in tags:
                 outside[self._target.vocabulary.id_of(tag)] = True
         characters = [
@@ -99,19 +102,22 @@ class OpenWords:
         required = [self._ids[slot.token] for slot in source.slots if slot.token in self._ids]
         return OpenWordConstraint(self._brackets, characters, outside, required)
 
-    def _evidence_in(self, source: Encoding) -> list[tuple[int, int, list[str]]]:
-        """[start, end) of every piece of evidence among the tokens, and the tags that it is evidence for."""
-        text = hiragana("".join(source.tokens))
-        found = []
-        for start in range(len(text)):
-            for end in range(start + 1, min(start + self._longest, len(text)) + 1):
-                tags = self._evidence.get(text[start:end])
-                if tags:
-                    found.append((start, end, tags))
-        return found
+    def evidence(self, source: Encoding) -> list[Evidence]:
+        """Every piece of evidence among the tokens."""
+        text, tags_of = hiragana("".join(source.tokens)), self._evidence.get
+        return [
+            (start, end, tags)
+            for start in range(len(text))
+            for end in range(start + 1, min(start + self._longest, len(text)) + 1)
+            if (tags := tags_of(text[start:end]))
+        ]
 
     def settle(
-        self, tags: Sequence[tuple[str, float]], source: Encoding, offset: int
+        self,
+        tags: Sequence[tuple[str, float]],
+        source: Encoding,
+        evidence: Sequence[Evidence],
+        offset: int,
     ) -> list[tuple[str, float, TagDetail]]:
         """Decoded tags as a user sees them.
 
@@ -119,6 +125,7 @@ class OpenWords:
 
         Args:
             tags: each with its probability.
+            evidence: the sentence's (:meth:`evidence`).
             offset: of the sentence in the text.
 
         Returns:
@@ -126,7 +133,7 @@ class OpenWords:
         """
         entries = {slot.token: slot.piece for slot in source.slots if isinstance(slot.piece, Match)}
         unknown = {slot.token: slot for slot in source.slots if slot.piece is None}
-        spans = _Spans(source, self._evidence_in(source), offset)
+        spans = _Spans(source, evidence, offset)
         settled: list[tuple[str, float, TagDetail]] = []
         for tag, probability in tags:
             if not tag.startswith(self._target.OPEN):
@@ -149,7 +156,7 @@ class OpenWords:
 class _Spans:
     """Where tags stand in a sentence: pieces of evidence and copied words, each used once, from left to right."""
 
-    def __init__(self, source: Encoding, evidence: Sequence[tuple[int, int, list[str]]], offset: int) -> None:
+    def __init__(self, source: Encoding, evidence: Sequence[Evidence], offset: int) -> None:
         self._source, self._offset = source, offset
         self._text = "".join(source.tokens)
         self._evidence: dict[str, list[tuple[int, int]]] = {}

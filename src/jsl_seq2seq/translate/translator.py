@@ -32,7 +32,7 @@ from ..store.tensors import flatten
 from ..tokenize import CHARACTERS_AND_TAGS, Encoding, Tokenizers
 from ..tokenize.tokenizer import CharTokenizer, OpenTagTokenizer
 from .dictionary import Dictionary, Match
-from .open_words import OpenWords, TagDetail
+from .open_words import Evidence, OpenWords, TagDetail
 
 BackendName = Literal["auto", "ndarray", "wgpu", "torch"]
 """What :meth:`Translator.load` can compute with; ``auto`` takes the fastest that this machine has."""
@@ -352,7 +352,9 @@ class Translator:
         """A text, cut into its sentences if the model writes open words, each encoded."""
         written = self._written(text)
         if self._open_words is None or isinstance(text, Encoding):
-            return _Prepared(written, (_Piece(0, len(written), self.encode(text)),))
+            source = self.encode(text)
+            evidence = self._open_words.evidence(source) if self._open_words else ()
+            return _Prepared(written, (_Piece(0, len(written), source, evidence),))
         _require_length(written)
         pieces, unread = [], []
         for start, end in split_sentences(written):
@@ -360,7 +362,8 @@ class Translator:
             most = self._open_words.slots
             source = self._open_words.encode(written[start:end], matches[:most])
             if self._open_words.is_readable(source):
-                pieces.append(_Piece(start, end, source, tuple(matches[most:])))
+                evidence = self._open_words.evidence(source)
+                pieces.append(_Piece(start, end, source, evidence, tuple(matches[most:])))
             else:
                 unread += source.unknown_texts
         if not pieces:
@@ -383,7 +386,8 @@ class Translator:
             group = [sources[index] for index in indices]
             longest = self.config.max_seq_len
             words = self._open_words
-            constraints = [words.constraint(pieces[index].source) for index in indices] if words else ()
+            own = [pieces[index] for index in indices]
+            constraints = [words.constraint(piece.source, piece.evidence) for piece in own] if words else ()
             if beam == 1:
                 best = greedy(self.ops, self._network, group, longest, self._graphs, constraints)
                 hypotheses = [[hypothesis] for hypothesis in best]
@@ -525,8 +529,13 @@ class Translator:
             details=best.details,
             sentences=tuple(places),
             uncertain=bool(warnings)
-            or any(math.exp(one[0].log_prob) < threshold for one in candidates)
-            or any(detail.uncertain for detail in best.details),
+            or (
+                threshold > 0
+                and (
+                    any(math.exp(one[0].log_prob) < threshold for one in candidates)
+                    or any(detail.uncertain for detail in best.details)
+                )
+            ),
             ids=best.ids,
             tokenizers=best.tokenizers,
         )
@@ -545,13 +554,15 @@ class Translator:
             spans = [
                 (tag, math.exp(sum(log_probs[start:end]))) for tag, start, end in target.decode_spans(ids)
             ]
-            settled = self._open_words.settle(spans, piece.source, piece.start)
+            settled = self._open_words.settle(spans, piece.source, piece.evidence, piece.start)
             tags = tuple(tag for tag, _, _ in settled)
             probabilities = tuple(probability for _, probability, _ in settled)
             details = tuple(detail for _, _, detail in settled)
         if threshold:
             details = tuple(
-                replace(detail, uncertain=detail.entry is None and probability < threshold)
+                replace(detail, uncertain=True)
+                if detail.entry is None and probability < threshold
+                else detail
                 for detail, probability in zip(details, probabilities, strict=True)
             )
         return Candidate(
@@ -667,12 +678,13 @@ _PLAIN = TagDetail()
 
 @dataclass(frozen=True)
 class _Piece:
-    """One sentence of a text: ``text[start:end]``, as the model reads it, and the entries of the dictionary in it
-    for which there were no slots."""
+    """One sentence of a text: ``text[start:end]``, as the model reads it, what in it is evidence for tags, and the
+    entries of the dictionary in it for which there were no slots."""
 
     start: int
     end: int
     source: Encoding
+    evidence: Sequence[Evidence] = ()
     unused: tuple[Match, ...] = ()
 
 
