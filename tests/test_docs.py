@@ -144,6 +144,18 @@ def test_command_exists(page: Path, words: list[str]) -> None:
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_commands_can_be_pasted_into_any_shell(page: Path) -> None:
+    """An interactive zsh takes ``# …`` for arguments, and PowerShell has no ``<``."""
+    text = page.read_text(encoding="utf-8")
+    fenced = [block.body for block in blocks_of(page) if block.info in _SHELLS and block.info]
+    spans = [match[2] for match in _CODE_SPAN.finditer(_FENCE.sub("", text))]
+    for line in "\n".join(
+        [*fenced, *(span for span in spans if span.startswith("jsl-seq2seq"))]
+    ).splitlines():
+        assert not re.search(r"\s(#|<\s)", re.sub(r"\"[^\"]*\"|'[^']*'", "", line)), f"{page.name}: {line}"
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 def test_links_lead_somewhere(page: Path) -> None:
     text = _FENCE.sub("", page.read_text(encoding="utf-8"))
     for match in _LINK.finditer(text):

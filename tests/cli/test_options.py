@@ -19,6 +19,7 @@ ALWAYS = {
     "--backend",
     "--beam", "--data", "--device", "--dictionary", "--export-attn", "--export-weights", "--html", "--json",
     "--load", "--n-best", "--precision", "--predict", "--quiet", "--report", "--strict",
+    "--input", "--output",
     # train
     "--accumulate", "--batch-size", "--batch-tokens", "--checkpoint-every", "--clip-norm", "--d-ff", "--d-model",
     "--dropout", "--epochs", "--label-smoothing", "--learning-rate", "--max-seq-len", "--min-count", "--n-heads",

@@ -375,3 +375,50 @@ def test_strict_with_a_pipe(program: Program, model: Path, lines: str, code: int
 def test_open_words_need_no_warning(program: Program, open_model: Path) -> None:
     done = program("predict", "--load", open_model, "--strict", "龍を飲む", "--quiet")
     assert done == (0, "<+龍> <飲む>\n", "")
+
+
+def test_a_file_in_and_a_file_out(program: Program, model: Path, tmp_path: Path) -> None:
+    text = "わたしはたべます\n\n\u3042りがとう\nはい、わかります"
+    (tmp_path / "文 1.txt").write_bytes(b"\xef\xbb\xbf" + text.replace("\n", "\r\n").encode())
+    printed = program("predict", "--load", model, "--quiet", "-", stdin=text.encode())
+    assert printed.code == 0 and printed.out.count("\n") == 4
+    arguments = ["predict", "--load", model, "--quiet", "--input", "文 1.txt"]
+    assert program(*arguments) == printed
+    written = program(*arguments, "--output", "訳 1.txt")
+    assert (written.code, written.out) == (0, "")
+    assert (tmp_path / "訳 1.txt").read_bytes() == printed.out.encode()
+    assert sorted(path.name for path in tmp_path.glob("*.txt")) == ["文 1.txt", "訳 1.txt"]
+    told = program(*arguments[:-1], "文 1.txt", "はい、わかります", "--json", "--output", "訳 1.txt")
+    assert told.code == 0
+    lines = (tmp_path / "訳 1.txt").read_text(encoding="utf-8").splitlines()
+    assert [json.loads(line)["text"] for line in lines][:2] == ["はい、わかります", "わたしはたべます"]
+
+
+def test_a_file_in_place(program: Program, model: Path, tmp_path: Path) -> None:
+    """What is read may be what is written: it is replaced when all is there."""
+    (tmp_path / "a").write_text("ありがとう\n", encoding="utf-8")
+    assert program("predict", "--load", model, "--quiet", "--input", "a", "--output", "a").code == 0
+    assert (tmp_path / "a").read_text(encoding="utf-8") == "<ありがとう>\n"
+
+
+@pytest.mark.parametrize(
+    ("content", "output", "code", "said"),
+    [
+        (None, "out", 2, "読めません: in"),
+        (b"", "missing/out", 1, "訳を書けません: missing"),
+        (b"", ".", 1, "訳を書けません"),
+        ("ありがとう".encode("cp932"), "out", 2, "in の 1 行目が UTF-8 ではありません"),
+        ("ありがとう\n".encode() + "ありがとう".encode("cp932"), "out", 2, "in の 1 行は"),
+    ],
+)
+def test_files_that_cannot_be_used(
+    program: Program, model: Path, tmp_path: Path, content: bytes | None, output: str, code: int, said: str
+) -> None:
+    if content is not None:
+        (tmp_path / "in").write_bytes(content)
+    (tmp_path / "out").write_text("before", encoding="utf-8")
+    done = program("predict", "--load", model, "--quiet", "--input", "in", "--output", output)
+    assert done.code == code and said in done.err and "Traceback" not in done.err
+    kept = "before" if "1 行は" not in said else "<ありがとう>\n\n"
+    assert (tmp_path / "out").read_text(encoding="utf-8") == kept
+    assert {path.name for path in tmp_path.iterdir()} <= {"in", "out", model.name}

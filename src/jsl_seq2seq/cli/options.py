@@ -58,6 +58,10 @@ Translating = Annotated[
     str, _option("--precision", "計算の精度。int8 なら CPU で速く（Numba が要る）［fp32］", _RUN, "NAME")
 ]
 Predict = Annotated[list[str] | None, _option("--predict", "訳す文。- なら標準入力（何度でも）", _RUN, "文")]
+InputFile = Annotated[Path | None, _option("--input", "1 行ずつ訳すファイル（UTF-8）", _RUN, "FILE")]
+OutputFile = Annotated[
+    Path | None, _option("--output", "訳を書くファイル（UTF-8）［標準出力］", _RUN, "FILE")
+]
 Compared = Annotated[
     Path | None, _option("--data", "訳を比べる文（文<TAB><タグ> …）［付属の例文］", _RUN, "FILE")
 ]

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import codecs
+import io
 import math
 import sys
 import threading
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, redirect_stdout
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -14,7 +16,8 @@ import typer
 
 from ..backends.registry import choose_backend
 from ..data.formats.format import likely_encoding
-from ..errors import UserError
+from ..errors import Failure, UserError
+from ..io.files import new_file, open_regular
 from ..model import count_parameters
 from ..search.beam import penalized
 from ..store import SavedModel, load_model, shipped_model
@@ -46,6 +49,8 @@ def predict(
     texts: Annotated[list[str] | None, opt.argument("訳す文。- なら標準入力を 1 行ずつ", "文 …")] = None,
     load: opt.Load = None,
     predict: opt.Predict = None,
+    input_file: opt.InputFile = None,
+    output_file: opt.OutputFile = None,
     backend: opt.Backend = "auto",
     device: opt.Device = None,
     precision: opt.Translating = "fp32",
@@ -62,19 +67,24 @@ def predict(
     as_json: opt.Json = False,
 ) -> None:
     wanted = [*(texts or []), *(predict or [])]
-    if not wanted:
+    if not wanted and input_file is None:
         raise UserError("訳す文がありません。", 'たとえば: jsl-seq2seq predict "ありがとう"', code="no-text")
     model = load_model(load or shipped_model(), record=False)
     words = dictionary_of(load or shipped_model(), dictionary)
-    certain = run_prediction(
-        opened(model, backend, device, precision, quiet, words),
-        wanted,
-        opt.exports(load, export_dir) if export_attn else None,
-        force_export,
-        quiet,
-        as_json,
-        search_options(beam, n_best, length_penalty),
-    )
+    translator = opened(model, backend, device, precision, quiet, words)
+    with _results_to(output_file):
+        certain = run_prediction(
+            translator,
+            wanted,
+            opt.exports(load, export_dir) if export_attn else None,
+            force_export,
+            quiet,
+            as_json,
+            search_options(beam, n_best, length_penalty),
+            input_file,
+        )
+    if output_file is not None and not quiet:
+        note(f"訳を書き出しました: {output_file}")
     if export_weights:
         run_weight_export(model, export_weights, opt.exports(load, export_dir), quiet)
     if strict and not certain:
@@ -120,10 +130,11 @@ def run_prediction(
     quiet: bool,
     as_json: bool,
     search: Search | None = None,
+    file: Path | None = None,
 ) -> bool:
-    """Translate ``texts`` and print each; ``-`` stands for the lines of standard input.
+    """Translate ``texts`` and print each; ``-`` stands for the lines of standard input. Then those of ``file``.
 
-    A line of standard input that cannot be translated gives an empty line of output, so that lines stay
+    A line that cannot be translated gives an empty line of output, so that lines stay
     aligned; a text given on the command line gives an error.
 
     Args:
@@ -142,7 +153,8 @@ def run_prediction(
         if text == STANDARD_INPUT:
             if want_attention:
                 note("標準入力の文のアテンションは書き出しません。1 文ずつ --predict で渡してください。")
-            certain &= _translate_lines(translator, _standard_input(), quiet, as_json, search)
+            lines = _lines(read_input, "標準入力", sys.stdin.encoding)
+            certain &= _translate_lines(translator, lines, quiet, as_json, search, "標準入力")
             exported.append(None)
             continue
         translation = translator.translate(text, attention=want_attention, **search)
@@ -150,6 +162,12 @@ def run_prediction(
         _show(translation, quiet, as_json, search)
         if want_attention:
             exported.append(_exportable(translation, force_export))
+    if file is not None:
+        if want_attention:
+            note("--input の文のアテンションは書き出しません。1 文ずつ --predict で渡してください。")
+        with _reading(file) as read:
+            lines = _lines(read, str(file), "utf-8")
+            certain &= _translate_lines(translator, lines, quiet, as_json, search, str(file))
     if export_to is not None:
         _export(exported, export_to, force_export, quiet)
     if not quiet and not as_json:
@@ -181,10 +199,82 @@ def _export(translations: Sequence[Translation | None], directory: Path, force: 
         note(f"アテンションを書き出しました: {directory}（{len(written)} ファイル、まとめは attention.html）")
 
 
+@contextmanager
+def _reading(path: Path) -> Iterator[Callable[[int], bytes]]:
+    """Reads the file of --input, at most so many bytes at once. Raises UserError if it cannot be read."""
+    try:
+        content = open_regular(path)
+    except OSError as error:
+        raise _not_readable(path, error) from None
+
+    def read(size: int) -> bytes:
+        try:
+            return content.read1(size)
+        except OSError as error:
+            raise _not_readable(path, error) from None
+
+    with content:
+        yield read
+
+
+def _not_readable(path: Path, error: OSError) -> UserError:
+    return UserError(
+        f"訳す文のファイルを読めません: {path}（{error.strerror}）",
+        "名前と、ファイルの権限を確かめてください。",
+        code="input-file-not-readable",
+        path=path,
+        reason=error.strerror,
+    )
+
+
+@contextmanager
+def _results_to(path: Path | None) -> Iterator[None]:
+    """What is printed as a result goes into the file of --output, as UTF-8; the file is replaced when all is there.
+
+    Raises:
+        Failure: it cannot be written; what was there before still is.
+    """
+    if path is None:
+        yield
+        return
+    late: UserError | None = None
+    try:
+        with new_file(path) as content:
+            results = io.TextIOWrapper(content, encoding="utf-8", errors="backslashreplace", newline="\n")
+            try:
+                with redirect_stdout(results):
+                    yield
+            except UserError as error:
+                if error.code != "lines-not-decodable":  # that comes behind the lines that could be read
+                    raise
+                late = error
+            results.flush()
+            results.detach()
+    except OSError as error:
+        raise Failure(
+            f"訳を書けません: {path}（{error.strerror}）",
+            "フォルダーがあるか、書き込める場所かを確かめてください。",
+            code="output-file-not-written",
+            path=path,
+            reason=error.strerror,
+        ) from None
+    if late is not None:
+        raise late
+
+
 def _translate_lines(
-    translator: Translator, lines: Iterator[list[Line]], quiet: bool, as_json: bool, search: Search
+    translator: Translator,
+    lines: Iterator[list[Line]],
+    quiet: bool,
+    as_json: bool,
+    search: Search,
+    name: str,
 ) -> bool:
-    """Translate and print lines as they arrive; whether all were translated and none is uncertain."""
+    """Translate and print lines as they arrive; whether all were translated and none is uncertain.
+
+    Args:
+        name: where they come from, in Japanese.
+    """
     number, certain = 0, True
     unreadable: list[int] = []
     for arrived in lines:
@@ -204,10 +294,10 @@ def _translate_lines(
                     _show(translation, quiet, as_json, search, f"{number} 行目: ")
             sys.stdout.flush()
     if not number and not quiet:
-        note("標準入力に文がありませんでした。")
+        note(f"{name}に文がありませんでした。")
     if unreadable:
         raise UserError(
-            f"標準入力の {len(unreadable)} 行は、ほかの行と文字コードが違うので訳しませんでした"
+            f"{name} の {len(unreadable)} 行は、ほかの行と文字コードが違うので訳しませんでした"
             f"（{unreadable[0]} 行目など）。",
             "全体を UTF-8 にそろえてください。",
             code="lines-not-decodable",
@@ -225,14 +315,19 @@ def _show_mistake(line: Line, mistake: UserError, number: int, as_json: bool) ->
         say()
 
 
-def _standard_input() -> Iterator[list[Line]]:
+def _lines(read: Callable[[int], bytes], name: str, encoding: str) -> Iterator[list[Line]]:
     """Blocks of complete lines as soon as they arrive, so that a program may write one line and read its translation.
 
+    Args:
+        read: the bytes that are there, at most so many; empty at the end.
+        name: where they come from, in Japanese.
+        encoding: what is possible besides UTF-8.
+
     Raises:
-        UserError: it is in an encoding that is neither UTF-8 nor the console's.
+        UserError: they are in an encoding that is neither.
     """
-    number, rest, decode = 0, b"", _Decoder(sys.stdin.encoding)
-    while block := read_input(_BLOCK):
+    number, rest, decode = 0, b"", _Decoder(encoding, name)
+    while block := read(_BLOCK):
         *whole, rest = (rest + block).split(b"\n")
         if whole:
             yield [decode(line, number) for number, line in enumerate(whole, start=number + 1)]
@@ -242,15 +337,17 @@ def _standard_input() -> Iterator[list[Line]]:
 
 
 class _Decoder:
-    """The bytes of standard input as text, in one encoding from beginning to end: UTF-8, or the console's own if the
+    """Bytes as text, in one encoding from beginning to end: UTF-8, or the console's own if the
     first line that tells them apart is no UTF-8. Nothing is guessed: in another encoding, the same bytes are other
     sentences.
 
     Args:
         console: the encoding that the system has declared for standard input.
+        name: where the bytes come from, in Japanese.
     """
 
-    def __init__(self, console: str) -> None:
+    def __init__(self, console: str, name: str) -> None:
+        self._name = name
         self._possible = list(dict.fromkeys(["utf-8", console.lower()]))
         self._decided = False
 
@@ -273,10 +370,10 @@ class _Decoder:
             return text
         guess, encoding = likely_encoding(line, first=number == 1)
         error = UserError(
-            f"標準入力の {number} 行目が UTF-8 ではありません。{guess}",
+            f"{self._name} の {number} 行目が UTF-8 ではありません。{guess}",
             "UTF-8 に変えてから渡してください。",
             code="not-utf8",
-            path="標準入力",
+            path=self._name,
             line=number,
             encoding=encoding,
         )
