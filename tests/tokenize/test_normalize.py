@@ -11,8 +11,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from jsl_seq2seq.tokenize import normalize, normalize_with_offsets
-from jsl_seq2seq.tokenize.normalize import JAPANESE, NFC, Normalizer, kana_sibling, nfc
+from jsl_seq2seq.tokenize import normalize, normalize_with_offsets, parse_tags
+from jsl_seq2seq.tokenize.normalize import (
+    FORMAT_1,
+    JAPANESE,
+    NFC,
+    RADICALS,
+    TAG,
+    Normalizer,
+    kana_sibling,
+    nfc,
+)
+from jsl_seq2seq.tokenize.tokenizer import CharTokenizer, TagTokenizer, Vocabulary
 
 NASTY = st.sampled_from(
     "か \u3099\u309a\u309b\u309c\uff76\uff9e\uff9f\uffa0\u3164\u200d\u200b\ufe0f\u0000\u0085\u3000"
@@ -40,7 +50,8 @@ def spelled(text: str) -> str:
 
 @given(ANY_TEXT)
 def test_the_spelling_is_that_of_format_1(text: str) -> None:
-    assert normalize(text) == JAPANESE(text) == spelled(text)
+    assert FORMAT_1(text) == spelled(text)
+    assert normalize(text) == JAPANESE(text) == spelled(text.translate(RADICALS))
 
 
 @given(ANY_TEXT, st.sampled_from([JAPANESE, NFC]))
@@ -118,8 +129,55 @@ def test_the_result_can_always_be_written(text: str) -> None:
 def test_every_character_is_stable_also_between_kana_and_voicing_mark() -> None:
     for start in range(0, sys.maxunicode + 1, 128):
         block = "".join(f"か{chr(code)}\u3099、{chr(code)}" for code in range(start, start + 128))
-        once = normalize(block)
-        assert normalize(once) == once == spelled(block), hex(start)
+        assert FORMAT_1(block) == spelled(block)
+        for normalizer in (JAPANESE, TAG):
+            once = normalizer(block)
+            assert normalizer(once) == once, hex(start)
+        assert normalize(block) == spelled(block.translate(RADICALS)), hex(start)
+
+
+@pytest.mark.parametrize(
+    ("written", "wanted"),
+    [("⻑い", "長い"), ("⺟", "母"), ("⼈", "人"), ("⻘", "青"), ("㇐", "一"), ("⻝べる", "食べる")],
+)
+def test_radicals_are_the_kanji_that_they_look_like(written: str, wanted: str) -> None:
+    assert normalize(written) == TAG(written) == wanted
+    assert parse_tags(f"<{written}>") == (wanted,)
+
+
+def test_every_radical_has_its_kanji() -> None:
+    """Of the two blocks that hold nothing but radicals; those that NFKC knows and those that it does not."""
+    for code in (*range(0x2E80, 0x2EF4), *range(0x2F00, 0x2FD6)):
+        if unicodedata.category(chr(code)) != "Cn" and code != 0x2E80:
+            assert unicodedata.name(normalize(chr(code))).startswith("CJK UNIFIED IDEOGRAPH"), hex(code)
+
+
+LOOKALIKES = [
+    "食べる", "食\u200bべる", "\ufeff食べる", "食べる\ufe00",
+    "⻝べる", "食\u00adべる", "\u2067食べる\u2069", "食へ\u3099る",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("written", LOOKALIKES, ids=ascii)
+def test_what_looks_the_same_is_one_tag(written: str) -> None:
+    assert parse_tags(f"<{written}>") == TagTokenizer().parse([written]) == ("食べる",)
+    assert parse_tags("<ＯＫ> <ｶﾞ> <①>") == ("OK", "ガ", "1")
+
+
+@pytest.mark.parametrize("written", ["\u200b", "＜", "a＞b", "\xa8", "\u3164"], ids=ascii)
+def test_what_is_nothing_or_no_name_is_no_tag(written: str) -> None:
+    with pytest.raises(ValueError, match=re.escape(ascii(f"<{written}>"))):
+        parse_tags(f"<{written}>")
+
+
+def test_vocabularies_of_earlier_releases_are_spelled_as_they_were() -> None:
+    """Their entries could not be reached otherwise."""
+    tags = TagTokenizer(Vocabulary(["OK", "ＯＫ"]))
+    assert tags.parse("<ＯＫ> <OK>") == ("ＯＫ", "OK")
+    assert tags.encode("<ＯＫ>").tokens == ("ＯＫ",)
+    characters = CharTokenizer(Vocabulary(["⻑", "長"]))
+    assert characters.encode("⻑長").tokens == ("⻑", "長")
+    assert CharTokenizer(Vocabulary(["長"])).encode("⻑").tokens == ("長",)
 
 
 @pytest.mark.parametrize(

@@ -166,6 +166,23 @@ _SETTLED = re.compile("[ぁ-ゖァ-ヺ一-鿿々ー、。！？]*")
 _SPACING_TO_COMBINING = str.maketrans({"゛": "\u3099", "゜": "\u309a"})
 """NFKC would turn the free-standing voicing marks into a space and a mark; people type them for か゛."""
 
+RADICALS: dict[int, str] = dict(
+    zip(
+        map(
+            ord,
+            "⺁⺂⺃⺄⺅⺆⺇⺈⺉⺊⺋⺌⺍⺎⺏⺐⺑⺒⺓⺔⺕⺖⺗⺘⺙⺛⺜⺝⺞⺠⺡⺢⺣⺤⺥⺦⺧⺨⺩⺪⺫⺬⺭⺮⺯⺰⺱⺲⺳⺴⺵⺶⺷⺸⺹⺺⺻⺼"
+            "⺽⺾⺿⻀⻁⻂⻃⻄⻅⻆⻇⻈⻉⻊⻋⻌⻍⻎⻏⻐⻑⻒⻓⻔⻕⻖⻗⻘⻙⻚⻛⻜⻝⻞⻟⻠⻡⻢⻣⻤⻥⻦⻧⻨⻩⻪⻫⻬⻭⻮⻯⻰⻱⻲㇆㇏㇐㇑"
+            "㇒㇓㇔㇕㇖㇗㇘㇙㇚㇛㇜㇝㇞㇟㇠㇡",
+        ),
+        "厂乛乚乙亻冂𠘨刀刂卜㔾小小兀尣尢𡯂巳幺彑彐忄心扌攵旡日月歺民氵氺灬爫爫丬牛犭王𤴔目示礻𥫗糹纟罓罒㓁冗𦉫羊𦍌𦍋耂肀聿肉"
+        "𦥑艹艹艹虎衤覀西见角𧢲讠贝𧾷车辶辶辶邑钅長镸长门𨸏阝雨青韦页风飞食𩙿飠饣𩠐马骨鬼鱼鸟卤麦黄黾斉齐歯齿竜龙龜亀𠃌乀一丨"
+        "丿丿丶𠃍乛𠃊𠃎𠄌亅𡿨𠃋乀𠃑乚乙𠄎",
+        strict=True,
+    )
+)
+"""Radicals and strokes that NFKC leaves alone, as the ideographs that they look like: the rest of the Unicode
+property Equivalent_Unified_Ideograph (Unicode 14)."""
+
 _FULL_STOP = re.compile(r"．(?!\d)")
 """A full-width full stop that is no decimal point. (NFKC has an answer for the ASCII one only: leave it.)"""
 
@@ -184,7 +201,7 @@ _SURROGATE = re.compile("[\ud800-\udfff]")
 _BYTE_ORDER_MARK = re.compile("\ufeff")
 _BLANK = re.compile(r"[\s\x00-\x1f\x7f-\x9f]+")
 
-JAPANESE = Normalizer(
+_FORMAT_1 = (
     Replace(_SURROGATE, "\ufffd"),
     Map(_SPACING_TO_COMBINING),
     Replace(_INVISIBLE, ""),
@@ -194,8 +211,10 @@ JAPANESE = Normalizer(
     Map(_JAPANESE_PUNCTUATION),
     Replace(_BLANK, " "),
     Strip(),
-    settled=_SETTLED,
 )
+FORMAT_1 = Normalizer(*_FORMAT_1, settled=_SETTLED)
+"""The spelling of the first releases, for vocabularies with radicals in them. It may never change."""
+JAPANESE = Normalizer(Map(RADICALS), *_FORMAT_1, settled=_SETTLED)
 NFC = Normalizer(
     Replace(_SURROGATE, "\ufffd"),
     Replace(_BYTE_ORDER_MARK, ""),
@@ -205,7 +224,16 @@ NFC = Normalizer(
     settled=_SETTLED,
 )
 
-NORMALIZERS = {"japanese": JAPANESE, "nfc": NFC}
+TAG = Normalizer(
+    Map(_SPACING_TO_COMBINING),
+    Replace(_INVISIBLE, ""),
+    Map(RADICALS),
+    Form("NFKC"),
+    settled=_SETTLED,
+)
+"""For the names of tags: what looks the same is the same class. Punctuation stays as it is."""
+
+NORMALIZERS = {"japanese": JAPANESE, "nfc": NFC, "tag": TAG}
 """By the name under which ``vocabulary.json`` may ask for one that is not its tokenizer's own. A normalizer
 that folds katakana into hiragana, for a model trained with it, belongs here."""
 
@@ -214,7 +242,8 @@ def normalize(text: str) -> str:
     """The spelling of a Japanese sentence. Idempotent; never fails.
 
     Half-width and decomposed kana become ordinary kana, full-width letters and digits become ASCII, ASCII
-    sentence marks become Japanese ones, invisible characters go, runs of blanks and control characters
+    sentence marks become Japanese ones, radicals become the kanji that they look like,
+    invisible characters go, runs of blanks and control characters
     become one space, none at the ends. Half a surrogate pair becomes U+FFFD.
     """
     return JAPANESE(text)

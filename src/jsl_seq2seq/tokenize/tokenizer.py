@@ -17,13 +17,13 @@ from abc import ABC, abstractmethod
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import Any, ClassVar, NamedTuple, Protocol, Self
 
 from ..errors import UserError
 from ..io import strict_json
 from ..settings import SPECIALS, VocabSize, require_choice
-from .normalize import NFC, NORMALIZERS, Normalizer, Offset, kana_sibling
+from .normalize import FORMAT_1, NFC, NORMALIZERS, RADICALS, TAG, Normalizer, Offset, kana_sibling
 from .subword import BLANK, DEFAULT_VOCAB, Merges, Subwords, learn_subwords
 
 _SILENT = frozenset(" 。、！")
@@ -297,6 +297,13 @@ class CharTokenizer(Tokenizer):
     reserved = SPECIALS
     own_normalizer = "japanese"
 
+    def __init__(self, vocabulary: Vocabulary | None = None, normalizer: str | None = None) -> None:
+        super().__init__(vocabulary, normalizer)
+        if normalizer is None and any(
+            len(token) == 1 and ord(token) in RADICALS for token in self.vocabulary.tokens
+        ):
+            self.spelling = FORMAT_1  # learnt by a release that kept radicals apart
+
     @property
     def unitwise(self) -> bool:
         return not any(slot in self.vocabulary for slot in SLOTS)
@@ -512,24 +519,31 @@ class TagTokenizer(TargetTokenizer):
     unknown_hint = "タグはカッコ < > なしで渡します。"
     writing_hint = "タグは < と > で囲みます。例: <私> <食べる>"
 
+    own_normalizer = "tag"
+
+    def __init__(self, vocabulary: Vocabulary | None = None, normalizer: str | None = None) -> None:
+        super().__init__(vocabulary, normalizer)
+        if normalizer is None and not _is_normal(self.vocabulary.tokens):
+            self.spelling = NFC  # learnt by a release that spelled tags so
+
     def units(self, text: str) -> Sequence[str]:
-        return parse_tags(text)
+        return self._parsed(text)
 
     def encode(self, text: str) -> Encoding:
         """Raises ValueError if something in between is not a tag; the message names it."""
-        parse_tags(text)
+        self._parsed(text)
         return _encoding(
             self.vocabulary,
-            (
-                (unicodedata.normalize("NFC", match[1]), match.start(), match.end())
-                for match in _TAG.finditer(text)
-            ),
+            ((_tag(match[1], self.spelling), match.start(), match.end()) for match in _TAG.finditer(text)),
         )
 
     def parse(self, written: str | Sequence[str]) -> tuple[str, ...]:
         if isinstance(written, str):
-            return parse_tags(_without_surrogates(written))
-        return tuple(tag for item in written for tag in parse_tags(_without_surrogates(_bracketed(item))))
+            return self._parsed(_without_surrogates(written))
+        return tuple(tag for item in written for tag in self._parsed(_without_surrogates(_bracketed(item))))
+
+    def _parsed(self, text: str) -> tuple[str, ...]:
+        return parse_tags(text, self.spelling)
 
     def join(self, tokens: Iterable[str]) -> str:
         return format_tags(tokens)
@@ -677,16 +691,31 @@ TARGET_TOKENIZERS: dict[str, type[TargetTokenizer]] = {
 """Every kind of tokenizer, by its name in settings and files; the first one is the default."""
 
 
-def parse_tags(text: str) -> tuple[str, ...]:
+def parse_tags(text: str, normalizer: Normalizer = TAG) -> tuple[str, ...]:
     """``"<私> <食べる>"`` -> ``("私", "食べる")``.
 
     Raises:
-        ValueError: something in between is not a tag; the message names it.
+        ValueError: something in between is not a tag, or a tag is nothing that one sees; the message names it.
     """
     left = _TAG.sub(" ", text).split()
     if left:
         raise ValueError(left[0])
-    return tuple(unicodedata.normalize("NFC", tag) for tag in _TAG.findall(text))
+    return tuple(_tag(tag, normalizer) for tag in _TAG.findall(text))
+
+
+@lru_cache(maxsize=1 << 16)
+def _tag(written: str, normalizer: Normalizer) -> str:
+    """The name of a tag as vocabularies spell it; ValueError if it is empty then, or would be no tag."""
+    tag = normalizer(written)
+    if not _TAG.fullmatch(f"<{tag}>"):
+        raise ValueError(ascii(f"<{written}>"))
+    return tag
+
+
+def _is_normal(tags: Sequence[str]) -> bool:
+    """Whether all tags are spelled as :data:`TAG` spells them. One pass: what is normal stays so side by side."""
+    text = "、".join(tags)
+    return text.isascii() or TAG(text) == text
 
 
 def format_tags(tags: Iterable[str]) -> str:
