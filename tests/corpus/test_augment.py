@@ -6,7 +6,16 @@ from random import Random
 
 import pytest
 
-from jsl_seq2seq.corpus.augment import Copied, copied_pieces, kanji, sprinkle, with_latin, with_slots
+from jsl_seq2seq.corpus.augment import (
+    Copied,
+    copied_pieces,
+    kanji,
+    sprinkle,
+    with_latin,
+    with_number,
+    with_slots,
+)
+from jsl_seq2seq.corpus.numbers import number_tags
 from jsl_seq2seq.tokenize.tokenizer import SLOTS
 
 TEXT = "市役所でマイナンバーカードを受け取りたいです"
@@ -52,8 +61,33 @@ def test_slots_are_used_in_order() -> None:
         found = with_slots(TEXT, TAGS, random)
         assert found is not None
         used = [character for character in found[0] if character in SLOTS]
-        assert used == list(SLOTS[: len(used)]) and used
+        assert used == sorted(used) and len(used) == len(set(used)) > 0
         assert sorted("".join(found[1]).count(slot) for slot in used) == [1] * len(used)
+
+
+def test_every_slot_is_used() -> None:
+    random = Random(3)
+    texts = (with_slots(TEXT, TAGS, random) for _ in range(200))
+    assert set(SLOTS) <= {character for found in texts if found is not None for character in found[0]}
+
+
+def test_numbers_of_every_length() -> None:
+    random, lengths = Random(4), set()
+    for _ in range(100):
+        found = with_number("駅に30人います", ("駅", "3", "10", "人", "いる"), random)
+        assert found is not None
+        text, tags = found
+        written = text.removeprefix("駅に").removesuffix("人います")
+        ten_thousands, _, rest = written.rpartition("万")
+        number = int(ten_thousands or 0) * 10_000 + int(rest or 0)
+        assert tags == ("駅", *number_tags(number), "人", "いる")
+        lengths.add(len(str(number)))
+    assert lengths == {1, 2, 3, 4, 5, 6}
+
+
+@pytest.mark.parametrize("text", ["3時です", "1.5キロ", "電話は03-1234回", "駅です", "3人と3人"])
+def test_no_other_number_where_it_is_not_clear(text: str) -> None:
+    assert with_number(text, ("3", "人", "3", "人"), Random(0)) is None
 
 
 def test_all_kanji_of_the_standard() -> None:

@@ -23,6 +23,7 @@ from typing import Any
 from ..errors import UserError
 from ..tokenize.normalize import normalize
 from .conjugation import VERB_CLASSES, conjugate
+from .conventions import rewrite
 from .fragment import fingerspell, to_katakana
 from .lexicon import Lexicon, Word, read_lexicon
 from .numbers import LIMIT, number_tags
@@ -701,7 +702,7 @@ def _name(surface: str, base: str, norm: str, pos: tuple[str, ...]) -> str:
         return "、" if surface in ("、", "，", " ") else surface
     lemma = _LEMMAS.get(base, base)
     if kind == "動詞":
-        if form == "命令形" and lemma in ("くださる", "くれる", "なさる", "する"):
+        if (form == "命令形" and lemma in ("くださる", "くれる", "なさる", "する")) or surface == "ください":
             return lemma + "^"
         return lemma
     return lemma
@@ -778,7 +779,7 @@ class Analyser:
         doubts: dict[str, None] = {}
         for start, end, mark in _sentences(aligned.text):
             reader = _Reader(self, self._morphemes(aligned.text[start:end], start), mark, doubts)
-            marks += reader.read()
+            marks += _rewritten(reader.read())
         return Analysis(
             tuple(tag for tag, _ in marks),
             tuple(None if span is None else aligned.span(*span) for _, span in marks),
@@ -786,7 +787,10 @@ class Analyser:
         )
 
     def _morphemes(self, text: str, offset: int) -> list[_Token]:
-        return [self._token(m, offset) for m in self._tokenizer.tokenize(text)]
+        tokens = [self._token(m, offset) for m in self._tokenizer.tokenize(text)]
+        return [
+            token for token in tokens if token.surface != "ませ" or token.form != "命令形"
+        ]  # お待ちくださいませ
 
     def _token(self, m: Any, offset: int) -> _Token:
         return _Token(
@@ -853,6 +857,21 @@ def _sentences(text: str) -> Iterator[tuple[int, int, str]]:
 
 def _marks(tags: Iterable[str], span: Span | None) -> list[Mark]:
     return [(tag, span) for tag in tags]
+
+
+def _rewritten(marks: list[Mark]) -> list[Mark]:
+    """The marks of a sentence by the chosen conventions; a tag that only the other form has is written nowhere."""
+    tags = [tag for tag, _ in marks]
+    chosen = rewrite(tags)
+    if list(chosen) == tags:
+        return marks
+    left, found = list(marks), []
+    for tag in chosen:
+        mark = next((one for one in left if one[0] == tag), (tag, None))
+        if mark in left:
+            left.remove(mark)
+        found.append(mark)
+    return found
 
 
 class _Index:
@@ -1326,6 +1345,8 @@ class _Reader:
             return 0
         if text == "よろしく" and after in ("伝える", "いう"):
             return 0
+        if text == "気をつけて" and self.at(end) is not None and after not in _of("ね よ … 。 」"):
+            return 0
         if (
             text in _of("お願い 失礼 お帰り 大丈夫です そうです 初めてです OK 乾杯 よろしく ただいま")
             and not alone
@@ -1593,6 +1614,9 @@ class _Reader:
     def polite(self, index: int) -> int:
         """お or ご before a noun or a verb: お待ちください, ご利用になる, お持ちですか, お仕事."""
         after = self.tokens[index + 1]
+        if self.tokens[index].surface == "御" and after.surface == "社":
+            item = self.push(self.open_word("御社", index, index + 2), "noun", base="御社")
+            return self.after_noun(index + 2, item)
         stem = self.words.stems.get(after.surface)
         tail = self.rest(index + 2)
         if after.surface in _HONORIFIC_NOUNS and (after.pos[0] == "名詞" or after.surface == "越し"):
@@ -1733,6 +1757,8 @@ class _Reader:
             and tail.startswith("て|")
         ):
             return end + 1
+        if self.questions and self.questions[-1][0] == "いくら" and previous == "いくら":
+            return self.predicate(end, _Predicate(_Item([], "verb"), "v", None))
         if (
             previous == "に"
             and self.questions
@@ -1932,9 +1958,7 @@ class _Reader:
             and last.form.startswith("語幹")
             and self.at(end + 1)
         ):
-            noun = self.push(
-                self.open_word(last.surface + "さ", end - 1, end + 1), "noun", base=last.surface + "さ"
-            )
+            noun = self.push(marks, "noun", base=last.surface + "さ")
             return self.after_noun(end + 1, noun)
         if word is not None and word.needs_context and _hiragana(last.surface):
             self.doubt(f"「{last.surface}」は同音の語と紛れます。")
@@ -2060,7 +2084,12 @@ class _Reader:
         return name in _of(
             "する できる いたす なさる する^ する! なさる^ くださる^ "
             "いただく いただける 致す いたす! し 申し上げる 願う できる!"
-        ) or (name == "に" and self.name(end + 1) == "なる" and self.polite_before(end))
+        ) or (
+            name == "に"
+            and self.name(end + 1) == "なる"
+            and self.polite_before(end)
+            and self.name(end - 1) not in ("迷惑", "世話")
+        )
 
     def polite_before(self, end: int) -> bool:
         for index in range(max(0, end - 3), end):
@@ -2109,7 +2138,9 @@ class _Reader:
 
     def volitional(self, index: int, end: int, predicate: _Predicate) -> int:
         """…よう: an invitation, an intention before と思う, an attempt before とする."""
-        match = re.match(r"と\|(?:は\|)?おもう\|(?:て\|(?:いる|おる)\|)?", self.rest(end))
+        match = re.match(
+            r"(?:か\|(?:な\||なあ\|)?)?と\|(?:は\|)?おもう\|(?:て\|(?:いる|おる)\|)?", self.rest(end)
+        )
         if match:
             stop = end + match.group().count("|")
             predicate.added += self.emit("予定", index, min(stop, len(self.tokens)))
@@ -2159,6 +2190,8 @@ class _Reader:
             ):
                 self.items.pop()
                 item.marks = before.marks + item.marks
+        if self.items and self.items[-1].kind == "noun" and self.items[-1].particle == "の":
+            item.fixed = True  # 日本の夏
         self.items.append(item)
         return self.after_time(end, item)
 
@@ -2189,6 +2222,10 @@ class _Reader:
         while name in _of(
             "に は も の から まで より だけ で と や か ほど しか って こそ くらい ばかり など さえ 、"
         ):
+            if name == "の" and self.name(end + 1) == "ほう" and self.name(end + 2) in _of("が は も を"):
+                item.fixed = True
+                item.particle = self.name(end + 2)
+                return end + 3
             if name == "で" and (self.copular(end) or re.match(r"で\|(?:も\|)?" + _FINE, self.rest(end))):
                 break
             if name == "か":
@@ -2343,6 +2380,15 @@ class _Reader:
                     stop = end + match.group().count("|")
                     return stop + (self.name(stop) == "と")
                 return end + match.group().count("|")
+            if (
+                rest.startswith("に|つく|")
+                and self.tokens[end + 1].surface == "つき"
+                and item.kind == "noun"
+                and self.at(end + 2) is not None
+                and self.tokens[end + 2].pos[0] not in ("助詞", "助動詞")
+            ):
+                self.close(self.emit("ため", end, end + 2))  # 工事中につき通れません
+                return end + 2 + (self.name(end + 2) == "、")
             if re.match(r"に\|も\|(?:かかわる|関わる|拘わる)\|ず\|", rest):
                 self.close(self.emit("しかし", end, end + 4))
                 return end + 4
@@ -2882,8 +2928,8 @@ class _Reader:
 
     @staticmethod
     def thing_or_experience(predicate: _Predicate) -> str:
-        """経験 of 食べたことがある; こと of 言いたいことがある; nothing of 食べることがある."""
-        if any(tag in ("たい", "必要") for tag, _ in predicate.added):
+        """経験 of 食べたことがある; こと of 言いたい・すごいことがある; nothing of 食べることがある."""
+        if any(tag in ("たい", "必要") for tag, _ in predicate.added) or predicate.item.kind == "adjective":
             return "こと"
         return "経験" if predicate.past else ""
 
@@ -3790,6 +3836,9 @@ class _Reader:
             return index + 1 + (self.name(index + 1) in ("な", "に"))
         if kind == "接頭辞":
             return self.prefixed(index)
+        if token.surface == "さ" and kind == "接尾辞" and self.items and self.items[-1].kind != "verb":
+            self.items[-1].kind = "noun"  # 大切さ is <大切>
+            return self.after_noun(index + 1, self.items[-1])
         if kind in ("感動詞",):
             self.push(self.open_word(token.surface, index, index + 1), "other")
             return index + 1
@@ -3812,8 +3861,7 @@ class _Reader:
             self.push(self.open_word(token.surface, index, index + 1), "opener")
             return index + 1
         if kind == "連体詞":
-            written = "或る" if token.surface == "ある" else token.surface
-            self.push(self.open_word(written, index, index + 1), "modifier", base=token.surface)
+            self.push(self.open_word(token.surface, index, index + 1), "modifier", base=token.surface)
             return index + 1
         return self.open_noun(index)
 

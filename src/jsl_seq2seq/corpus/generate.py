@@ -9,6 +9,7 @@ from pathlib import Path
 from ..errors import UserError
 from ..tokenize.normalize import normalize
 from .chance import Chance
+from .conventions import rewrite
 from .derive import DeadEnd, Deriver
 from .grammar import read_grammar
 from .katakana import in_katakana
@@ -172,7 +173,7 @@ def derivations(
         yield (
             Derivation(
                 spellings,
-                fragment.tags,
+                rewrite(fragment.tags),
                 phenomenon,
                 "+".join([rule.id, *(pattern for _, pattern in deriver.trace.combinations)]),
                 tuple(deriver.trace.combinations),
