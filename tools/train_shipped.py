@@ -3,6 +3,7 @@
     python tools/train_shipped.py OUTPUT --sentences FILE              # everything; a GPU makes it minutes
     python tools/train_shipped.py OUTPUT --sentences FILE --prepare    # the data alone (needs jsl-seq2seq[corpus])
     python tools/train_shipped.py OUTPUT                               # the model, from the data that is in OUTPUT
+    python tools/train_shipped.py OUTPUT --stage first                 # one stage: first, second or polish
 
 FILE holds plain Japanese sentences, one a line; docs/corpus.md says where anyone gets the ones that were used. Writes
 OUTPUT/corpus (generated sentences, split), OUTPUT/data (what is trained on, each sentence with its origin),
@@ -11,7 +12,9 @@ measured on.
 
 The data come from three sources: sentences of the grammar, some of whose words are outside the lexicon; real
 sentences, labelled by the rule-based analyser; and variants of both, which teach copying (corpus/augment.py). Training
-has two stages: all of it with label smoothing, then a part of it without, so that probabilities mean what they say.
+has three stages: all of the data with label smoothing, the same again from a lower learning rate (a warm restart,
+Loshchilov and Hutter 2017), then a part of it without smoothing, so that probabilities mean what they say. Each stage
+leaves OUTPUT/STAGE; one that is there already is not repeated, so that the work can be cut where a machine's time ends.
 """
 
 from __future__ import annotations
@@ -32,20 +35,21 @@ import numpy as np
 from jsl_seq2seq.backends.registry import choose_backend
 from jsl_seq2seq.cli.progress import LineReporter
 from jsl_seq2seq.corpus import read_lexicon, write_splits
-from jsl_seq2seq.corpus.augment import sprinkle, with_latin, with_slots
+from jsl_seq2seq.corpus.augment import sprinkle, with_latin, with_number, with_slots
 from jsl_seq2seq.corpus.evidence import covered, evidence
 from jsl_seq2seq.corpus.fragment import to_katakana
 from jsl_seq2seq.data import Corpus, read_corpus
 from jsl_seq2seq.evaluation import evaluate
 from jsl_seq2seq.model import count_parameters
 from jsl_seq2seq.settings.presets import preset_options
-from jsl_seq2seq.store import Example, SavedModel, save_model
+from jsl_seq2seq.store import Example, SavedModel, load_model, save_model
 from jsl_seq2seq.tokenize import Tokenizers, format_tags
 from jsl_seq2seq.tokenize.normalize import normalize
 from jsl_seq2seq.tokenize.tokenizer import OpenTagTokenizer
 from jsl_seq2seq.training import TrainingJob, TrainingRequest
 from jsl_seq2seq.translate.translator import Translator
 
+STAGES = ("first", "second", "polish")
 TESTS = ("test-random", "test-composition", "test-spelling", "test-length")
 OPEN_WORDS, KATAKANA = 0.18, 0.06
 """Shares of words outside the lexicon, and of sentences in katakana, in the generated corpus."""
@@ -79,10 +83,12 @@ def main() -> None:
     parser.add_argument("--d-model", type=int, default=144)
     parser.add_argument("--n-heads", type=int, default=9)
     parser.add_argument("--d-ff", type=int, default=576)
-    parser.add_argument("--epochs", type=int, default=24)
-    parser.add_argument("--polish-epochs", type=int, default=4)
-    parser.add_argument("--batch-size", type=int, default=128)
-    parser.add_argument("--learning-rate", type=float, default=0.0015)
+    parser.add_argument("--stage", choices=STAGES, help="stop after this one")
+    parser.add_argument(
+        "--epochs", type=int, nargs=3, default=(40, 40, 4), metavar=("FIRST", "SECOND", "POLISH")
+    )
+    parser.add_argument("--batch-size", type=int, default=256)
+    parser.add_argument("--learning-rate", type=float, default=0.0018)
     parser.add_argument("--position-shift", type=int, default=24)
     parser.add_argument("--backend", default="auto")
     parser.add_argument("--precision", default="fp32")
@@ -90,8 +96,11 @@ def main() -> None:
     output: Path = arguments.output
     if arguments.sentences is not None:
         prepare(arguments)
-    if not arguments.prepare:
-        model = with_evidence(calibrated(train(arguments), output), output)
+    if arguments.prepare:
+        return
+    model = train(arguments)
+    if arguments.stage in (None, STAGES[-1]):
+        model = with_evidence(calibrated(model, output), output)
         translator = Translator(model, choose_backend("ndarray"))
         figures = measure(translator, output)
         (output / "figures.json").write_text(json.dumps(figures, indent=2) + "\n", encoding="utf-8")
@@ -164,8 +173,10 @@ def varied(rows: Sequence[Row], random: Random) -> Iterator[Row]:
             variant = with_slots(source, tags, random)
         elif choice < 0.34:
             variant = sprinkle(source, tags, random)
-        elif choice < 0.40:
+        elif choice < 0.44:
             variant = with_latin(source, tags, random)
+        else:
+            variant = with_number(source, tags, random)
         if variant is not None:
             yield *variant, origin
 
@@ -182,7 +193,8 @@ def varied_real(rows: Sequence[Row], random: Random) -> Iterator[Row]:
         for share, variant in (
             (0.4, with_slots(source, tags, random)),
             (0.8, sprinkle(source, tags, random, 0.6)),
-            (0.25, with_latin(source, tags, random)),
+            (0.4, with_latin(source, tags, random)),
+            (0.7, with_number(source, tags, random)),
         ):
             if variant is not None and random.random() < share:
                 yield *variant, origin
@@ -193,7 +205,7 @@ def varied_real(rows: Sequence[Row], random: Random) -> Iterator[Row]:
 
 
 def joined(
-    generated: Sequence[Row], real: Sequence[Row], random: Random, count: int = 30_000
+    generated: Sequence[Row], real: Sequence[Row], random: Random, count: int = 50_000
 ) -> Iterator[Row]:
     """Two sentences in one line: sentences longer than the grammar's."""
     short = [row for row in generated if len(row[0]) <= 34]
@@ -235,41 +247,48 @@ def write(path: Path, rows: Sequence[Row]) -> None:
 
 
 def train(arguments: argparse.Namespace) -> SavedModel:
-    """Both stages."""
-    data, first = arguments.output / "data", arguments.output / "first"
+    """The stages up to the one that is asked for; the model of the last."""
+    output: Path = arguments.output
+    data = output / "data"
     common = {"backend": arguments.backend, "precision": arguments.precision, "valid": data / "valid.tsv"}
-    options = preset_options(arguments.preset) | {
-        "target_units": "open-tags",
-        "d_model": arguments.d_model,
-        "n_heads": arguments.n_heads,
-        "d_ff": arguments.d_ff,
-        "max_seq_len": 128,
-        "epochs": arguments.epochs,
-        "batch_size": arguments.batch_size,
-        "learning_rate": arguments.learning_rate,
-        "warmup_steps": 800,
-        "position_shift": arguments.position_shift,
-        "keep": "average",
-        "average": 3,
-        "seed": arguments.seed,
+    kept = {"batch_size": arguments.batch_size, "schedule": "cosine", "keep": "average", "average": 3}
+    options = {
+        "first": preset_options(arguments.preset)
+        | kept
+        | {
+            "target_units": "open-tags",
+            "d_model": arguments.d_model,
+            "n_heads": arguments.n_heads,
+            "d_ff": arguments.d_ff,
+            "max_seq_len": 128,
+            "learning_rate": arguments.learning_rate,
+            "warmup_steps": 800,
+            "position_shift": arguments.position_shift,
+            "seed": arguments.seed,
+        },
+        "second": kept | {"learning_rate": arguments.learning_rate / 2, "warmup_steps": 400},
+        "polish": kept
+        | {
+            "learning_rate": 0.0003,
+            "warmup_steps": 100,
+            "label_smoothing": 0.0,
+            "batch_size": 128,
+            "keep": "last",
+        },
     }
-    started = time.monotonic()
-    model = _run(TrainingRequest(options, data=data / "train.tsv", **common))
-    save_model(replace(model, moments=None), first)
-    print(f"trained in {time.monotonic() - started:.0f} s", flush=True)
-    polish = {
-        "epochs": arguments.polish_epochs,
-        "learning_rate": 0.0003,
-        "warmup_steps": 100,
-        "schedule": "cosine",
-        "label_smoothing": 0.0,
-        "keep": "last",
-    }
-    model = _run(TrainingRequest(polish, data=data / "polish.tsv", load=first, **common))
-    print(
-        f"polished in {time.monotonic() - started:.0f} s, {count_parameters(model.config):,} parameters",
-        flush=True,
-    )
+    stage = STAGES[0]
+    for stage, before, epochs in zip(STAGES, (None, *STAGES), arguments.epochs, strict=False):
+        started = time.monotonic()
+        if not (output / stage).exists():
+            file = data / ("polish.tsv" if stage == "polish" else "train.tsv")
+            load = None if before is None else output / before
+            settings = options[stage] | {"epochs": epochs}
+            save_model(_run(TrainingRequest(settings, data=file, load=load, **common)), output / stage)
+            print(f"{stage}: {time.monotonic() - started:.0f} s", flush=True)
+        if stage == arguments.stage:
+            break
+    model = load_model(output / stage)
+    print(f"{stage}: {count_parameters(model.config):,} parameters", flush=True)
     return model
 
 
