@@ -13,7 +13,8 @@ measured on.
 The data come from three sources: sentences of the grammar, some of whose words are outside the lexicon; real
 sentences, labelled by the rule-based analyser; and variants of both, which teach copying (corpus/augment.py). Training
 has three stages: with label smoothing, the same again from a lower learning rate (a warm restart, Loshchilov and Hutter
-2017), then without smoothing, so that probabilities mean what they say, and with less dropout. Each stage leaves OUTPUT/STAGE; one that is there already is not repeated, so that the work can be cut where a machine's time ends.
+2017), then without smoothing, so that probabilities mean what they say, and with less dropout. Each stage leaves
+OUTPUT/STAGE; one that is there already is not repeated, so that the work can be cut where a machine's time ends.
 """
 
 from __future__ import annotations
@@ -309,7 +310,7 @@ def calibrated(model: SavedModel, output: Path) -> SavedModel:
     """
     pairs = read_corpus(output / "data" / "valid-real.tsv", model.tokenizers).pairs
     tried = []
-    for temperature in (0.9, 1.0, 1.1, 1.25, 1.4, 1.6, 1.8, 2.0):
+    for temperature in (1.0, 1.2, 1.4, 1.6, 1.8, 2.1, 2.4):
         candidate = replace(model, config=replace(model.config, temperature=temperature))
         found = Translator(candidate, choose_backend("ndarray")).translate_batch(
             [pair.source for pair in pairs]
