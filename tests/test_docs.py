@@ -14,6 +14,7 @@ import contextlib
 import io
 import re
 import shlex
+import tomllib
 import xml.etree.ElementTree as ElementTree
 from dataclasses import dataclass
 from pathlib import Path
@@ -167,6 +168,26 @@ def test_links_lead_somewhere(page: Path) -> None:
         assert goal.exists(), f"{page.name}: {target}"
         if anchor:
             assert anchor in _anchors(goal), f"{page.name}: {target}"
+
+
+def test_the_page_of_the_package_stands_alone() -> None:
+    """What an index shows of a wheel has no other file beside it; the extras that it names exist."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    text = (ROOT / project["readme"]).read_text(encoding="utf-8")
+    links = [match[1] or match[2] for match in _LINK.finditer(_FENCE.sub("", text))]
+    assert [link for link in links if not link.startswith("https://")] == []
+    named = set(re.findall(r"jsl-seq2seq\[(\w+)\]", text))
+    known = set(project["optional-dependencies"])
+    assert named <= known and known - named <= {"test", "kernels", "browser"}
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_extras_exist(page: Path) -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    for extras in re.findall(
+        r"pip install [^`\n]*?(?:\.|jsl-seq2seq)\[([\w,]+)\]", page.read_text(encoding="utf-8")
+    ):
+        assert set(extras.split(",")) <= set(project["optional-dependencies"]), page.name
 
 
 @pytest.mark.parametrize("picture", sorted((ROOT / "docs" / "images").iterdir()), ids=lambda path: path.name)

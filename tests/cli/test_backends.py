@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import time
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -13,7 +14,8 @@ from jsl_seq2seq.cli import backends, predict
 from jsl_seq2seq.errors import UserError
 
 from ..backend_cases import require
-from ..small_models import trained_small
+from ..processes import run_program
+from ..small_models import EIGHT_LINES, trained_small
 from .conftest import Program
 
 INT8 = Selection("ndarray", precision="int8")
@@ -66,3 +68,21 @@ def test_who_waits_for_the_compiler_is_told(
     monkeypatch.setattr(predict, "choose_backend", slow)
     predict.opened(trained_small(), "auto", None, "int8", quiet)
     assert ("準備をしています" in capsys.readouterr().err) == told
+
+
+def test_without_wgpu_all_else_works(tmp_path: Path) -> None:
+    """On a machine where its library cannot be loaded. (What is in the working directory is found first.)"""
+    (tmp_path / "wgpu.py").write_text("raise OSError('no such library')\n", encoding="utf-8")
+    (tmp_path / "data.tsv").write_text(EIGHT_LINES, encoding="utf-8")
+    train = ["train", "--data", "data.tsv", "--epochs", "1", "--save", "m"]
+    for arguments in (train, ["predict", "--load", "m", "ありがとう"], ["backends"], ["verify", "m"]):
+        done = run_program(arguments, tmp_path)
+        assert done.returncode == 0, done.stderr.decode()
+    refused = run_program(["predict", "--backend", "wgpu", "ありがとう"], tmp_path)
+    said = refused.stderr.decode()
+    assert (
+        refused.returncode == 1
+        and "no such library" in said
+        and "pip install wgpu" in said
+        and "Traceback" not in said
+    )
