@@ -38,6 +38,7 @@ ROOMS = (
     "backends",
     "settings",
     "io",
+    "extras",
     "errors",
     "version",
 )
@@ -54,12 +55,13 @@ NOT_FROM = {
     },
     "search": {"corpus", "tokenize", "backends.numpy", "backends.wgpu", "backends.torch", "backends.int8"},
     "corpus": {"model", "backends"},
-    "backends.interface": {"settings", "io", "errors"},
+    "backends.interface": {"settings", "io", "extras", "errors"},
 }
 """What a room may not import although it lies below: the model knows one interface and nothing else."""
 
 LIBRARIES = {
-    "numpy": set(ROOMS) - {"model", "settings", "io", "errors", "version", "cli"} | {"model.initialization"},
+    "numpy": set(ROOMS) - {"model", "settings", "io", "extras", "errors", "version", "cli"}
+    | {"model.initialization"},
     "safetensors": {"store"},
     "filelock": {"io.files", "data.cache"},
     "pydantic": {"store.schemas", "store.directory", "interop", "serve.schemas"},

@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import ctypes
 import importlib
-import importlib.util
-import os
 import platform
 import sys
+from collections.abc import Callable
 from dataclasses import dataclass, replace
+from typing import Any, TypeVar
 
-from ..errors import JslError, UserError
+from ..errors import Failure, JslError, UserError
+from ..extras import is_missing, reason
 from .backend import Backend, Request
+from .process_group import started_processes
+
+Result = TypeVar("Result")
 
 BACKENDS: dict[str, dict[str, str]] = {
     "ndarray": {"fp32": "numpy", "int8": "int8"},
@@ -67,7 +71,7 @@ def choose_backend(
         Failure: the backend is there and does not work.
     """
     _check_precision(precision, "training" if translating is None else "translation")
-    several = together and int(os.environ.get("WORLD_SIZE", "1")) > 1
+    several = together and started_processes() > 1
     request = Request(device, precision, together=several)
     if name == AUTO:
         if several:
@@ -108,9 +112,7 @@ def _open(name: str, request: Request) -> Backend:
             precision=request.precision,
             able=able,
         )
-    backend: Backend = importlib.import_module(f".{modules[request.precision]}", __package__).open_backend(
-        request
-    )
+    backend = _tried(name, modules[request.precision], lambda module: module.open_backend(request))
     if request.together and backend.processes.world_size == 1:
         raise UserError(
             f"{name} バックエンドは、複数のプロセスで学習できません。",
@@ -155,12 +157,16 @@ def _best(device: str | None, translating: int | None) -> Backend:
         )
     if translating is not None and translating <= SMALL:
         return _numpy("小さなモデルの翻訳は CPU がいちばん速いため")
-    if _torch_has_gpu():
-        return _open("torch", Request())
+    problems = []
+    try:
+        if _torch_has_gpu():
+            return _open("torch", Request())
+    except JslError as error:
+        problems.append(error.what.rstrip("。"))
     try:
         return _open("wgpu", Request(hardware=True))
     except JslError as error:
-        return _numpy(error.what.rstrip("。"))
+        return _numpy("、".join([*problems, error.what.rstrip("。")]))
 
 
 def _numpy(why: str) -> Backend:
@@ -169,7 +175,7 @@ def _numpy(why: str) -> Backend:
 
 def _torch_has_gpu() -> bool:
     """Whether PyTorch is installed and could have a GPU, without the seconds that importing it takes."""
-    if importlib.util.find_spec("torch") is None:
+    if is_missing("torch"):
         return False
     if sys.platform == "darwin":
         return platform.machine() == "arm64"
@@ -177,15 +183,29 @@ def _torch_has_gpu() -> bool:
         ctypes.CDLL("nvcuda.dll" if sys.platform == "win32" else "libcuda.so.1")
     except OSError:
         return False
-    from .torch import best_device  # noqa: PLC0415  imports PyTorch
+    return _tried("torch", "torch", lambda module: module.best_device()) != "cpu"
 
-    return best_device() != "cpu"
+
+def _tried(name: str, module: str, use: Callable[[Any], Result]) -> Result:
+    """What ``use`` makes of a backend's module. Whatever its libraries raise becomes a Failure with the reason."""
+    try:
+        return use(importlib.import_module(f".{module}", __package__))
+    except (JslError, MemoryError):
+        raise
+    except Exception as error:
+        raise Failure(
+            f"{name} バックエンドを使えません（{reason(error)}）。",
+            "ライブラリーとドライバーを入れ直すか、別のバックエンドを使ってください。",
+            code="backend-broken",
+            backend=name,
+            reason=reason(error),
+        ) from error
 
 
 def _devices(module: str) -> list[str | None]:
     """The devices that a module lists; ``None``, its only or best one, if it lists none or cannot be imported."""
     try:
-        listed = getattr(importlib.import_module(f".{module}", __package__), "device_names", list)()
+        listed = _tried(module, module, lambda found: getattr(found, "device_names", list)())
     except JslError:
         return [None]
     return listed or [None]

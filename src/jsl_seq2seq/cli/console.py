@@ -14,6 +14,7 @@ import sys
 from collections.abc import Collection, Sequence
 from typing import Any, TextIO
 
+from ..backends.process_group import started_processes
 from ..errors import Failure, JslError
 from ..io import strict_json
 from ..io.printable import for_terminal
@@ -28,10 +29,18 @@ def main(arguments: Sequence[str] | None = None) -> None:
     code = run(sys.argv[1:] if arguments is None else arguments)
     unwritten = settle_streams()
     code = code or unwritten
-    if int(os.environ.get("WORLD_SIZE", "1")) > 1:
+    if _among_several():
         # among several processes PyTorch's threads sometimes abort an orderly end; all is written by now
         os._exit(code)
     sys.exit(code)
+
+
+def _among_several() -> bool:
+    """Whether ``torchrun`` started this process with others; False, too, where WORLD_SIZE is nonsense."""
+    try:
+        return started_processes() > 1
+    except JslError:
+        return False
 
 
 def run(arguments: Sequence[str]) -> int:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from importlib.util import find_spec
 from pathlib import Path
 
 from ..backends.registry import choose_backend
 from ..errors import Failure, UserError
+from ..extras import is_missing, optional
 from ..io.files import read_utf8
 from ..model import count_parameters
 from ..store import load_model, shipped_model
@@ -42,7 +42,7 @@ def serve(
     dictionary: opt.DictionaryFiles = None,
     quiet: opt.Quiet = False,
 ) -> None:
-    missing = [name for name in _LIBRARIES if find_spec(name) is None]
+    missing = [name for name in _LIBRARIES if is_missing(name)]
     if missing:
         raise Failure(
             f"サーバーに要るライブラリーが入っていません: {'、'.join(missing)}",
@@ -50,6 +50,8 @@ def serve(
             code="serve-missing",
             libraries=missing,
         )
+    for name in _LIBRARIES:
+        optional(name, "serve", "サーバーには")
     from ..serve.app import create_app  # noqa: PLC0415  an extra
     from ..serve.guard import Limits  # noqa: PLC0415
     from ..serve.models import Models  # noqa: PLC0415

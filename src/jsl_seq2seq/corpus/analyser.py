@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import UserError
+from ..extras import optional
 from ..tokenize.normalize import normalize
 from .conjugation import VERB_CLASSES, conjugate
 from .conventions import rewrite
@@ -826,14 +827,11 @@ def _open_dictionary() -> tuple[Any, Any]:
     hint = (
         'python -m pip install "jsl-seq2seq[corpus]" を実行すると、sudachipy と sudachidict_core が入ります。'
     )
+    library = optional("sudachipy", "corpus", "形態素解析には")
     try:
-        from sudachipy import Dictionary, SplitMode  # noqa: PLC0415  optional, and slow to load
-    except ImportError as error:
-        raise UserError(f"形態素解析の SudachiPy を読み込めません（{error}）。", hint) from None
-    try:
-        dictionary = Dictionary(dict="core")
+        dictionary = library.Dictionary(dict="core")
         opener = getattr(dictionary, "tokenizer", None) or dictionary.create
-        return opener(SplitMode.C), SplitMode.A
+        return opener(library.SplitMode.C), library.SplitMode.A
     except Exception as error:  # the library raises exceptions of its own Rust types
         raise UserError(f"SudachiPy の辞書 sudachidict_core を開けません（{error}）。", hint) from None
 

@@ -7,7 +7,6 @@ the same templates make copying and undoing the conjugation the only things that
 
 from __future__ import annotations
 
-import importlib
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -15,6 +14,7 @@ from functools import lru_cache
 from typing import Any
 
 from ..errors import UserError
+from ..extras import optional
 from .chance import Chance
 from .conjugation import VERB_CLASSES, check_base
 from .lexicon import Lexicon, Word
@@ -118,10 +118,11 @@ def _dictionary_words() -> tuple[OpenWord, ...]:
 
 def _dictionary() -> Any:
     hint = '次で入ります: pip install "jsl-seq2seq[corpus]"'
+    library = optional("sudachipy", "corpus", "辞書にない語を混ぜるには")
     try:
-        opened = importlib.import_module("sudachipy").Dictionary(dict="core")
-    except ModuleNotFoundError:
-        raise UserError("辞書にない語を混ぜるには、SudachiPy と SudachiDict が必要です。", hint) from None
+        opened = library.Dictionary(dict="core")
+    except Exception as error:  # the library raises exceptions of its own Rust types
+        raise UserError(f"SudachiPy の辞書 sudachidict_core を開けません（{error}）。", hint) from None
     if not hasattr(opened, "entries"):
         raise UserError("SudachiPy が古く、語の一覧を読めません。0.7 以上が必要です。", hint)
     return opened

@@ -7,11 +7,13 @@ or lower. Never compare with a BLEU of another signature.
 
 from __future__ import annotations
 
-import importlib.util
 import math
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
+
+from ..errors import UserError
+from ..extras import optional
 
 HOW_TO_INSTALL = "BLEU と chrF には sacrebleu が必要です: pip install 'jsl-seq2seq[evaluate]'"
 
@@ -179,8 +181,12 @@ class Scores:
 
 
 def has_sacrebleu() -> bool:
-    """Whether sacrebleu is installed."""
-    return importlib.util.find_spec("sacrebleu") is not None
+    """Whether sacrebleu is installed and can be imported."""
+    try:
+        optional("sacrebleu", "evaluate", "BLEU と chrF には")
+    except UserError:
+        return False
+    return True
 
 
 def simple_scores(results: Sequence[Result]) -> Scores:

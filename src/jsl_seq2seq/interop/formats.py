@@ -11,6 +11,7 @@ from importlib import import_module
 from pathlib import Path
 
 from ..errors import UserError
+from ..extras import optional
 from ..io.files import replace_own_files
 from ..settings import require_choice
 from ..store import SavedModel
@@ -87,16 +88,7 @@ def require_masks(model: SavedModel, name: str, final_norm: bool = True) -> None
 
 def _require_libraries(name: str, found: Format) -> None:
     for library in found.libraries:
-        try:
-            import_module(library)
-        except ImportError as error:
-            raise UserError(
-                f"{name} 形式で書き出すには、追加のライブラリ {library} が要ります（{error}）。",
-                f"pip install 'jsl-seq2seq[{found.extra}]' を実行してください。",
-                code="library-missing",
-                library=library,
-                extra=found.extra,
-            ) from None
+        optional(library, found.extra, f"{name} 形式で書き出すには")
 
 
 def _refuse_model(destination: Path) -> None:

@@ -11,6 +11,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from ..errors import UserError
+from ..extras import optional
 
 BLANK = "▁"
 """Stands for the blank in front of a word; every word begins with it, the first one too."""
@@ -21,17 +22,7 @@ Merges = tuple[tuple[str, str], ...]
 
 
 def _library() -> Any:
-    try:
-        import tokenizers  # noqa: PLC0415
-    except ImportError:
-        raise UserError(
-            "部分語（subword）を使うには、追加のライブラリ tokenizers が要ります。",
-            "pip install 'jsl-seq2seq[subword]' を実行してください。",
-            code="library-missing",
-            library="tokenizers",
-            extra="subword",
-        ) from None
-    return tokenizers
+    return optional("tokenizers", "subword", "部分語（subword）を使うには")
 
 
 def learn_subwords(

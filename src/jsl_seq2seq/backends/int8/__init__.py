@@ -2,24 +2,29 @@
 
 from __future__ import annotations
 
+import os
+
 from ...errors import UserError
+from ...extras import is_missing, reason
 from ..backend import Backend, Request
 
 try:
     from .ops import Int8Ops
-except ImportError as problem:
-    if problem.name == "numba":
+except Exception as problem:
+    if is_missing("numba"):
         raise UserError(
             "Numba が入っていないので、int8 では計算できません。",
             "pip install 'jsl-seq2seq[int8]' で入ります。",
             code="numba-missing",
         ) from None
-    raise UserError(  # Numba's own words for a NumPy that is too new for it
-        f"Numba が動かないので、int8 では計算できません（{str(problem).splitlines()[0]}）。",
-        "pip install -U 'jsl-seq2seq[int8]' で、合う版が入ります。",
+    raise UserError(  # in Numba's own words, such as those for a NumPy that is too new for it
+        f"Numba が動かないので、int8 では計算できません（{reason(problem)}）。",
+        "環境変数 NUMBA_DISABLE_JIT を外してください。"
+        if os.environ.get("NUMBA_DISABLE_JIT", "0") not in ("", "0")
+        else "pip install -U 'jsl-seq2seq[int8]' で、合う版が入ります。",
         code="numba-broken",
-        reason=str(problem),
-    ) from None
+        reason=reason(problem),
+    ) from problem
 
 
 def open_backend(request: Request) -> Backend:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from hashlib import sha256
 from pathlib import Path
+from pickle import UnpicklingError
 from typing import Any
 
 import numpy as np
@@ -48,6 +49,11 @@ def _kernel(signature: Any, **options: Any) -> Any:
         except (RuntimeError, OSError):
             # nowhere to keep it, as on a server whose disks are read-only, or full
             return njit(signature, **options)(function)
+        except (EOFError, ValueError, UnpicklingError):
+            # what was kept is cut short: begin again
+            unread: Any = njit(cache=True, **options)(function)
+            unread._cache.flush()
+            return njit(signature, cache=True, **options)(function)
 
     return compiled
 

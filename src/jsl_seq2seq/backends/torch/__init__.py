@@ -5,21 +5,24 @@ from __future__ import annotations
 import functools
 
 from ...errors import UserError
+from ...extras import is_missing, reason
 from ..backend import SINGLE, Backend, Request
 from ..tape import Tape
 
 try:
     import torch
-except ImportError as problem:
+
+    from .ops import CudaOps, TorchOps, best_device, describe
+    from .process_group import TorchProcessGroup, device_of_this_process, started_together
+except Exception as problem:
     raise UserError(
-        "PyTorch が入っていないので、torch バックエンドは使えません。",
+        "PyTorch が入っていないので、torch バックエンドは使えません。"
+        if is_missing("torch")
+        else f"PyTorch を読み込めないので、torch バックエンドは使えません（{reason(problem)}）。",
         "pip install 'jsl-seq2seq[torch]' で入ります。",
         code="torch-missing",
-        reason=str(problem),
-    ) from None
-
-from .ops import CudaOps, TorchOps, best_device, describe
-from .process_group import TorchProcessGroup, device_of_this_process, started_together
+        reason=reason(problem),
+    ) from problem
 
 
 def open_backend(request: Request) -> Backend:
@@ -35,18 +38,18 @@ def open_backend(request: Request) -> Backend:
         ops.zeros((1,))
     except (RuntimeError, AssertionError) as error:
         raise UserError(
-            f"PyTorch の装置 {device} は使えません（{str(error).splitlines()[0]}）。",
+            f"PyTorch の装置 {device} は使えません（{reason(error)}）。",
             "使えるのは cuda、mps、cpu のうち、この機械にあるものです。",
             code="torch-device-unusable",
             device=device,
             reason=str(error),
         ) from None
     group = TorchProcessGroup(ops.torch_device) if request.together else None
-    reason = ops.device if request.precision == "fp32" else f"{ops.device}、{request.precision}"
+    chosen = ops.device if request.precision == "fp32" else f"{ops.device}、{request.precision}"
     if group:
-        reason += f"、{group.world_size} プロセス"
+        chosen += f"、{group.world_size} プロセス"
     return Backend(
-        "torch", lambda tape: open_ops(tape, device, request.precision, group), reason, group or SINGLE
+        "torch", lambda tape: open_ops(tape, device, request.precision, group), chosen, group or SINGLE
     )
 
 

@@ -17,8 +17,9 @@ from typing import Any, TypeVar
 import torch
 import torch.distributed as dist
 
+from ... import extras
 from ...errors import Failure
-from ..process_group import ProcessGroup
+from ..process_group import ProcessGroup, local_rank, started_processes
 
 _PATIENCE = timedelta(minutes=30)
 """How long a process may be silent, as rank 0 is while it saves."""
@@ -28,12 +29,12 @@ Result = TypeVar("Result")
 
 def device_of_this_process(device: str) -> str:
     """``cuda`` is GPU number LOCAL_RANK in each process of a group."""
-    return f"cuda:{os.environ.get('LOCAL_RANK', '0')}" if device == "cuda" and started_together() else device
+    return f"cuda:{local_rank()}" if device == "cuda" and started_together() else device
 
 
 def started_together() -> bool:
     """Whether ``torchrun`` started this process with others."""
-    return int(os.environ.get("WORLD_SIZE", "1")) > 1 and "RANK" in os.environ
+    return started_processes() > 1 and "RANK" in os.environ
 
 
 class TorchProcessGroup(ProcessGroup):
@@ -72,8 +73,8 @@ class TorchProcessGroup(ProcessGroup):
 def _or_fail(communicate: Callable[[], Result]) -> Result:
     try:
         return communicate()
-    except RuntimeError as error:  # the base of torch.distributed's own errors
-        reason = str(error).splitlines()[0]
+    except (RuntimeError, ValueError, OSError) as error:  # ValueError: MASTER_PORT and the like are nonsense
+        reason = extras.reason(error)
         raise Failure(
             f"一緒に学習していた別のプロセスが止まったか、つながらないので、このプロセスも止めます（{reason}）。",
             "先に止まったプロセスのメッセージを見てください。最後の途中保存は無事で、そこから再開できます。",

@@ -12,17 +12,18 @@ from functools import cache
 from typing import Any
 
 from ...errors import Failure, UserError
+from ...extras import reason
 
 try:
     import wgpu
     import wgpu.backends.wgpu_native._api as wgpu_api
     from wgpu.backends.wgpu_native.extras import set_instance_extras
-except (ImportError, OSError, RuntimeError) as error:
+except Exception as error:
     raise Failure(
-        f"wgpu を読み込めません（{error}）。",
+        f"wgpu を読み込めません（{reason(error)}）。",
         "pip install wgpu で入ります。入れられない機械では ndarray バックエンドを使ってください。",
         code="wgpu-missing",
-        reason=str(error),
+        reason=reason(error),
     ) from error
 
 HARDWARE, SOFTWARE = "hardware", "software"

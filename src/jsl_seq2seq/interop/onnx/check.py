@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from importlib import import_module
 from typing import Any
 
 import numpy as np
@@ -11,7 +10,8 @@ import numpy as np
 from ...backends.interface import pad_rows
 from ...backends.numpy import NumpyOps
 from ...data import read_starter_corpus
-from ...errors import Failure
+from ...errors import Failure, UserError
+from ...extras import optional
 from ...model import Transformer
 from ...search import greedy
 from ...search.scoring import score
@@ -31,11 +31,9 @@ def check(model: SavedModel, files: Mapping[str, bytes]) -> str:
         Failure: a log-probability differs by more than :data:`TOLERANCE`.
     """
     try:
-        runtime: Any = import_module("onnxruntime")
-    except ImportError:
-        return (
-            "onnxruntime がないので、NumPy の計算とは比べていません（pip install onnxruntime で入ります）。"
-        )
+        runtime = optional("onnxruntime", "onnx", "NumPy の計算と比べるには")
+    except UserError as error:
+        return f"{error.what}比べていません。"
     texts = [one.source for one in model.examples] or [pair.source for pair in read_starter_corpus().pairs]
     sources = [ids for text in texts if (ids := model.tokenizers.source.encode(text).ids)][:_SENTENCES]
     if not sources:
