@@ -91,6 +91,11 @@ class InferenceOps(ABC):
     def __init__(self, tape: Tape | None = None) -> None:
         self._tape = tape
 
+    @property
+    def records_gradients(self) -> bool:
+        """Whether differentiable operations are recorded: in training."""
+        return self._tape is not None
+
     def _recorded(self, output: Any, inputs: tuple[Any, ...], vjp: Vjp) -> Any:
         if self._tape is not None:
             self._tape.record(output, inputs, vjp)

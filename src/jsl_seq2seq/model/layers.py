@@ -143,6 +143,7 @@ class Embedding:
         self._ops, self._scaled = ops, scaled
         self._weight = parameters[f"{name}.weight"]
         self._positions: dict[tuple[int, int], Array] = {}
+        self._tables: dict[int, Array] = {}
 
     def __call__(self, ids: Array, start: int = 0) -> Array:
         """[B, T] integers at positions ``start``, ``start + 1``, ... -> [B, T, D]."""
@@ -157,11 +158,33 @@ class Embedding:
         return self._ops.scale(vectors, math.sqrt(self._weight.shape[1])) if self._scaled else vectors
 
     def positions(self, start: int, length: int) -> Array:
-        """PE of ``start``, ``start + 1``, ...: [length, D]. Computed once."""
+        """PE of ``start``, ``start + 1``, ...: [length, D]. Computed once.
+
+        What begins at 0 is the beginning of one table, so that the lengths that have been seen cost nothing; except in
+        training, where the lengths are those of the data and views would be taken for parameters.
+        """
+        if start == 0 and length and not self._ops.records_gradients:
+            return self._beginning(length)
         if (start, length) not in self._positions:
             rows = [sinusoid(position, self._weight.shape[1]) for position in range(start, start + length)]
             self._positions[start, length] = self._ops.array(rows)
         return self._positions[start, length]
+
+    def _beginning(self, length: int) -> Array:
+        """The first ``length`` rows of the smallest table that has them. A table has 2^k rows, and stays where it is:
+        captured steps may refer to it. All together have less than twice as many rows as the largest."""
+        width = self._weight.shape[1]
+        rows = max(_SMALLEST_TABLE, 1 << (length - 1).bit_length())
+        if rows not in self._tables:
+            values = [wave for position in range(rows) for wave in sinusoid(position, width)]
+            self._tables[rows] = self._ops.array(values)
+        shapes = {"beginning": (length, width), "rest": (rows - length, width)}
+        if rows == length:
+            del shapes["rest"]
+        return self._ops.named_views(self._tables[rows], shapes)["beginning"]
+
+
+_SMALLEST_TABLE = 16
 
 
 def sinusoid(position: int, d_model: int) -> list[float]:

@@ -20,7 +20,7 @@ from ..backends.interface import DecodingOps
 from ..model import Transformer
 from ..settings import EOS, SOS
 from .constraints import ConstrainedRows, OpenWordConstraint
-from .decoding import Hypothesis, Step, decoding_step, group_by_padded_length
+from .decoding import Hypothesis, Step, decoding_step, group_by_padded_length, require_finite
 
 
 def beam_search(
@@ -165,6 +165,7 @@ def _run(
             log_probs[:, never] = -np.inf
         else:
             constrained.mask(log_probs)
+        require_finite(log_probs.max(axis=-1))
         rows: list[int] = []
         start = 0
         for search in active:

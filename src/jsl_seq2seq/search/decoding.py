@@ -17,6 +17,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ..backends.interface import MASKED, Array, DecodingOps, GraphDecodingOps, Mask, pad_rows
+from ..errors import Failure
 from ..model import Transformer
 from ..model.decoder import DecoderCache
 from ..settings import EOS, PAD, SOS, ModelConfig
@@ -110,6 +111,19 @@ def decoding_step(
     if model.config.attention_masks:
         return _CachedStep(ops, model, source, capacity, rows)
     return _UncachedStep(ops, model, source)
+
+
+def require_finite(scores: np.ndarray) -> None:
+    """Raise Failure if one of these log-probabilities of chosen tags is NaN or infinite.
+
+    Weights can be finite and so large that the computation overflows; NaN has no largest value to choose.
+    """
+    if not np.isfinite(scores).all():
+        raise Failure(
+            "モデルの計算の結果が数になりません（NaN か無限大）。",
+            "学習が発散したか、重みが壊れたモデルです。元のコピーに戻すか、学習し直してください。",
+            code="scores-not-finite",
+        )
 
 
 _CAPACITY = 16
@@ -246,7 +260,9 @@ def _decoded(
         columns = log_probs.argmax(axis=-1)
         latest = columns.astype(np.int32) if constrained is None else constrained.ids[columns]
         tags[rows, position] = latest
-        scores[rows, position] = log_probs[np.arange(len(rows)), columns]
+        chosen = log_probs[np.arange(len(rows)), columns]
+        require_finite(chosen)
+        scores[rows, position] = chosen
         growing &= latest != EOS
         if constrained is not None:
             constrained.advance(latest.tolist())
@@ -301,6 +317,7 @@ class GraphGreedy:
                 self._shapes.popitem(last=False)
         self._shapes.move_to_end(key)
         tags, scores = self._shapes[key].decode(source)
+        require_finite(scores)
         return tags[: len(sources)], scores[: len(sources)]
 
 

@@ -9,7 +9,7 @@ import numpy as np
 from ..backends.interface import DecodingOps, pad_rows
 from ..model import Transformer
 from ..settings import EOS, PAD, SOS
-from .decoding import Hypothesis, decoding_step, group_by_padded_length, log_probs
+from .decoding import Hypothesis, decoding_step, group_by_padded_length, log_probs, require_finite
 
 
 def score(
@@ -24,12 +24,12 @@ def score(
         sources: source ids of each sentence, none empty.
         targets: the tags of each, without SOS and EOS; may be empty.
     """
-    return [
-        Hypothesis(
-            tuple(target), tuple(float(row[tag]) for row, tag in zip(rows, [*target, EOS], strict=True)), True
-        )
-        for target, rows in zip(targets, forced_log_probs(ops, model, sources, targets), strict=True)
-    ]
+    found = []
+    for target, rows in zip(targets, forced_log_probs(ops, model, sources, targets), strict=True):
+        scores = rows[np.arange(len(target) + 1), [*target, EOS]]
+        require_finite(scores)
+        found.append(Hypothesis(tuple(target), tuple(scores.tolist()), True))
+    return found
 
 
 def forced_log_probs(
@@ -45,6 +45,7 @@ def forced_log_probs(
         batch = [sources[index] for index in indices], [[SOS, *targets[index]] for index in indices]
         for index, rows in zip(indices, forced(ops, model, *batch), strict=True):
             found[index] = rows[: len(targets[index]) + 1]
+            require_finite(found[index].max(axis=-1))
     return [found[index] for index in range(len(sources))]
 
 

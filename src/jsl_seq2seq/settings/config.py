@@ -35,6 +35,8 @@ _MODEL_RANGES = {
     "max_seq_len": (1, 100_000),
 }
 """Beyond any model that this program could train; a damaged file must not make it try."""
+_MOST_SCORES = 1 << 25
+"""Attention scores of one layer for a sentence of padding alone: 128 MiB."""
 
 
 @dataclass(frozen=True)
@@ -95,6 +97,14 @@ class ModelConfig:
                 value=self.d_model,
             )
         require_range("source_length", self.source_length, 0, self.max_seq_len)
+        if self.n_heads * self.source_length**2 > _MOST_SCORES:
+            raise UserError(
+                f"source_length（{self.source_length:,}）が大きすぎます。どの文もこの長さまで埋めて計算します。",
+                "source_length を小さくしてください。",
+                code="source-length-too-large",
+                setting="source_length",
+                value=self.source_length,
+            )
         require_range("uncertain_below", self.uncertain_below, 0, 1)
         require_range("temperature", self.temperature, 0.01, 100)
 

@@ -25,7 +25,7 @@ from ..search import (
     group_by_length,
     score,
 )
-from ..settings import PAD, SOS, require_range
+from ..settings import PAD, SOS, ModelConfig, require_range
 from ..store import SavedModel, load_model, shipped_model
 from ..store.directory import DICTIONARY
 from ..store.tensors import flatten
@@ -42,6 +42,10 @@ Precision = Literal["fp32", "int8"]
 
 MAX_CHARACTERS = 2_000
 """Longest sentence that is tried at all: attention's memory grows with the square of the length."""
+
+MAX_TAGS, _LAYER_STEPS, _UNMASKED_TAGS = 512, 8_192, 128
+"""Longest translation of a sentence, whatever ``max_seq_len`` is; times the layers at most ``_LAYER_STEPS``, so that a
+model directory cannot make decoding last for ever. Without masks every tag computes all those before it again."""
 
 _ROWS, _ROWS_OF_GRAPHS = 64, 256
 """Sentences translated side by side, at most: with more a CPU's caches overflow, and a GPU gains nothing more."""
@@ -361,6 +365,7 @@ class Translator:
             matches = dictionary.matches(written[start:end]) if dictionary else []
             most = self._open_words.slots
             source = self._open_words.encode(written[start:end], matches[:most])
+            _require_units(source, written)
             if self._open_words.is_readable(source):
                 evidence = self._open_words.evidence(source)
                 pieces.append(_Piece(start, end, source, evidence, tuple(matches[most:])))
@@ -379,12 +384,18 @@ class Translator:
         length_penalty: float,
     ) -> list[Translation]:
         """Prepared texts -> their translations; the sentences of all of them share batches."""
+        with np.errstate(all="ignore"):  # what overflows is refused where tags are chosen
+            return self._decoded(texts, attention, beam, n_best, length_penalty)
+
+    def _decoded(
+        self, texts: Sequence[_Prepared], attention: bool, beam: int, n_best: int, length_penalty: float
+    ) -> list[Translation]:
         pieces = [piece for text in texts for piece in text.pieces]
         sources = [self._read(piece.source) for piece in pieces]
         found: dict[int, list[Hypothesis]] = {}
         for indices in self._groups(sources, beam):
             group = [sources[index] for index in indices]
-            longest = self.config.max_seq_len
+            longest = most_tags(self.config)
             words = self._open_words
             own = [pieces[index] for index in indices]
             constraints = [words.constraint(piece.source, piece.evidence) for piece in own] if words else ()
@@ -430,7 +441,8 @@ class Translator:
         found: dict[int, Hypothesis] = {}
         for indices in self._groups(sources):
             group = [sources[index] for index in indices], [targets[index] for index in indices]
-            found.update(zip(indices, score(self.ops, self._network, *group), strict=True))
+            with np.errstate(all="ignore"):
+                found.update(zip(indices, score(self.ops, self._network, *group), strict=True))
         return [
             Score(self._written(text), tuple(tags), found[index].log_probs)
             for index, (text, tags) in enumerate(pairs)
@@ -438,14 +450,15 @@ class Translator:
 
     def log_probs(self, text: Sentence, tags: Sequence[str]) -> np.ndarray:
         """Of every token at every place of a given translation, [T + 1, V]; the last row is for what follows it."""
-        return forced_log_probs(
-            self.ops, self._network, [self._read(self.encode(text))], [self._encode_tags(tags)]
-        )[0]
+        source, target = self._read(self.encode(text)), self._encode_tags(tags)
+        with np.errstate(all="ignore"):
+            return forced_log_probs(self.ops, self._network, [source], [target])[0]
 
     def encode(self, text: Sentence) -> Encoding:
         """The ids of a sentence's units, without the unknown ones. Raises UserError if none is left, or for a text
         of more than :data:`MAX_CHARACTERS`."""
         if isinstance(text, Encoding):
+            _require_units(text, "")
             return text
         text = self._written(text)
         _require_length(text)
@@ -457,6 +470,7 @@ class Translator:
             source = self._open_words.encode(text, matches[: self._open_words.slots])
         if not source.ids:
             raise self._nothing_to_translate(text, source.unknown_texts)
+        _require_units(source, text)
         return source
 
     def _nothing_to_translate(self, text: str, unknown: Sequence[str]) -> UserError:
@@ -498,7 +512,8 @@ class Translator:
 
     def _groups(self, sources: Sequence[tuple[int, ...]], beam: int = 1) -> Iterator[list[int]]:
         most = _ROWS if self._graphs is None else _ROWS_OF_GRAPHS
-        return group_by_length([len(source) for source in sources], most, beam)
+        padded = self.config.source_length
+        return group_by_length([max(len(source), padded) for source in sources], most, beam)
 
     def _translation(
         self, text: _Prepared, found: Sequence[Sequence[Hypothesis]], attention: bool
@@ -601,7 +616,7 @@ class Translator:
             )
         if not hypothesis.finished:
             warnings.append(
-                f"文の終わりが出ないまま上限（{self.config.max_seq_len} {tokenizers.target.name}）に達しました。"
+                f"文の終わりが出ないまま上限（{most_tags(self.config)} {tokenizers.target.name}）に達しました。"
             )
         return warnings
 
@@ -639,6 +654,12 @@ class Translator:
             for name, weights in capture.weights.items()
             for stack, _, kind in [name.split(".")]
         }
+
+
+def most_tags(config: ModelConfig) -> int:
+    """The longest translation of one sentence, in tags: ``max_seq_len``, or what decoding may cost at most."""
+    affordable = min(MAX_TAGS if config.attention_masks else _UNMASKED_TAGS, _LAYER_STEPS // config.n_layers)
+    return max(1, min(config.max_seq_len, affordable))
 
 
 def open_words_of(tokenizers: Tokenizers) -> OpenWords | None:
@@ -765,6 +786,18 @@ def _require_length(text: str) -> None:
             f"一度に訳せるのは {MAX_CHARACTERS:,} 文字までです。分けて渡してください。",
             code="text-too-long",
             found=len(text),
+            limit=MAX_CHARACTERS,
+        )
+
+
+def _require_units(source: Encoding, text: str) -> None:
+    """The length once more, in what the model reads: NFKC makes up to 18 characters of one."""
+    if len(source.ids) > MAX_CHARACTERS:
+        raise UserError(
+            f"文が長すぎます（表記を揃えると {len(source.ids):,} 文字になります）: {text[:20]}…",
+            f"一度に訳せるのは {MAX_CHARACTERS:,} 文字までです。分けて渡してください。",
+            code="text-too-long",
+            found=len(source.ids),
             limit=MAX_CHARACTERS,
         )
 
