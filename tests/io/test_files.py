@@ -240,6 +240,7 @@ ALLOWED = {
     "corpus.lexicon": {"read_text"},  # of the package
     "backends.wgpu.kernels": {"read_text"},  # of the package
     "backends.int8.kernels": {"read_bytes"},  # of the package
+    "cli.console": {"open"},  # a descriptor
     "render.glyphs": {"read_bytes"},  # of the package
     "translate.tag_list": {"read_text"},  # of the package
 }  # fmt: skip

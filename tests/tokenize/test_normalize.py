@@ -230,3 +230,31 @@ def test_kana_siblings(one: str, other: str) -> None:
 @pytest.mark.parametrize("character", ["ー", "漢", "a", "、", "\u30f7", "\u3040", "\u3097"])
 def test_no_sibling(character: str) -> None:
     assert kana_sibling(character) == character
+
+
+MARKS = "\u0301\u0323\u3099\u309a\uff9e\u0345\u05b0"
+"""Combining marks of several classes, and one that becomes a mark only when it is taken apart."""
+
+
+@given(
+    st.lists(
+        st.tuples(st.sampled_from(["か", "a", "が", "\u0344", "ｶ", "가", " "]), st.text(MARKS, max_size=80)),
+        max_size=6,
+    )
+)
+def test_runs_of_combining_marks(pieces: list[tuple[str, str]]) -> None:
+    """Idempotent with runs of any length, and offsets stay within the text and in order."""
+    text = "".join(base + marks for base, marks in pieces)
+    for normalizer in (JAPANESE, NFC):
+        once, offsets = normalizer.with_offsets(text)
+        assert once == normalizer(text) and normalizer(once) == once
+        assert len(offsets) == len(once)
+        assert list(offsets) == sorted(offsets) and all(0 <= a < b <= len(text) for a, b in offsets)
+
+
+def test_alternating_marks_cost_no_more_than_other_characters() -> None:
+    """400 kB in a time linear in their number: a quadratic one would run into the suite's limit."""
+    text = "か" + "\u0301\u0323" * 100_000
+    assert len(JAPANESE(text)) <= 40 and len(NFC(text)) <= 40
+    assert len(JAPANESE.with_offsets(text)[0]) <= 40
+    assert len(JAPANESE(("か" + "\u0301\u0323" * 20) * 5_000)) > 100_000

@@ -15,9 +15,10 @@ from typing import Annotated, Any
 import typer
 
 from ..backends.registry import choose_backend
-from ..data.formats.format import likely_encoding
+from ..data.formats.format import MAX_LINE, likely_encoding
 from ..errors import Failure, UserError
 from ..io.files import new_file, open_regular
+from ..io.printable import one_line
 from ..model import count_parameters
 from ..search.beam import penalized
 from ..store import SavedModel, load_model, shipped_model
@@ -318,6 +319,9 @@ def _show_mistake(line: Line, mistake: UserError, number: int, as_json: bool) ->
 def _lines(read: Callable[[int], bytes], name: str, encoding: str) -> Iterator[list[Line]]:
     """Blocks of complete lines as soon as they arrive, so that a program may write one line and read its translation.
 
+    Of a line that is longer than any sentence no more is kept than shows that it is: its error stands in its place,
+    and the next line is read as usual.
+
     Args:
         read: the bytes that are there, at most so many; empty at the end.
         name: where they come from, in Japanese.
@@ -326,14 +330,34 @@ def _lines(read: Callable[[int], bytes], name: str, encoding: str) -> Iterator[l
     Raises:
         UserError: they are in an encoding that is neither.
     """
-    number, rest, decode = 0, b"", _Decoder(encoding, name)
+    number, size, decode = 0, 0, _Decoder(encoding, name)
+    begun: list[bytes] = []  # of the line that has not ended
     while block := read(_BLOCK):
-        *whole, rest = (rest + block).split(b"\n")
-        if whole:
-            yield [decode(line, number) for number, line in enumerate(whole, start=number + 1)]
-            number += len(whole)
-    if rest:
-        yield [decode(rest, number + 1)]
+        first, *others = block.split(b"\n")
+        size += len(first)
+        if size <= MAX_LINE:
+            begun.append(first)
+        if not others:
+            continue
+        line = b"".join(begun)
+        arrived = [decode(line, number + 1) if size <= MAX_LINE else _too_long(name, number + 1)]
+        for place, line in enumerate(others[:-1], start=number + 2):
+            arrived.append(decode(line, place) if len(line) <= MAX_LINE else _too_long(name, place))
+        number += len(others)
+        yield arrived
+        begun, size = [others[-1]], len(others[-1])
+    if size:
+        yield [decode(b"".join(begun), number + 1) if size <= MAX_LINE else _too_long(name, number + 1)]
+
+
+def _too_long(name: str, number: int) -> UserError:
+    return UserError(
+        f"{name} の {number} 行目が長すぎます（{MAX_LINE:,} バイトまで）。",
+        "1 行に 1 文ずつ渡してください。",
+        code="line-too-long",
+        line=number,
+        limit=MAX_LINE,
+    )
 
 
 class _Decoder:
@@ -389,16 +413,16 @@ def _show(translation: Translation, quiet: bool, as_json: bool, search: Search, 
     for warning in translation.warnings:
         note(f"警告: {where}{warning}")
     if quiet:
-        say("\t".join(map(str, (translation, *translation.alternatives))))
+        say("\t".join(one_line(str(one)) for one in (translation, *translation.alternatives)))
         return
     arrow = "→?" if translation.uncertain else "→"
     say(
-        f"{translation.text} {arrow} {str(translation) or NO_TAGS}"
+        f"{one_line(translation.text)} {arrow} {one_line(str(translation)) or NO_TAGS}"
         f"（確からしさ {math.exp(translation.log_prob):.0%}{_score(translation, translation, search)}）"
     )
     for number, other in enumerate(translation.alternatives, start=2):
         say(
-            f"  {number}. {str(other) or NO_TAGS}"
+            f"  {number}. {one_line(str(other)) or NO_TAGS}"
             f"（確からしさ {math.exp(other.log_prob):.0%}{_score(other, translation, search)}）"
         )
 

@@ -17,7 +17,7 @@ UNSAFE = re.compile(
 annotations, tag characters, noncharacters, halves of surrogate pairs. The joiners U+200C and U+200D, with which
 Persian and Hindi are written, and variation selectors are none of them."""
 
-_MARKDOWN = re.compile(r"([\\`*_{}\[\]()#+!|~>$^])")
+_MARKDOWN = re.compile(r"([\\`*_\[\]|~>$@]|:(?=//)|(?<=www)\.)")
 _BACKTICKS = re.compile("`+")
 
 

@@ -288,7 +288,7 @@ def parameter_labels(
     return row_labels, column_labels
 
 
-_FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
+_FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "＝", "＋", "－", "＠")
 """A spreadsheet would run a label that begins like this (OWASP, "CSV Injection")."""
 
 

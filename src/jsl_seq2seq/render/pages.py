@@ -6,22 +6,16 @@ the page of attention, whose policy lets that one run and no other.
 
 from __future__ import annotations
 
-import re
-import unicodedata
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..errors import Failure
 from ..io.files import write_utf8
+from ..io.printable import substitute
 
 if TYPE_CHECKING:
     from jinja2 import Environment
-
-_DIRECTION = "\u200e\u200f\u202a-\u202e\u2066-\u2069\ufeff"
-"""Invisible characters that change the direction of the text that follows."""
-_UNWANTED = re.compile(f"[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff\ufffe\uffff{_DIRECTION}]")
-"""Those, and what neither HTML nor XML may hold."""
 
 
 def render(template: str, **values: Any) -> str:
@@ -30,7 +24,7 @@ def render(template: str, **values: Any) -> str:
     Control characters and lone surrogates become □; marks of the direction of text are left out.
     """
     text = environment().get_template(template).render(values)
-    return _UNWANTED.sub(_substitute, text)
+    return substitute(text)
 
 
 def write(path: Path, text: str) -> None:
@@ -76,7 +70,3 @@ def environment() -> Environment:
     )
     environment.filters |= {"percent": percent, "basename": basename}
     return environment
-
-
-def _substitute(found: re.Match[str]) -> str:
-    return "" if unicodedata.category(found[0]) == "Cf" else "□"

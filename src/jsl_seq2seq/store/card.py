@@ -9,6 +9,7 @@ from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
+from ..io.printable import for_markdown, markdown_block, markdown_code
 from ..model import count_parameters
 from ..tokenize import CHARACTERS_AND_TAGS
 from .metadata import published, stages_of
@@ -34,7 +35,7 @@ def render_readme(model: SavedModel, directory: Path) -> str:
     return (
         "\n\n".join(
             [
-                f"# {_name(directory)}",
+                f"# {for_markdown(_name(directory))}",
                 "日本語文を手話タグの列に訳すモデルです（jsl-seq2seq が自動で書いたファイルです）。",
                 "**出力はタグであって、日本手話そのものではありません。** 表情・空間・同時性は含まれません。"
                 "学習に使った文は、ろう者による確認を受けていないことがあります。",
@@ -76,12 +77,12 @@ def _settings(model: SavedModel) -> str:
         "プログラム": f"jsl-seq2seq {metadata.get('package_version', '不明')}",
         "git のコミット": metadata.get("git_commit") or "なし（git のリポジトリの外）",
     }
-    return _table(("項目", "値"), [(key, str(value)) for key, value in rows.items()])
+    return _table(("項目", "値"), [(key, for_markdown(str(value))) for key, value in rows.items()])
 
 
 def _result(model: SavedModel) -> str:
     if not model.history and model.burn is not None:
-        origin = model.metadata.get("imported_from", "元のプロジェクト")
+        origin = for_markdown(str(model.metadata.get("imported_from", "元のプロジェクト")))
         return f"{origin} のモデルを取り込みました。学習の記録はありません。元の形式には export-burn で戻せます。"
     if not model.history:
         return "学習していません。"
@@ -103,7 +104,8 @@ def _evaluation(model: SavedModel) -> list[str]:
     figures = model.metadata.get("evaluation")
     if not isinstance(figures, Mapping):
         return []
-    rows = [(name, f"{value:.1%}") for name, value in figures.items() if isinstance(value, int | float)]
+    shares = {str(name): value for name, value in figures.items() if isinstance(value, int | float)}
+    rows = [(for_markdown(name), f"{value:.1%}") for name, value in shares.items()]
     if not rows:
         return []
     return [
@@ -115,7 +117,7 @@ def _evaluation(model: SavedModel) -> list[str]:
 def _examples(examples: tuple[Example, ...], written: Callable[[tuple[str, ...]], str]) -> str:
     rows = [
         (
-            one.source,
+            for_markdown(one.source),
             _code(written(one.hypothesis)),
             "正解"
             if one.hypothesis == one.reference
@@ -167,7 +169,7 @@ def _reproduction(model: SavedModel, there: Path) -> Iterator[str]:
                 "途中で止めた学習です。エポックの切れ目で止めたのでなければ、同じ重みにはなりません。"
             )
         if stage.git_commit and not alone:
-            notes.append(f"git のコミット: {stage.git_commit}")
+            notes.append(f"git のコミット: {for_markdown(stage.git_commit)}")
         yield "\n\n".join([_block(title, stage_command(model, stage, before, after)), *notes])
         before = after
 
@@ -212,7 +214,7 @@ def stage_command(model: SavedModel, stage: Stage, load: Path | None, save: Path
 
 
 def _block(title: str, command: str) -> str:
-    return f"{title}:\n\n```\n{command}\n```"
+    return f"{title}:\n\n{markdown_block(command)}"
 
 
 def _word(value: Any) -> str:
@@ -243,12 +245,16 @@ def _units(model: SavedModel) -> dict[str, Any]:
 
 def _code(written: str) -> str:
     """As code: Markdown would take ``<OK>`` for HTML and show nothing."""
-    return f"`{written}`" if written else "（タグなし）"
+    return markdown_code(written) if written else "（タグなし）"
+
+
+_BAR = re.compile(r"(?<!\\)\|")
+"""What :func:`for_markdown` has not escaped: bars in code."""
 
 
 def _table(header: tuple[str, ...], rows: list[tuple[str, ...]]) -> str:
     lines = [header, tuple("---" for _ in header), *rows]
-    return "\n".join("| " + " | ".join(cell.replace("|", "\\|") for cell in line) + " |" for line in lines)
+    return "\n".join("| " + " | ".join(_BAR.sub(r"\\|", cell) for cell in line) + " |" for line in lines)
 
 
 def quoted(path: Path) -> str:

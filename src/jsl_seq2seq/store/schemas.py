@@ -12,6 +12,7 @@ from typing import Annotated, Any, Literal, TypeVar
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from ..errors import Failure
+from ..io.printable import one_line
 
 Count = Annotated[int, Field(ge=0, le=10**15)]
 Number = Annotated[float, Field(allow_inf_nan=False)]
@@ -179,7 +180,7 @@ _WORDS = {
 
 def _problem(error: dict[str, Any]) -> str:
     place, kind, context = _place(error["loc"]), error["type"], error.get("ctx", {})
-    found = _printable(_BRIEF.repr(error.get("input")))
+    found = one_line(_BRIEF.repr(error.get("input")))
     if kind == "missing":
         return f"{place} がありません"
     if kind == "extra_forbidden":
@@ -197,9 +198,4 @@ def _problem(error: dict[str, Any]) -> str:
 def _place(parts: tuple[int | str, ...]) -> str:
     """``history[3].loss``; the whole file if there are no parts."""
     text = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in parts).removeprefix(".")
-    return _printable(text) or "全体"
-
-
-def _printable(text: str) -> str:
-    """With lone surrogates, which no stream can print, as escapes."""
-    return text.encode("utf-8", "backslashreplace").decode("utf-8")
+    return one_line(text) or "全体"

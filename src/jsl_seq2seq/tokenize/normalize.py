@@ -106,6 +106,44 @@ class Form:
         return not unicodedata.combining(first) and self.plain(segment + character) == before + own
 
 
+class Marks:
+    """At most :data:`_MOST_MARKS` combining marks in a run; what is beyond them goes.
+
+    Putting marks into canonical order takes a time that grows with the square of a run's length. No script stacks
+    that many (Unicode Standard Annex 15, Stream-Safe Text Format, has the same bound).
+    """
+
+    def plain(self, text: str) -> str:
+        if _POSSIBLE_MARKS.search(text) is None:
+            return text
+        return "".join(text[place] for place in _without_long_runs(text))
+
+    def aligned(self, text: str, offsets: Sequence[Offset]) -> tuple[str, list[Offset]]:
+        if _POSSIBLE_MARKS.search(text) is None:
+            return text, list(offsets)
+        kept = _without_long_runs(text)
+        return "".join(text[place] for place in kept), [offsets[place] for place in kept]
+
+
+_MOST_MARKS = 30
+_POSSIBLE_MARKS = re.compile(
+    "[^\x00-\u02ff\u3040-\u3098\u309b-\u9fff\uac00-\ud7a3\uf900-\ufaff\uff01-\uff9d]{31}"
+)
+"""A run of characters of which none is one that Japanese is usually written with: few texts have any."""
+
+
+def _without_long_runs(text: str) -> list[int]:
+    """Places of the characters that stay. A character counts for the marks that it is taken apart into."""
+    kept, run = [], 0
+    for place, character in enumerate(text):
+        parts = unicodedata.normalize("NFKD", character)
+        marks = sum(1 for part in parts if unicodedata.combining(part))
+        run = run + marks if unicodedata.combining(parts[0]) else len(parts) - 1 if marks else 0
+        if run <= _MOST_MARKS or not unicodedata.combining(parts[0]):
+            kept.append(place)
+    return kept
+
+
 @dataclass(frozen=True)
 class Strip:
     """No blanks at the ends."""
@@ -206,6 +244,7 @@ _FORMAT_1 = (
     Map(_SPACING_TO_COMBINING),
     Replace(_INVISIBLE, ""),
     Replace(_FULL_STOP, "。"),
+    Marks(),
     Form("NFKC"),
     Replace(_THOUSANDS, ""),
     Map(_JAPANESE_PUNCTUATION),
@@ -218,6 +257,7 @@ JAPANESE = Normalizer(Map(RADICALS), *_FORMAT_1, settled=_SETTLED)
 NFC = Normalizer(
     Replace(_SURROGATE, "\ufffd"),
     Replace(_BYTE_ORDER_MARK, ""),
+    Marks(),
     Form("NFC"),
     Replace(_BLANK, " "),
     Strip(),
