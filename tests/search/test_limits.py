@@ -11,6 +11,7 @@ import pytest
 
 from jsl_seq2seq.backends.registry import choose_backend
 from jsl_seq2seq.errors import Failure, UserError
+from jsl_seq2seq.model import count_parameters
 from jsl_seq2seq.model.layers import Embedding, sinusoid
 from jsl_seq2seq.settings import ModelConfig, VocabSize
 from jsl_seq2seq.store import SavedModel, load_model, save_model
@@ -39,7 +40,7 @@ def test_weights_so_large_that_the_computation_overflows(name: str, value: float
     model = trained_small()
     if name == "torch":
         pytest.importorskip("torch")
-    backend = choose_backend(name, None, model.n_parameters, "fp32")
+    backend = choose_backend(name, None, count_parameters(model.config), "fp32")
     outcomes = []
     for parameter in model.parameters:
         translator = Translator(with_weights(model, parameter, value), backend)
@@ -95,7 +96,7 @@ def test_a_translation_that_the_budget_cuts_says_so() -> None:
         config=replace(model.config, max_seq_len=100_000),
         parameters={**model.parameters, "decoder.output_projection.bias": endless},
     )
-    translator = Translator(model, choose_backend("ndarray", None, model.n_parameters, "fp32"))
+    translator = Translator(model, choose_backend("ndarray", None, count_parameters(model.config), "fp32"))
     found = translator.translate("わたしはたべます")
     assert not found.finished and len(found.tags) == most_tags(model.config) <= MAX_TAGS
     assert any(str(len(found.tags)) in warning for warning in found.warnings)
@@ -110,7 +111,7 @@ def test_padding_that_would_take_gigabytes(heads: int, length: int) -> None:
 def test_padding_counts_in_what_a_group_may_cost() -> None:
     model = trained_small()
     model = replace(model, config=replace(model.config, source_length=1_000, max_seq_len=1_000))
-    translator = Translator(model, choose_backend("ndarray", None, model.n_parameters, "fp32"))
+    translator = Translator(model, choose_backend("ndarray", None, count_parameters(model.config), "fp32"))
     groups = list(translator._groups([(4, 5)] * 64))
     assert max(map(len, groups)) * 1_000**2 <= 64 * 256**2
     assert sorted(index for group in groups for index in group) == list(range(64))

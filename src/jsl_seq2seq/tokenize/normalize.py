@@ -239,12 +239,14 @@ _SURROGATE = re.compile("[\ud800-\udfff]")
 _BYTE_ORDER_MARK = re.compile("\ufeff")
 _BLANK = re.compile(r"[\s\x00-\x1f\x7f-\x9f]+")
 
+_MARKS = Marks()
+
 _FORMAT_1 = (
     Replace(_SURROGATE, "\ufffd"),
     Map(_SPACING_TO_COMBINING),
     Replace(_INVISIBLE, ""),
     Replace(_FULL_STOP, "。"),
-    Marks(),
+    _MARKS,
     Form("NFKC"),
     Replace(_THOUSANDS, ""),
     Map(_JAPANESE_PUNCTUATION),
@@ -257,7 +259,7 @@ JAPANESE = Normalizer(Map(RADICALS), *_FORMAT_1, settled=_SETTLED)
 NFC = Normalizer(
     Replace(_SURROGATE, "\ufffd"),
     Replace(_BYTE_ORDER_MARK, ""),
-    Marks(),
+    _MARKS,
     Form("NFC"),
     Replace(_BLANK, " "),
     Strip(),
@@ -268,6 +270,7 @@ TAG = Normalizer(
     Map(_SPACING_TO_COMBINING),
     Replace(_INVISIBLE, ""),
     Map(RADICALS),
+    _MARKS,
     Form("NFKC"),
     settled=_SETTLED,
 )
@@ -302,6 +305,11 @@ def nfc(text: str) -> str:
     U+FFFD.
     """
     return NFC(text)
+
+
+def composed(text: str) -> str:
+    """Canonical composition (NFC), in a time linear in the text's length: see :class:`Marks`."""
+    return unicodedata.normalize("NFC", _MARKS.plain(text))
 
 
 def hiragana(text: str) -> str:

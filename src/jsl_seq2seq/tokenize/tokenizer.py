@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import hashlib
 import re
-import unicodedata
 from abc import ABC, abstractmethod
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
@@ -23,7 +22,7 @@ from typing import Any, ClassVar, NamedTuple, Protocol, Self
 from ..errors import UserError
 from ..io import strict_json
 from ..settings import SPECIALS, VocabSize, require_choice
-from .normalize import FORMAT_1, NFC, NORMALIZERS, RADICALS, TAG, Normalizer, Offset, kana_sibling
+from .normalize import FORMAT_1, NFC, NORMALIZERS, RADICALS, TAG, Normalizer, Offset, composed, kana_sibling
 from .subword import BLANK, DEFAULT_VOCAB, Merges, Subwords, learn_subwords
 
 _SILENT = frozenset(" 。、！")
@@ -668,10 +667,7 @@ class WordsTokenizer(TargetTokenizer):
     def encode(self, text: str) -> Encoding:
         return _encoding(
             self.vocabulary,
-            (
-                (unicodedata.normalize("NFC", match[0]), match.start(), match.end())
-                for match in _WORD.finditer(text)
-            ),
+            ((composed(match[0]), match.start(), match.end()) for match in _WORD.finditer(text)),
         )
 
     def parse(self, written: str | Sequence[str]) -> tuple[str, ...]:
@@ -679,7 +675,7 @@ class WordsTokenizer(TargetTokenizer):
         wrong = next((word for word in words if not word or _NO_WORD.search(word)), None)
         if wrong is not None:
             raise ValueError(ascii(wrong))
-        return tuple(unicodedata.normalize("NFC", word) for word in words)
+        return tuple(composed(word) for word in words)
 
 
 SOURCE_TOKENIZERS: dict[str, type[Tokenizer]] = {
