@@ -3,9 +3,10 @@
     PYTHONPATH=src python benchmarks/wgpu_step.py                  # all sizes that fit, 10 rounds each
     PYTHONPATH=src python benchmarks/wgpu_step.py --sizes reference --profile
 
-The contenders take turns, medians and ratios are printed. A step is forward, backward, clipping and Adam on
-float32; nobody reads the loss back before the round ends. For WebGPU the time that the GPU itself reports and
-the time that telling it takes stand beside the wall clock's: their sum against the wall's shows what limits.
+The contenders take turns, each in a process of its own; medians and ratios are printed. A step is forward,
+backward, clipping and Adam on float32; nobody reads the loss back before the round ends. For WebGPU the time that
+the GPU itself reports and the time that telling it takes stand beside the wall clock's: their sum against the wall's
+shows what limits.
 ``--profile`` times every dispatch on the GPU and adds them up by kernel.
 
 Needs wgpu and, for the comparison, torch; leaves out what is missing or does not fit.
@@ -34,15 +35,7 @@ from jsl_seq2seq.backends.wgpu.engine import Commands
 from jsl_seq2seq.errors import JslError
 from jsl_seq2seq.model import Dropout, Transformer, parameter_specs
 from jsl_seq2seq.settings import ModelConfig, VocabSize
-from timing import race, ratio, show, write_json
-
-torch: Any
-torch_peer: Any
-try:
-    import torch  # isort: skip
-    import torch_peer
-except ImportError:
-    torch = torch_peer = None
+from timing import Contender, race_workers, ratio, show, write_json
 
 WGPU, TORCH, NUMPY = "wgpu (ours)", "PyTorch nn.Transformer eager", "NumPy (ours)"
 
@@ -61,6 +54,7 @@ class Size:
 
 SIZES = {
     "reference": Size(ModelConfig(VocabSize(80, 168)), 8, 10, 5, 50, 20),
+    "one": Size(ModelConfig(VocabSize(80, 168)), 1, 10, 5, 64, 64),
     "reference-64": Size(ModelConfig(VocabSize(80, 168)), 64, 10, 5, 50, 5),
     "medium": Size(ModelConfig(VocabSize(500, 500), 64, 4, 4, 256), 32, 24, 16, 20, 1),
     "large": Size(ModelConfig(VocabSize(2000, 1000), 256, 8, 6, 1024), 64, 50, 25, 10, 0),
@@ -106,7 +100,9 @@ class OurStep:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
-    parser.add_argument("--sizes", nargs="+", choices=SIZES, default=list(SIZES))
+    parser.add_argument(
+        "--sizes", nargs="+", choices=SIZES, default=[name for name in SIZES if name != "one"]
+    )
     parser.add_argument("--rounds", type=int, default=10)
     parser.add_argument("--dropout", type=float, default=0.0, help="of all contenders (default: none)")
     parser.add_argument("--device", help="a WebGPU adapter, by index or part of its name")
@@ -116,10 +112,6 @@ def main() -> None:
 
     ops = WgpuOps(device=arguments.device)
     print(f"Python {platform.python_version()}, NumPy {np.__version__}, WebGPU on {ops.device}")
-    if torch is not None:
-        cuda = torch.cuda.is_available()
-        where = torch.cuda.get_device_name() if cuda else f"CPU, {torch.get_num_threads()} threads"
-        print(f"PyTorch {torch.__version__} on {where}; TF32 off, as is PyTorch's default")
     figures: dict[str, Any] = {"adapter": ops.device}
     for name in arguments.sizes:
         try:
@@ -133,16 +125,15 @@ def main() -> None:
 
 def measure(name: str, size: Size, arguments: argparse.Namespace) -> dict[str, Any]:
     """All contenders at one size."""
-    batch = _batch(size, np.random.default_rng(1))
-    ours = OurStep(WgpuOps(Tape(), arguments.device), size, arguments.dropout)
-    contenders: dict[str, Callable[[], object]] = {WGPU: lambda: ours.run(batch, size.steps)}
-    if torch is not None:
-        theirs = _torch_step(size, batch, arguments.dropout)
-        contenders[TORCH] = lambda: theirs(size.steps)
+    ours = OurStep(WgpuOps(Tape(), arguments.device), size, arguments.dropout)  # refuses what does not fit
+    shared = (arguments.dropout,)
+    contenders = {
+        WGPU: Contender("wgpu_step:wgpu_steps", (name, 1, size.steps, *shared, arguments.device)),
+        TORCH: Contender("wgpu_step:torch_steps", (name, size.steps, *shared)),
+    }
     if size.numpy_steps:
-        plain = OurStep(NumpyOps(Tape()), size, arguments.dropout)
-        contenders[NUMPY] = lambda: plain.run(batch, size.numpy_steps)
-    seconds = race(contenders, arguments.rounds)
+        contenders[NUMPY] = Contender("wgpu_step:numpy_steps", (name, size.numpy_steps, *shared))
+    seconds, _ = race_workers(contenders, arguments.rounds)
     counts = {WGPU: size.steps, TORCH: size.steps, NUMPY: size.numpy_steps}
     seconds = {who: [value / counts[who] for value in values] for who, values in seconds.items()}
 
@@ -158,6 +149,8 @@ def measure(name: str, size: Size, arguments: argparse.Namespace) -> dict[str, A
             result[f"times faster than {other}"] = ratio(seconds, other, WGPU)
             print(f"  wgpu is {ratio(seconds, other, WGPU):.2f} times as fast as {other}")
 
+    batch = _batch(size, np.random.default_rng(1))
+    ours.run(batch, 3)
     recording = _recording(ours.step)
     gpu, host = _gpu_time(ours, batch), _host_time(ours, batch)
     result |= {"gpu": gpu, "host": host, "dispatches": recording.dispatches, "jobs": recording.jobs}
@@ -175,14 +168,15 @@ def measure(name: str, size: Size, arguments: argparse.Namespace) -> dict[str, A
 
 def batching(arguments: argparse.Namespace) -> dict[str, float]:
     """64 sentences one by one on NumPy against one batch of them on WebGPU (the original claims 15.5 times)."""
-    small, large = SIZES["reference"], SIZES["reference-64"]
-    alone = Size(small.config, 1, small.source, small.target, 64, 64)
-    one, many = _batch(alone, np.random.default_rng(2)), _batch(large, np.random.default_rng(2))
-    unbatched = OurStep(NumpyOps(Tape()), alone, arguments.dropout)
-    batched = OurStep(WgpuOps(Tape(), arguments.device), large, arguments.dropout)
     names = ("64 sentences one by one, NumPy", "64 sentences in one step, wgpu")
-    seconds = race(
-        {names[0]: lambda: unbatched.run(one, 64), names[1]: lambda: batched.run(many, 16)}, arguments.rounds
+    seconds, _ = race_workers(
+        {
+            names[0]: Contender("wgpu_step:numpy_steps", ("one", 64, arguments.dropout)),
+            names[1]: Contender(
+                "wgpu_step:wgpu_steps", ("reference-64", 2, 16, arguments.dropout, arguments.device)
+            ),
+        },
+        arguments.rounds,
     )
     seconds[names[1]] = [value / 16 for value in seconds[names[1]]]
     show("\nBatching, reference model", seconds, 1e-3, "ms")
@@ -190,10 +184,31 @@ def batching(arguments: argparse.Namespace) -> dict[str, float]:
     return {"ratio": ratio(seconds, *names)}
 
 
-def _torch_step(size: Size, batch: list[np.ndarray], dropout: float) -> Callable[[int], float]:
-    assert torch_peer is not None
-    device = "cuda" if torch.cuda.is_available() else "cpu"
-    config = size.config
+def wgpu_steps(name: str, seed: int, steps: int, dropout: float, device: str | None) -> Callable[[], float]:
+    """A worker's turn: ours on WebGPU."""
+    batch = _batch(SIZES[name], np.random.default_rng(seed))
+    ours = OurStep(WgpuOps(Tape(), device), SIZES[name], dropout)
+    return lambda: ours.run(batch, steps)
+
+
+def numpy_steps(name: str, steps: int, dropout: float) -> Callable[[], float]:
+    """A worker's turn: ours on NumPy."""
+    batch = _batch(SIZES[name], np.random.default_rng(1))
+    ours = OurStep(NumpyOps(Tape()), SIZES[name], dropout)
+    return lambda: ours.run(batch, steps)
+
+
+def torch_steps(name: str, steps: int, dropout: float) -> Callable[[], float]:
+    """A worker's turn: stock PyTorch."""
+    import torch  # noqa: PLC0415  ours runs without it
+
+    import torch_peer  # noqa: PLC0415
+
+    cuda = torch.cuda.is_available()
+    device = "cuda" if cuda else "cpu"
+    where = torch.cuda.get_device_name() if cuda else f"CPU, {torch.get_num_threads()} threads"
+    print(f"PyTorch {torch.__version__} on {where}; TF32 off, as is PyTorch's default")
+    config, batch = SIZES[name].config, _batch(SIZES[name], np.random.default_rng(1))
     vocabularies = (config.vocab_size.source, config.vocab_size.target)
     shape = (config.d_model, config.n_heads, config.n_layers, config.d_ff)
     peer = torch_peer.PeerTrainer(
@@ -201,7 +216,7 @@ def _torch_step(size: Size, batch: list[np.ndarray], dropout: float) -> Callable
     )
     tensors = [torch.from_numpy(ids).long().to(device) for ids in batch]
 
-    def run(steps: int) -> float:
+    def run() -> float:
         loss = torch.tensor(0.0)
         for _ in range(steps):
             loss = peer.update(*tensors)

@@ -6,8 +6,8 @@ tinygrad is the only Python library with automatic differentiation on WebGPU, an
     export WEBGPU_PATH=...                  # libwebgpu_dawn_x86_64.so of dawn-python, in site-packages/pydawn/lib
     PYTHONPATH=src python benchmarks/wgpu_vs_tinygrad.py
 
-The same model, batch and Adam on both sides, TinyJit around tinygrad's whole step. Every step of both is waited
-for. tinygrad takes seconds a step on a software adapter, so there are few of them.
+The same model, batch and Adam on both sides, each in a process of its own, TinyJit around tinygrad's whole step.
+Every step of both is waited for. tinygrad takes seconds a step on a software adapter, so there are few of them.
 """
 
 from __future__ import annotations
@@ -18,13 +18,13 @@ import math
 import os
 import resource
 import statistics
-import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from timing import race, ratio, show, write_json
+from timing import Contender, race_workers, ratio, show, write_json
 
 os.environ.setdefault("DEV", "WEBGPU")
 OURS, THEIRS = "wgpu (ours)", "tinygrad WEBGPU, TinyJit"
@@ -36,30 +36,43 @@ def main() -> None:
     parser.add_argument("--json", type=Path)
     arguments = parser.parse_args()
 
-    from jsl_seq2seq.backends.tape import Tape  # noqa: PLC0415
-    from jsl_seq2seq.backends.wgpu import WgpuOps  # noqa: PLC0415
-    from wgpu_step import SIZES, OurStep, _batch  # noqa: PLC0415
-
-    size = SIZES["reference"]
-    batch = _batch(size, np.random.default_rng(1))
-    ours = OurStep(WgpuOps(Tape()), size, dropout=0.0)
-    theirs = TinygradStep(size)
-    print(f"WebGPU on {ours.ops.device}; tinygrad on {theirs.device}")
-    for _ in range(3):  # TinyJit records in its second call and replays from its third
-        started = time.perf_counter()
-        loss = theirs(batch)
-        print(f"  tinygrad warming up: {time.perf_counter() - started:.1f} s, loss {loss:.3f}", flush=True)
-    before = _peak_memory()
-    seconds = race({OURS: lambda: ours.run(batch, 1), THEIRS: lambda: theirs(batch)}, arguments.rounds)
-    growth = (_peak_memory() - before) / (arguments.rounds + 1)
+    contenders = {
+        OURS: Contender("wgpu_vs_tinygrad:our_step"),
+        THEIRS: Contender("wgpu_vs_tinygrad:their_step"),
+    }
+    # TinyJit records in its second call and replays from its third
+    seconds, results = race_workers(contenders, arguments.rounds, warm_up=3)
+    if THEIRS not in seconds:
+        return
     show("Reference model, batch 8, one training step", seconds, 1e-3, "ms")
     times = ratio(seconds, THEIRS, OURS)
     print(f"  ours is {times:.0f} times as fast")
-    print(f"  peak host memory grew by {growth:.1f} MiB a round")
+    for who, result in results.items():
+        print(f"  {who} on {result['device']}: loss {result['loss']:.3f}, {result['memory']:.0f} MiB at most")
     write_json(
         arguments.json,
         {"times": times, **{who: statistics.median(values) for who, values in seconds.items()}},
     )
+
+
+def our_step() -> Callable[[], dict[str, Any]]:
+    """A worker's turn: a step of ours."""
+    from jsl_seq2seq.backends.tape import Tape  # noqa: PLC0415  tinygrad's process does without
+    from jsl_seq2seq.backends.wgpu import WgpuOps  # noqa: PLC0415
+    from wgpu_step import SIZES, OurStep, _batch  # noqa: PLC0415
+
+    batch = _batch(SIZES["reference"], np.random.default_rng(1))
+    ours = OurStep(WgpuOps(Tape()), SIZES["reference"], dropout=0.0)
+    return lambda: {"loss": ours.run(batch, 1), "device": ours.ops.device, "memory": _peak_memory()}
+
+
+def their_step() -> Callable[[], dict[str, Any]]:
+    """A worker's turn: a step of tinygrad's."""
+    from wgpu_step import SIZES, _batch  # noqa: PLC0415
+
+    batch = _batch(SIZES["reference"], np.random.default_rng(1))
+    theirs = TinygradStep(SIZES["reference"])
+    return lambda: {"loss": theirs(batch), "device": theirs.device, "memory": _peak_memory()}
 
 
 class TinygradStep:
