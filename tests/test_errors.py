@@ -22,30 +22,12 @@ ROOT = Path(__file__).parents[1]
 PACKAGE = ROOT / "src" / "jsl_seq2seq"
 PAGE = ROOT / "docs" / "errors.md"
 
-CONVERTED = (
-    "cli",
-    "serve",
-    "render",
-    "interop",
-    "translate",
-    "settings",
-    "evaluation",
-    "search",
-    "model",
-    "store",
-    "backends",
-    "tokenize",
-    "training",
-    "data",
-)
-"""Rooms whose errors have codes; those that are not here do not yet."""
-
 PRINTS_COMMANDS = {"store/card.py"}
 """Writes a model's README, whose content is commands."""
 
 ERRORS = ("UserError", "Failure", "JslError")
 _CODE = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
-_OPTION = re.compile(r"(?<!pip install )(?<![\w-])--[a-z]|jsl-seq2seq [a-z-]")
+_OPTION = re.compile(r"(?<!install )(?<![\w-])--[a-z]|jsl-seq2seq [a-z-]")
 _ROW = re.compile(r"^\| `([a-z0-9-]+)` \| (\w+(?:、\w+)*) \|\s*([^|]*?)\s*\| ([^|]+) \|$", re.M)
 
 
@@ -117,12 +99,11 @@ def words_in(source: str) -> Iterator[tuple[int, str]]:
             yield node.lineno, node.value
 
 
-def files(*rooms: str) -> Iterator[tuple[str, str]]:
-    """Name and source of every file in the rooms; of all without an argument."""
+def files() -> Iterator[tuple[str, str]]:
+    """Name and source of every file."""
     for path in sorted(PACKAGE.rglob("*.py")):
         name = path.relative_to(PACKAGE).as_posix()
-        if not rooms or name.split("/")[0] in rooms:
-            yield name, path.read_text(encoding="utf-8")
+        yield name, path.read_text(encoding="utf-8")
 
 
 def _place(function: ast.FunctionDef) -> int:
@@ -142,8 +123,8 @@ def _place_of_code(name: str, file: str) -> int | None:
     return MAKERS.get((name, file if name.startswith("_") else ""))
 
 
-def raised(*rooms: str) -> list[Raised]:
-    return [one for name, source in files(*rooms) for one in raised_in(source, name)]
+def raised() -> list[Raised]:
+    return [one for name, source in files() for one in raised_in(source, name)]
 
 
 def documented() -> dict[str, tuple[set[str], set[str]]]:
@@ -156,13 +137,13 @@ def documented() -> dict[str, tuple[set[str], set[str]]]:
 
 
 def test_every_error_has_a_literal_code() -> None:
-    assert [f"{one.file}:{one.line}" for one in raised(*CONVERTED) if not _CODE.fullmatch(one.code)] == []
+    assert [f"{one.file}:{one.line}" for one in raised() if not _CODE.fullmatch(one.code)] == []
 
 
 def test_only_the_command_line_names_options_and_commands() -> None:
     found = [
         f"{name}:{line}: {text}"
-        for name, source in files(*CONVERTED)
+        for name, source in files()
         for line, text in words_in(source)
         if not name.startswith("cli/") and name not in PRINTS_COMMANDS and _OPTION.search(text)
     ]
@@ -180,7 +161,7 @@ def test_the_page_lists_every_code() -> None:
         codes[one.code] = (kinds | ({one.kind} - {""}), facts | one.facts, more or one.open)
     rows = documented()
     assert set(rows) <= set(codes), "codes that nothing raises"
-    assert {one.code for one in raised(*CONVERTED)} <= set(rows), "add these to docs/errors.md"
+    assert {one.code for one in raised()} <= set(rows), "add these to docs/errors.md"
     for code, (kinds, facts) in rows.items():
         raised_kinds, raised_facts, more = codes[code]
         assert kinds == raised_kinds or (more and kinds >= raised_kinds), code

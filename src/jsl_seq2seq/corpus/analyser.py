@@ -833,7 +833,12 @@ def _open_dictionary() -> tuple[Any, Any]:
         opener = getattr(dictionary, "tokenizer", None) or dictionary.create
         return opener(library.SplitMode.C), library.SplitMode.A
     except Exception as error:  # the library raises exceptions of its own Rust types
-        raise UserError(f"SudachiPy の辞書 sudachidict_core を開けません（{error}）。", hint) from None
+        raise UserError(
+            f"SudachiPy の辞書 sudachidict_core を開けません（{error}）。",
+            hint,
+            code="sudachi-dictionary-missing",
+            reason=str(error),
+        ) from None
 
 
 def _sentences(text: str) -> Iterator[tuple[int, int, str]]:

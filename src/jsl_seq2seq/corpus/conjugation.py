@@ -82,6 +82,8 @@ def conjugate(base: str, word_class: str, form: str) -> str:
     raise UserError(
         f"活用の種類が分かりません: {word_class}",
         f"使えるもの: {'・'.join(VERB_CLASSES + ADJECTIVE_CLASSES)}",
+        code="word-class-unknown",
+        word_class=word_class,
     )
 
 
@@ -100,7 +102,12 @@ def check_base(base: str, word_class: str) -> str | None:
 
 def _verb(base: str, word_class: str, form: str) -> str:
     if form not in VERB_FORMS:
-        raise UserError(f"動詞の形が分かりません: {form}", f"使えるもの: {'・'.join(VERB_FORMS)}")
+        raise UserError(
+            f"動詞の形が分かりません: {form}",
+            f"使えるもの: {'・'.join(VERB_FORMS)}",
+            code="form-unknown",
+            form=form,
+        )
     if form == "たら":
         return _verb(base, word_class, "た") + "ら"
     if form == "目的":  # 買い物に行く, but 飲みに行く
@@ -113,7 +120,7 @@ def _verb(base: str, word_class: str, form: str) -> str:
         return te[:-1] + ("と" if te[-1] == "て" else "ど")
     problem = check_base(base, word_class)
     if problem:
-        raise UserError(problem)
+        raise UserError(problem, code="not-a-dictionary-form", base=base, word_class=word_class)
     if word_class == "サ変":
         return base + _SURU[form]
     if word_class == "カ変":
@@ -151,11 +158,14 @@ def _godan(base: str, form: str) -> str:
 def _adjective(base: str, word_class: str, form: str) -> str:
     if form not in ADJECTIVE_FORMS:
         raise UserError(
-            f"形容詞・名詞の形が分かりません: {form}", f"使えるもの: {'・'.join(ADJECTIVE_FORMS)}"
+            f"形容詞・名詞の形が分かりません: {form}",
+            f"使えるもの: {'・'.join(ADJECTIVE_FORMS)}",
+            code="form-unknown",
+            form=form,
         )
     problem = check_base(base, word_class)
     if problem:
-        raise UserError(problem)
+        raise UserError(problem, code="not-a-dictionary-form", base=base, word_class=word_class)
     if form == "様子":  # 高そう, 元気そう; よさそう has a さ of its own
         stem = _adjective(base, word_class, "語幹")
         return stem + ("さそう" if word_class == "良い形" else "そう")

@@ -71,7 +71,10 @@ class Figures:
         """One number of the kind. Raises UserError when there is no such kind."""
         if kind not in self._kinds:
             raise UserError(
-                f"{where}: 数字の書き方「{kind}」が分かりません。", f"使えるもの: {'・'.join(self._kinds)}"
+                f"{where}: 数字の書き方「{kind}」が分かりません。",
+                f"使えるもの: {'・'.join(self._kinds)}",
+                code="grammar-invalid",
+                where=where,
             )
         return self._kinds[kind](where)
 

@@ -95,7 +95,13 @@ def generate_pairs(
             range, or SudachiDict is missing.
     """
     if count < 1 or max_length < 1:
-        raise UserError("文の数と最大の長さは 1 以上にしてください。", "例: count=40000, max_length=50")
+        raise UserError(
+            "文の数と最大の長さは 1 以上にしてください。",
+            "例: count=40000, max_length=50",
+            code="corpus-size",
+            count=count,
+            max_length=max_length,
+        )
     pairs: list[Pair] = []
     meanings: dict[str, tuple[str, ...]] = {}
     sources: set[str] = set()
@@ -137,6 +143,9 @@ def derivations(
         raise UserError(
             f"割合が範囲の外です: 語彙にない語 {open_words}、カタカナ書き {katakana}。",
             "open_words は 0 以上 1 未満、katakana は 0 から 1 で指定してください。",
+            code="corpus-shares",
+            open_words=open_words,
+            katakana=katakana,
         )
     words = read_lexicon(lexicon)
     chance = Chance(seed)
@@ -149,6 +158,7 @@ def derivations(
             raise UserError(
                 "この語彙と文法からは、これ以上の新しい文を作れません。",
                 "文の数を減らすか、語彙を足してください。",
+                code="corpus-exhausted",
             )
         fruitless += 1
         try:

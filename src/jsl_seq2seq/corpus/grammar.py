@@ -132,7 +132,10 @@ def read_grammar(lexicon: Lexicon, folder: Path | None = None) -> Grammar:
     )
     if not names:
         raise UserError(
-            f"文法のファイル（.toml）がありません: {source}", "文法のフォルダーを確かめてください。"
+            f"文法のファイル（.toml）がありません: {source}",
+            "文法のフォルダーを確かめてください。",
+            code="grammar-missing",
+            path=source,
         )
     for entry in names:
         text, table = _load(entry)
@@ -152,6 +155,8 @@ def read_grammar(lexicon: Lexicon, folder: Path | None = None) -> Grammar:
             raise UserError(
                 f"{entry.name}: 知らない項目「{next(iter(table))}」があります。",
                 "rule、ending、particles を使えます。",
+                code="grammar-invalid",
+                where=entry.name,
             )
     by_symbol: dict[str, tuple[Rule, ...]] = {}
     for rule in rules:
@@ -166,10 +171,18 @@ def _load(entry: Traversable) -> tuple[str, dict[str, Any]]:
         text = entry.read_text(encoding="utf-8")
         return text, tomllib.loads(text)
     except UnicodeDecodeError:
-        raise UserError(f"{entry.name} が UTF-8 ではありません。", "UTF-8 で保存し直してください。") from None
+        raise UserError(
+            f"{entry.name} が UTF-8 ではありません。",
+            "UTF-8 で保存し直してください。",
+            code="grammar-invalid",
+            where=entry.name,
+        ) from None
     except tomllib.TOMLDecodeError as error:
         raise UserError(
-            f"{entry.name} の書き方に誤りがあります: {error}", "引用符と括弧の閉じ忘れを確かめてください。"
+            f"{entry.name} の書き方に誤りがあります: {error}",
+            "引用符と括弧の閉じ忘れを確かめてください。",
+            code="grammar-invalid",
+            where=entry.name,
         ) from None
 
 
@@ -184,17 +197,30 @@ def _where(name: str, text: str, raw: Mapping[str, Any]) -> str:
 
 def _check_keys(raw: Mapping[str, Any], allowed: tuple[str, ...], where: str) -> None:
     if "id" not in raw:
-        raise UserError(f"{where}: id がありません。", "どの規則にも id を付けてください。")
+        raise UserError(
+            f"{where}: id がありません。",
+            "どの規則にも id を付けてください。",
+            code="grammar-invalid",
+            where=where,
+        )
     for key in raw:
         if key not in allowed:
             raise UserError(
-                f"{where}: 知らない項目「{key}」があります。", f"使えるもの: {'・'.join(allowed)}"
+                f"{where}: 知らない項目「{key}」があります。",
+                f"使えるもの: {'・'.join(allowed)}",
+                code="grammar-invalid",
+                where=where,
             )
 
 
 def _rule(raw: Mapping[str, Any], where: str) -> Rule:
     if "symbol" not in raw or not ("pairs" in raw or ("japanese" in raw and "tags" in raw)):
-        raise UserError(f"{where}: symbol と、japanese と tags（または pairs）が必要です。", "")
+        raise UserError(
+            f"{where}: symbol と、japanese と tags（または pairs）が必要です。",
+            "",
+            code="grammar-invalid",
+            where=where,
+        )
     written = raw.get("pairs") or [[japanese, raw["tags"]] for japanese in raw["japanese"]]
     pairs = tuple((parse_template(japanese, where), _tags(tags)) for japanese, tags in written)
     everywhere = {name for nodes, _ in pairs for name in slot_names(nodes)}
@@ -206,6 +232,8 @@ def _rule(raw: Mapping[str, Any], where: str) -> Rule:
                 raise UserError(
                     f"{where}: タグの {{{tag.name}}} が日本語の側にありません。",
                     "両方に同じ名前を書いてください。",
+                    code="grammar-invalid",
+                    where=where,
                 )
     return Rule(
         id=raw["id"],
@@ -233,6 +261,8 @@ def _head(text: str, where: str) -> dict[str, tuple[str, ...]]:
             raise UserError(
                 f"{where}: head の「{condition}」が読めません。",
                 "格: 意味: 除: 語: 格なし: 格分類: を使えます。",
+                code="grammar-invalid",
+                where=where,
             )
         head[name] = tuple(values.split(","))
     return head
@@ -240,7 +270,12 @@ def _head(text: str, where: str) -> dict[str, tuple[str, ...]]:
 
 def _ending(raw: Mapping[str, Any], where: str) -> Ending:
     if not all(key in raw for key in ("for", "phenomenon", "explanation", "source", "tags")):
-        raise UserError(f"{where}: for・phenomenon・explanation・source・tags が必要です。", "")
+        raise UserError(
+            f"{where}: for・phenomenon・explanation・source・tags が必要です。",
+            "",
+            code="grammar-invalid",
+            where=where,
+        )
     return Ending(
         id=raw["id"],
         word_classes=tuple(raw["for"]),
@@ -283,6 +318,8 @@ def _check(grammar: Grammar, lexicon: Lexicon) -> None:
                 raise UserError(
                     f"{where}: タグ「{tag}」が語彙にありません。",
                     "functions.tsv に説明とともに足してください。",
+                    code="grammar-invalid",
+                    where=where,
                 )
     for rules in grammar.rules.values():
         for rule in rules:
@@ -290,4 +327,6 @@ def _check(grammar: Grammar, lexicon: Lexicon) -> None:
                 raise UserError(
                     f"{rule.where}: source か explanation がありません。",
                     "どの現象にも出典と説明を書いてください。",
+                    code="grammar-invalid",
+                    where=rule.where,
                 )

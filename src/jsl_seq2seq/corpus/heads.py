@@ -76,13 +76,19 @@ class Heads:
         kind = head["種類"][0]
         if kind not in _KINDS:
             raise UserError(
-                f"{rule.where}: head の種類「{kind}」が分かりません。", f"使えるもの: {'・'.join(_KINDS)}"
+                f"{rule.where}: head の種類「{kind}」が分かりません。",
+                f"使えるもの: {'・'.join(_KINDS)}",
+                code="grammar-invalid",
+                where=rule.where,
             )
         words = self._words.nouns(head["意味"]) if kind == "名詞" else self._words.predicates
         found = tuple(word for word in words if word.word_class in _KINDS[kind] and _meets(word, head))
         if not found:
             raise UserError(
-                f"{rule.where}: head に合う語が語彙にありません。", "head の条件か語彙を確かめてください。"
+                f"{rule.where}: head に合う語が語彙にありません。",
+                "head の条件か語彙を確かめてください。",
+                code="grammar-invalid",
+                where=rule.where,
             )
         return found
 

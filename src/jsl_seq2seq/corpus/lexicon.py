@@ -135,7 +135,10 @@ def read_lexicon(path: Path | None = None) -> Lexicon:
     ]
     if not files:
         raise UserError(
-            f"語彙のファイル（.tsv）がありません: {folder}", "語彙のフォルダーを確かめてください。"
+            f"語彙のファイル（.tsv）がありません: {folder}",
+            "語彙のフォルダーを確かめてください。",
+            code="lexicon-missing",
+            path=folder,
         )
     words: list[Word] = []
     functions: set[str] = set()
@@ -161,13 +164,27 @@ def _read(source: Traversable) -> str:
             return read_utf8(source, _LARGEST)
         return source.read_text(encoding="utf-8-sig")  # of the package, which may lie in an archive
     except FileNotFoundError:
-        raise UserError(f"語彙のファイルがありません: {source}", "ファイル名を確かめてください。") from None
+        raise UserError(
+            f"語彙のファイルがありません: {source}",
+            "ファイル名を確かめてください。",
+            code="lexicon-missing",
+            path=source,
+        ) from None
     except UnicodeDecodeError:
         raise UserError(
-            f"語彙のファイルが UTF-8 ではありません: {source}", "UTF-8 で保存し直してください。"
+            f"語彙のファイルが UTF-8 ではありません: {source}",
+            "UTF-8 で保存し直してください。",
+            code="lexicon-not-read",
+            path=source,
+            reason="UTF-8",
         ) from None
     except OSError as error:
-        raise UserError(f"語彙のファイルを読めません: {source}（{error.strerror}）") from None
+        raise UserError(
+            f"語彙のファイルを読めません: {source}（{error.strerror}）",
+            code="lexicon-not-read",
+            path=source,
+            reason=str(error.strerror),
+        ) from None
 
 
 def _rows(text: str) -> Iterable[tuple[int, list[str]]]:
@@ -178,26 +195,49 @@ def _rows(text: str) -> Iterable[tuple[int, list[str]]]:
 
 def _two(cells: list[str], where: str) -> tuple[str, str]:
     if len(cells) != 2 or not all(cells):
-        raise UserError(f"{where}: 列が二つありません。", "「名前<TAB>説明」の形にしてください。")
+        raise UserError(
+            f"{where}: 列が二つありません。",
+            "「名前<TAB>説明」の形にしてください。",
+            code="lexicon-invalid",
+            where=where,
+        )
     return cells[0], cells[1]
 
 
 def _word(cells: list[str], where: str) -> Word:
     if len(cells) != _COLUMNS or not all(cells):
-        raise UserError(f"{where}: 列の数が {len(cells)} です（または空の列があります）。", _HINT)
+        raise UserError(
+            f"{where}: 列の数が {len(cells)} です（または空の列があります）。",
+            _HINT,
+            code="lexicon-invalid",
+            where=where,
+        )
     tag, spelling, kana, word_class, senses, frame, negative = cells
     if word_class not in CLASSES:
-        raise UserError(f"{where}: 品詞「{word_class}」が分かりません。", f"使えるもの: {'・'.join(CLASSES)}")
+        raise UserError(
+            f"{where}: 品詞「{word_class}」が分かりません。",
+            f"使えるもの: {'・'.join(CLASSES)}",
+            code="lexicon-invalid",
+            where=where,
+        )
     if any(character in tag for character in "<>"):
         raise UserError(
-            f"{where}: タグ「{tag}」に < > は書けません。", "括弧なしで書いてください（例: 食べる）。"
+            f"{where}: タグ「{tag}」に < > は書けません。",
+            "括弧なしで書いてください（例: 食べる）。",
+            code="lexicon-invalid",
+            where=where,
         )
     spellings = tuple(spelling.split("|")) if word_class != "サ変" else tuple(_stem(spelling))
     readings = () if kana == "-" else tuple(_stem(kana) if word_class == "サ変" else kana.split("|"))
     for base in (*spellings, *(reading.rstrip("!") for reading in readings)):
         problem = check_base(base, word_class)
         if problem or (not base and word_class != "サ変"):
-            raise UserError(f"{where}: {problem or '表記が空です。'}", "表記か品詞を直してください。")
+            raise UserError(
+                f"{where}: {problem or '表記が空です。'}",
+                "表記か品詞を直してください。",
+                code="lexicon-invalid",
+                where=where,
+            )
     return Word(
         tags=() if tag == "-" else tuple(tag.split()),
         spellings=spellings,
@@ -228,7 +268,10 @@ def _cases(frame: str, where: str) -> tuple[Case, ...]:
         particle, colon, classes = part.partition(":")
         if not colon or not classes:
             raise UserError(
-                f"{where}: 格「{part}」が読めません。", "「を:食べ物,飲み物」のように書いてください。"
+                f"{where}: 格「{part}」が読めません。",
+                "「を:食べ物,飲み物」のように書いてください。",
+                code="lexicon-invalid",
+                where=where,
             )
         share = _SHARES.get(particle[-1], 1.0)
         cases.append(Case(particle.rstrip("?~"), tuple(classes.split(",")), share))
@@ -269,6 +312,8 @@ def _check_cases(lexicon: Lexicon) -> None:
                     raise UserError(
                         f"{word.where}: 格「{case.particle}」の分類「{name}」に入る名詞がありません。",
                         "nouns.tsv の「意味」か classes.tsv に書いてください。",
+                        code="lexicon-invalid",
+                        where=word.where,
                     )
     for name, members in lexicon.classes.items():
         for member in members:
@@ -276,4 +321,6 @@ def _check_cases(lexicon: Lexicon) -> None:
                 raise UserError(
                     f"classes.tsv の分類「{name}」の「{member}」という名詞がありません。",
                     "nouns.tsv に足してください。",
+                    code="lexicon-invalid",
+                    where="classes.tsv",
                 )

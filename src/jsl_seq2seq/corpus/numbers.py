@@ -120,7 +120,10 @@ def _groups(number: int) -> list[tuple[int, str, str]]:
     """120003000 -> (1, 億, おく), (2000, 万, まん) and (3000, "", ""): what is not 0, each from 1 to 9999."""
     if not 0 <= number < LIMIT:
         raise UserError(
-            f"数を扱えません: {number}", "0 から 9999 億 9999 万 9999 までの整数を使ってください。"
+            f"数を扱えません: {number}",
+            "0 から 9999 億 9999 万 9999 までの整数を使ってください。",
+            code="number-out-of-range",
+            value=number,
         )
     groups = []
     for size, unit, reading in _GROUPS:

@@ -122,9 +122,16 @@ def _dictionary() -> Any:
     try:
         opened = library.Dictionary(dict="core")
     except Exception as error:  # the library raises exceptions of its own Rust types
-        raise UserError(f"SudachiPy の辞書 sudachidict_core を開けません（{error}）。", hint) from None
+        raise UserError(
+            f"SudachiPy の辞書 sudachidict_core を開けません（{error}）。",
+            hint,
+            code="sudachi-dictionary-missing",
+            reason=str(error),
+        ) from None
     if not hasattr(opened, "entries"):
-        raise UserError("SudachiPy が古く、語の一覧を読めません。0.7 以上が必要です。", hint)
+        raise UserError(
+            "SudachiPy が古く、語の一覧を読めません。0.7 以上が必要です。", hint, code="sudachi-outdated"
+        )
     return opened
 
 

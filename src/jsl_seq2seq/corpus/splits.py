@@ -113,6 +113,11 @@ def make_splits(
             f"分け方の大きさが合いません: 全体 {count} 文、検証・テスト各 {held} 文、"
             f"訓練の最長 {train_length} 字、全体の最長 {max_length} 字。",
             "全体は検証・テストの 6 倍より多く、訓練の最長は全体の最長より短くしてください。",
+            code="split-sizes",
+            count=count,
+            held=held,
+            train_length=train_length,
+            max_length=max_length,
         )
     # More than wanted: _drop_unfair takes some away again, most of all from long test-composition sentences.
     wanted = dict.fromkeys(SPLITS, held + held // 2)
@@ -173,6 +178,9 @@ def _not_written(directory: Path, error: OSError) -> Failure:
     return Failure(
         f"コーパスを書けませんでした: {directory}（{error.strerror}）",
         "空き容量と書き込みの権限を確かめて、もう一度実行してください。",
+        code="corpus-not-written",
+        path=directory,
+        reason=str(error.strerror),
     )
 
 
@@ -236,6 +244,8 @@ def _spare(path: Path) -> None:
     raise UserError(
         f"このコマンドが作ったのではないファイルがあります: {path}",
         "上書きしないように止めました。別のフォルダーを指定してください。",
+        code="foreign-file",
+        path=path,
     )
 
 

@@ -122,4 +122,7 @@ def _broken(text: str, where: str, problem: str) -> UserError:
     return UserError(
         f"{where}: ひな形が読めません: {problem}。\n  {text}",
         "docs/corpus.md の「ひな形の書き方」を見てください。",
+        code="template-invalid",
+        where=where,
+        template=text,
     )

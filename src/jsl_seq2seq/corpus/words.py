@@ -89,6 +89,8 @@ class Words:
                 raise UserError(
                     f"{where}: 「{{{query}}}」に当たる語も規則もありません。",
                     "語彙の品詞・意味か、規則の symbol を確かめてください。",
+                    code="grammar-invalid",
+                    where=where,
                 )
             self._queries[query] = found
         return self._queries[query]
@@ -239,6 +241,8 @@ def counter_range(counter: Word, where: str) -> tuple[int, int, dict[int, str]]:
         raise UserError(
             f"{counter.where or where}: 助数詞の範囲「{counter.note}」が読めません。",
             "「1-12 4=よじ」のように書いてください。",
+            code="lexicon-invalid",
+            where=counter.where or where,
         ) from None
 
 
