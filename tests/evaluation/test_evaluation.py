@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
+import numpy as np
 import pytest
 
 from jsl_seq2seq.data import parse_corpus
 from jsl_seq2seq.errors import UserError
 from jsl_seq2seq.evaluation import Search, evaluate
 from jsl_seq2seq.evaluation.evaluation import SYNTHETIC, UNKNOWN, WRITTEN, FileReport, origin_of
+from jsl_seq2seq.store import load_model, save_model
 from jsl_seq2seq.translate.translator import Translator
 
 from ..refusals import refused
-from ..small_models import EIGHT_LINES, trained_small, translator_of
+from ..small_models import EIGHT_LINES, small_job, trained_small, translator_of
 
 EXTRA = "わたしはのみます\t<私> <食べる>\t取り違え\n龍\t<龍>\t読めない\n<b>わたし\t<私>\t記号 & 印\n"
 
@@ -66,3 +70,23 @@ def test_notes_say_why_there_is_no_bleu(translator: Translator) -> None:
     assert note.startswith("x.tsv: BLEU は計算できません")
     long = EIGHT_LINES + "わたしはたべますわたしはたべます\t<私> <食べる> <私> <食べる>\n"
     assert not any("BLEU" in one for one in evaluate(translator, parse_corpus(long, "x.tsv")).notes)
+
+
+def test_sentences_that_were_trained_on_are_recognised_wherever_they_stand(tmp_path: Path) -> None:
+    """In a shuffled copy, among others, in another spelling; after saving and loading, and continuing with others."""
+    save_model(trained_small(), tmp_path / "m")
+    model = load_model(tmp_path / "m")
+    assert np.array_equal(model.trained_on, trained_small().trained_on) and len(model.trained_on) == 8
+    lines = EIGHT_LINES.splitlines()
+    mixed = "\n".join(
+        ["# 見出し", lines[5], "あたらしい文\t<私>", lines[2].replace("が", "か\u3099", 1), lines[0]]
+    )
+    report = evaluate(translator_of(model), parse_corpus(mixed, "x"), model=model)
+    assert (report.trained_on, report.trained_on_lines) == (3, (2, 4, 5))
+    assert report.to_json()["trained_on"] == {"sentences": 3, "lines": [2, 4, 5]}
+    assert any("4 文のうち 3 文" in note and "2、4、5 行目" in note for note in report.notes)
+    data = tmp_path / "more.tsv"
+    data.write_text("はい\t<OK>\n", encoding="utf-8")
+    further = small_job(tmp_path, load=tmp_path / "m", data=data, epochs=1).run().model
+    assert len(further.trained_on) == 9 and set(further.trained_on) > set(model.trained_on)
+    assert not evaluate(translator_of(model), parse_corpus("はい\t<はい>\n", "x"), model=model).trained_on

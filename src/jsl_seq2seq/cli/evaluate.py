@@ -47,7 +47,7 @@ def evaluate(
             code="report-not-a-directory",
             path=report,
         )
-    model = load_model(load or shipped_model(), record=False)
+    model = load_model(load or shipped_model())
     corpora = [_read(path, model) for path in data]
     words = dictionary_of(load or shipped_model(), dictionary)
     translator = opened(model, backend, device, precision, quiet, words)
@@ -56,7 +56,7 @@ def evaluate(
     )
     sentences = sum(len(corpus.pairs) for corpus in corpora)
     with counted("訳しています", "文", sentences, quiet) as progress:
-        files = tuple(evaluate_corpus(translator, corpus, search, progress) for corpus in corpora)
+        files = tuple(evaluate_corpus(translator, corpus, search, progress, model) for corpus in corpora)
     found = Evaluation(
         str(load) if load else "付属のモデル", __version__, _computed(translator), search, files
     )
@@ -78,7 +78,7 @@ def _computed(translator: Translator) -> str:
 
 def _read(path: Path, model: SavedModel) -> Corpus:
     corpus = read_corpus(path, model.tokenizers)
-    if corpus.digest != model.data_digest:
+    if corpus.digest != model.data_digest or len(model.trained_on):  # else it is said sentence by sentence
         return corpus
     seen = f"{path}: このモデルの学習に使ったデータです。成績は、初めて見る文での実力を表しません。"
     return replace(corpus, notes=(*corpus.notes, seen))

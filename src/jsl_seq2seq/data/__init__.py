@@ -1,6 +1,14 @@
 """Files to batches: formats, sentence pairs, lazy reading, encoding, batching."""
 
-from .corpus import Corpus, is_large, overlap, parse_corpus, read_corpus, read_starter_corpus
+from .corpus import (
+    Corpus,
+    is_large,
+    overlap,
+    parse_corpus,
+    read_corpus,
+    read_starter_corpus,
+    sentence_keys,
+)
 from .pairs import SentencePair
 
 __all__ = [
@@ -11,4 +19,5 @@ __all__ = [
     "parse_corpus",
     "read_corpus",
     "read_starter_corpus",
+    "sentence_keys",
 ]

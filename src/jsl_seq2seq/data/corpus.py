@@ -74,6 +74,7 @@ class Corpus:
         pairs: in file order, exact repetitions removed; on disk if the file is large.
         source, target: the same as units (:meth:`.Tokenizer.units`): characters or words, and tags.
         notes: what a user should know about the file and need not act on, in Japanese.
+        lines: where each pair stands in the file, from 1; empty if the file is large.
     """
 
     name: str
@@ -81,6 +82,7 @@ class Corpus:
     source: Column = field(repr=False, compare=False)
     target: Column = field(repr=False, compare=False)
     notes: tuple[str, ...] = ()
+    lines: tuple[int, ...] = field(default=(), repr=False, compare=False)
 
     @cached_property
     def digest(self) -> str:
@@ -174,7 +176,7 @@ def parse_corpus(text: str, name: str, tokenizers: Tokenizers = CHARACTERS_AND_T
 
 def overlap(train: Sequence[SentencePair], other: Sequence[SentencePair]) -> list[str]:
     """Sentences that stand in both, in ``other``'s order."""
-    shared = np.isin(_source_keys(other), _source_keys(train))
+    shared = np.isin(sentence_keys(other), sentence_keys(train))
     return [other[index].source for index in np.flatnonzero(shared).tolist()]
 
 
@@ -293,7 +295,14 @@ def _collected(file: BinaryIO, name: str, kind: Format, tokenizers: Tokenizers) 
     repetitions = _Repetitions(len(again), len(contradictions), shown)
     kept = np.delete(np.arange(len(pairs)), again)
     source, target, _ = (column.select(kept) for column in rows.columns())
-    return Corpus(name, tuple(pairs[row] for row in kept.tolist()), source, target, repetitions.notes(name))
+    return Corpus(
+        name,
+        tuple(pairs[row] for row in kept.tolist()),
+        source,
+        target,
+        repetitions.notes(name),
+        tuple(rows.line(row) for row in kept.tolist()),
+    )
 
 
 def _store(path: Path, kind: Format, tokenizers: Tokenizers, directory: Path) -> dict[str, Any]:
@@ -392,8 +401,11 @@ def _key_of(text: str) -> int:
     )
 
 
-def _source_keys(pairs: Sequence[SentencePair]) -> np.ndarray:
-    """Keys of the pairs' sentences, uint64; those that are there already are not computed again."""
+def sentence_keys(pairs: Sequence[SentencePair]) -> np.ndarray:
+    """A hash of each pair's normalized sentence, uint64: the first 64 bits of BLAKE2b, the same on every machine.
+
+    Those that are there already are not computed again.
+    """
     if isinstance(pairs, StoredPairs):
         return pairs.keys
     return np.fromiter((_key_of(pair.source) for pair in pairs), np.uint64, len(pairs))

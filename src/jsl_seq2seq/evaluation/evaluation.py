@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import repeat
 from pathlib import PurePath
 from typing import Any
 
-from ..data import Corpus, SentencePair
+import numpy as np
+
+from ..data import Corpus, SentencePair, sentence_keys
 from ..errors import UserError
+from ..store import SavedModel
 from ..tokenize import CHARACTERS_AND_TAGS, Tokenizer, Tokenizers
 from ..translate.translator import DEFAULT_PENALTY, Translation, Translator
 from .breakdown import Confusion, Group, by_length, by_phenomenon, confusions
 from .metrics import Result, Scores, scores
 
 BATCH = 512
+_SHOWN_LINES = 5
 
 _SYNTHETIC = ("train", "valid", "test-random", "test-length", "test-composition", "test-spelling")
 """What ``jsl-seq2seq corpus`` calls its files."""
@@ -47,6 +51,8 @@ class FileReport:
         unknown_tags: reference tags outside the model's vocabulary.
         notes: about the file and its figures, in Japanese.
         tokenizers: the model's.
+        trained_on: how many of the sentences the model was trained on.
+        trained_on_lines: the lines of the file where these stand; empty if the file is large.
     """
 
     name: str
@@ -59,6 +65,8 @@ class FileReport:
     results: tuple[Result, ...]
     notes: tuple[str, ...] = ()
     tokenizers: Tokenizers = CHARACTERS_AND_TAGS
+    trained_on: int = 0
+    trained_on_lines: tuple[int, ...] = ()
 
     def written(self, tag: str) -> str:
         """A tag with its brackets, or a word."""
@@ -75,6 +83,7 @@ class FileReport:
             "confusions": [one.to_json() for one in self.confusions[:100]],
             "unknown_tags": list(self.unknown_tags),
             "notes": list(self.notes),
+            "trained_on": {"sentences": self.trained_on, "lines": list(self.trained_on_lines)},
         }
         if sentences:
             plain["results"] = [
@@ -125,12 +134,17 @@ def evaluate(
     corpus: Corpus,
     search: Search | None = None,
     progress: Callable[[int], object] = lambda _: None,
+    model: SavedModel | None = None,
 ) -> FileReport:
     """Translate every sentence of a file and compare with its references.
 
     Args:
         progress: called with the number of sentences in each translated batch.
+        model: the translator's, loaded with its record, which says what it was trained on.
     """
+    seen: list[int] = []
+    if model is not None and len(model.trained_on):
+        seen = np.flatnonzero(model.trained_among(sentence_keys(corpus.pairs))).tolist()
     search = search or Search()
     options = {"beam": search.beam, "length_penalty": search.length_penalty}
     tokenizers = translator.tokenizers
@@ -154,9 +168,23 @@ def evaluate(
             dict.fromkeys(tag for one in results for tag in one.reference if not known.has(tag))
         ),
         results=tuple(results),
-        notes=(*corpus.notes, *undefined),
+        notes=(*corpus.notes, *undefined, *_trained_on(corpus, seen)),
         tokenizers=tokenizers,
+        trained_on=len(seen),
+        trained_on_lines=tuple(corpus.lines[index] for index in seen) if corpus.lines else (),
     )
+
+
+def _trained_on(corpus: Corpus, seen: Sequence[int]) -> list[str]:
+    """That some of the sentences were trained on, in Japanese; nothing if none was."""
+    if not seen:
+        return []
+    lines = "、".join(str(corpus.lines[index]) for index in seen[:_SHOWN_LINES]) if corpus.lines else ""
+    where = f"（{lines} 行目{'など' * (len(seen) > _SHOWN_LINES)}）" if lines else ""
+    return [
+        f"{corpus.name}: {len(corpus.pairs):,} 文のうち {len(seen):,} 文は、このモデルの学習に使った文です{where}。"
+        "その分、成績は、初めて見る文での実力より良く見えます。"
+    ]
 
 
 def origin_of(name: str) -> str:

@@ -17,6 +17,7 @@ schemas of :mod:`.schemas`. Their library takes longer to import than a sentence
 
 from __future__ import annotations
 
+import base64
 import errno
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, replace
@@ -61,6 +62,8 @@ OPTIONAL = (TRAINING_STATE, BURN)
 _SECTIONS = {"model", "training", "progress", "metadata", "checksum"}
 _OWN_METADATA = ("format", "format_version", "files", "data", "stages")
 _MAX_CONFIG_BYTES = 1_000_000
+_MAX_KEYS = 1_000_000
+"""Training sentences whose keys are kept: eight bytes each in ``metrics.json``."""
 _MAX_JSON_BYTES = 32_000_000
 """Of a training curve of 200,000 epochs; of a longer one the latest are saved."""
 _BYTES_OF_UNIT = 1_000
@@ -234,11 +237,12 @@ def _load(directory: Path, training_state: bool, record: bool) -> SavedModel:
     metrics, burn = read(METRICS), read(BURN) if BURN in listed else None
     if not record:
         return model
-    history, examples = _read_metrics(metrics, directory)
+    history, examples, trained_on = _read_metrics(metrics, directory)
     return replace(
         model,
         history=history,
         examples=examples,
+        trained_on=trained_on,
         stages=tuple(Stage.from_json(stage) for stage in metadata.get("stages", ())),
         burn=None if burn is None else _read_burn(burn, directory),
     )
@@ -434,16 +438,38 @@ def _metrics(model: SavedModel, kept: int) -> dict[str, Any]:
         "seconds": sum(point.seconds for point in model.history),
         "examples": [example.to_json() for example in model.examples],
         "layers": layer_statistics(model.parameters),
+        "trained_on": _packed(model.trained_on),
     }
 
 
-def _read_metrics(content: bytes, directory: Path) -> tuple[tuple[EpochMetrics, ...], tuple[Example, ...]]:
+def _packed(keys: np.ndarray) -> str:
+    """Keys [n] as base64 of 48 bits each, eight characters; empty if there are more than :data:`_MAX_KEYS`."""
+    if len(keys) > _MAX_KEYS:
+        return ""
+    return base64.b64encode(keys.astype(">u8").view(np.uint8).reshape(-1, 8)[:, 2:].tobytes()).decode("ascii")
+
+
+def _unpacked(text: str) -> np.ndarray:
+    """What :func:`_packed` packed; ends where the text is no base64."""
+    try:
+        content = np.frombuffer(base64.b64decode(text[: len(text) // 8 * 8], validate=True), np.uint8)
+    except ValueError:
+        return np.zeros(0, np.uint64)
+    whole = np.zeros((len(content) // 6, 8), np.uint8)
+    whole[:, 2:] = content[: 6 * len(whole)].reshape(-1, 6)
+    return whole.reshape(-1).view(">u8").astype(np.uint64)
+
+
+def _read_metrics(
+    content: bytes, directory: Path
+) -> tuple[tuple[EpochMetrics, ...], tuple[Example, ...], np.ndarray]:
     path = directory / METRICS
     values = _parsed(content, path, "metrics-invalid")
     _validated("MetricsFile", values, path, "metrics-invalid")
     return (
         tuple(EpochMetrics(**point) for point in values["history"]),
         tuple(Example.from_json(example) for example in values["examples"]),
+        _unpacked(values.get("trained_on", "")),
     )
 
 

@@ -160,6 +160,8 @@ class SavedModel:
             those of the last update, and ``recent.0``, ..., those that ``average`` is the mean of, oldest first.
         metadata: versions, backend, times; for people, never needed to load.
         examples: a few translations for the README.
+        trained_on: what :meth:`trained_on_keys` makes of the hash of every sentence that it was trained on, ascending,
+            each once; empty for a model that was saved by a release without them.
     """
 
     config: ModelConfig
@@ -172,6 +174,7 @@ class SavedModel:
     history: tuple[EpochMetrics, ...] = ()
     metadata: dict[str, Any] = field(default_factory=dict)
     examples: tuple[Example, ...] = ()
+    trained_on: np.ndarray = field(default_factory=lambda: np.zeros(0, np.uint64), repr=False, compare=False)
     data_name: str = ""
     data_digest: str = ""
     """SHA-256 of the training pairs, so that continuing with other data can be said."""
@@ -179,6 +182,19 @@ class SavedModel:
     """The runs that made it, in order; empty for a model that was never trained, or by a release without them."""
     burn: dict[str, Any] | None = None
     """Of a model imported from the original project: what :mod:`jsl_seq2seq.interop.burn` needs to write it back."""
+
+    def trained_among(self, keys: np.ndarray) -> np.ndarray:
+        """Which sentences were trained on, bool [n].
+
+        Args:
+            keys: their hashes, uint64 [n] (:func:`jsl_seq2seq.data.sentence_keys`).
+        """
+        return np.isin(self.trained_on_keys(keys), self.trained_on)
+
+    @staticmethod
+    def trained_on_keys(keys: np.ndarray) -> np.ndarray:
+        """The first 48 bits of hashes [n]: two of a million sentences are taken for each other once in 500 models."""
+        return keys >> np.uint64(16)
 
     @property
     def sample(self) -> str:

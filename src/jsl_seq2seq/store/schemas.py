@@ -128,6 +128,7 @@ class MetricsFile(Open):
     examples: list[ExampleEntry] = Field(max_length=_MOST)
     layers: dict[Text, dict[Text, StatisticsEntry]] = {}
     weights: dict[Text, StatisticsEntry] = {}
+    trained_on: Annotated[str, Field(max_length=8_000_000)] = ""
 
 
 class BurnFile(Open):

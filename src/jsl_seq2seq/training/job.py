@@ -5,13 +5,14 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from ..backends.registry import AUTO, Backend, choose_backend
-from ..data import SentencePair, overlap, read_corpus
+from ..data import SentencePair, overlap, read_corpus, sentence_keys
 from ..data.encoding import EncodedPair, EncodedPairs, encode_corpus
 from ..errors import JslError, UserError
 from ..model.initialization import initial_parameters
@@ -135,6 +136,11 @@ class TrainingJob:
         self.backend: Backend = choose_backend(
             request.backend, request.device, precision=request.precision, together=True
         )
+
+    @cached_property
+    def _trained_on(self) -> np.ndarray:
+        keys = SavedModel.trained_on_keys(sentence_keys(self.corpus.pairs))
+        return np.union1d(self.start.trained_on, keys)
 
     @property
     def training(self) -> TrainingConfig:
@@ -387,6 +393,7 @@ class TrainingJob:
             stages=with_stage(self.start.stages, self._stage(progress, interrupted, every, described)),
             data_name=self._data_name,
             data_digest=self._digest,
+            trained_on=self._trained_on,
         )
 
     def _metadata(self, progress: Progress) -> dict[str, Any]:
