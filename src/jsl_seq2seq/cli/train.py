@@ -184,7 +184,7 @@ def run_training(
             every = Checkpoints(checkpoint_every, _saver(place, stop)) if checkpoint_every else None
             result = job.run(reporter, stop.asked, every, _final_saver(place, keep_training_state, stop))
     for line in result.notes:
-        inform(f"注意: {line}")
+        inform(f"警告: {line}")
     _show(result, directory, quiet, as_json)
     if result.interrupted and not quiet and not as_json:
         _show_how_to_go_on(result, request, directory, checkpoint_every)
