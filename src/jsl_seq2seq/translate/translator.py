@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 import math
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
@@ -431,11 +431,14 @@ class Translator:
 
     def score_batch(self, pairs: Sequence[tuple[Sentence, Sequence[str]]]) -> list[Score]:
         """Several at once. Errors as above; TypeError if the tags are one string instead of a sequence."""
-        for _, tags in pairs:
-            if isinstance(tags, str):
+        if isinstance(pairs, str | bytes) or not isinstance(pairs, Iterable):
+            raise TypeError(f"score_batch() takes pairs of a sentence and its tags, not {pairs!r}")
+        for pair in pairs:
+            if isinstance(pair, str | bytes) or not isinstance(pair, Sequence) or len(pair) != 2:
                 raise TypeError(
-                    f"score() takes the tags as a sequence such as ('私', '食べる'), not {tags!r}"
+                    f"score_batch() takes pairs of a sentence and its tags; one of them is {pair!r}"
                 )
+            _require_tags(pair[1])
         sources = [self._read(self.encode(text)) for text, _ in pairs]
         targets = [self._encode_tags(tags) for _, tags in pairs]
         found: dict[int, Hypothesis] = {}
@@ -450,6 +453,7 @@ class Translator:
 
     def log_probs(self, text: Sentence, tags: Sequence[str]) -> np.ndarray:
         """Of every token at every place of a given translation, [T + 1, V]; the last row is for what follows it."""
+        _require_tags(tags)
         source, target = self._read(self.encode(text)), self._encode_tags(tags)
         with np.errstate(all="ignore"):
             return forced_log_probs(self.ops, self._network, [source], [target])[0]
@@ -777,6 +781,17 @@ def _require_several(texts: object, method: str) -> None:
     """A string is a sequence of strings, too: its characters would be translated one by one."""
     if isinstance(texts, str | bytes):
         raise TypeError(f"{method}() takes a sequence of sentences; for one sentence call translate()")
+    if not isinstance(texts, Iterable):
+        raise TypeError(f"{method}() takes a sequence of sentences, not {type(texts).__name__}")
+
+
+def _require_tags(tags: object) -> None:
+    """A string is a sequence of strings here, too."""
+    if isinstance(tags, str | bytes) or not isinstance(tags, Iterable):
+        raise TypeError(f"score() takes the tags as a sequence such as ('私', '食べる'), not {tags!r}")
+    for tag in tags:
+        if not isinstance(tag, str):
+            raise TypeError(f"a tag is a str, not {type(tag).__name__}")
 
 
 def _require_length(text: str) -> None:
@@ -803,6 +818,11 @@ def _require_units(source: Encoding, text: str) -> None:
 
 
 def _check_search(beam: int, n_best: int, length_penalty: float) -> None:
+    for name, value in (("beam", beam), ("n_best", n_best)):
+        if isinstance(value, bool) or not isinstance(value, int | np.integer):
+            raise TypeError(f"{name} is an int, not {type(value).__name__}")
+    if isinstance(length_penalty, bool) or not isinstance(length_penalty, int | float | np.number):
+        raise TypeError(f"length_penalty is a float, not {type(length_penalty).__name__}")
     require_range("n_best", n_best, 1, MAX_BEAM)  # first: where no beam is given it is n_best
     require_range("beam", beam, 1, MAX_BEAM)
     require_range("length_penalty", length_penalty, 0, MAX_PENALTY)

@@ -80,12 +80,12 @@ def to_parameters(record: Record, order: Sequence[int]) -> Arrays:
     rows = np.array(order)
     named: Arrays = {}
     for side, stack in (("encoder", record.encoder), ("decoder", record.decoder)):
-        named[f"{side}.embedding.weight"] = stack.embedding.values[rows]
+        named[f"{side}.embedding.weight"] = _reordered(stack.embedding.values, rows)
         for index, block in enumerate(stack.blocks):
             named.update(_block_parameters(block, side, f"{side}.layers.{index}"))
     output = record.output_projection
-    named["decoder.output_projection.weight"] = output.weight.values[:, rows]
-    named["decoder.output_projection.bias"] = _bias(output)[rows]
+    named["decoder.output_projection.weight"] = _reordered(output.weight.values.T, rows).T
+    named["decoder.output_projection.bias"] = _reordered(_bias(output), rows)
     return named
 
 
@@ -145,6 +145,11 @@ def _block_parameters(block: Block, side: str, name: str) -> Iterator[tuple[str,
 def _linear_parameters(linear: Linear, name: str) -> Iterator[tuple[str, np.ndarray]]:
     yield f"{name}.weight", linear.weight.values
     yield f"{name}.bias", _bias(linear)
+
+
+def _reordered(values: np.ndarray, rows: np.ndarray) -> np.ndarray:
+    """The rows in another order; of an array that has not as many, the array itself, whose shape is then refused."""
+    return values[rows] if len(values) == len(rows) else values
 
 
 def _bias(linear: Linear) -> np.ndarray:
