@@ -412,3 +412,23 @@ def test_ctrl_c_in_the_middle_of_a_line(monkeypatch: pytest.MonkeyPatch) -> None
     with cli_train._stoppable(note) as should_stop:
         note("12 エポック")
         assert should_stop.asked()
+
+
+@pytest.mark.parametrize("keep", ["last", "best"])
+def test_the_best_epoch_is_said_and_that_training_went_past_it(
+    program: Program, data: Path, tmp_path: Path, keep: str
+) -> None:
+    """Validation data that contradict the training data: the better one is learnt, the worse the other."""
+    valid = tmp_path / "valid.tsv"
+    valid.write_text("わたしはたべます\t<駅> <駅>\nありがとう\t<朝>\n", encoding="utf-8")
+    options = ["--learning-rate", "0.02", "--keep", keep, "--valid", valid]
+    done = program("train", *training(data, tmp_path / "m", epochs=30), *options)
+    run = load_model(tmp_path / "m").history
+    losses = [point.valid_loss or 0 for point in run]
+    best = losses.index(min(losses)) + 1
+    assert best < 30
+    assert f"検証: 最良は {best} エポックの損失 {min(losses):.4f}" in done.out
+    assert f"（最後は 30 エポックの {losses[-1]:.4f}）、完全一致 0%" in done.out
+    assert ("過学習" in done.out) == (keep == "last")
+    assert ("この重みを保存" in done.out) == (keep == "best")
+    assert "検証" not in program("train", *training(data, tmp_path / "n")).out

@@ -38,6 +38,9 @@ from .progress import BarReporter, LineReporter
 _SHOWN_TAGS = 12
 """Tags of an example that are printed: a model that has learnt little repeats itself to the limit."""
 
+_OVERFITTED = 1.02
+"""A validation loss that ends above this many times its lowest value is said to have risen."""
+
 _WORSE = 2
 """A loss above this many times that of guessing is reported as nothing learnt; at the first step it is near 1."""
 
@@ -232,6 +235,7 @@ def _show(result: TrainingResult, directory: Path, quiet: bool, as_json: bool) -
     if result.checked:
         found.append(f"例文 {result.checked} のうち {result.exact} が完全に一致")
     say(f"学習しました: {'、'.join(found)}")
+    _show_validation(model)
     guessing = math.log(model.config.vocab_size.target)
     if loss is not None and loss > _WORSE * guessing:
         note(
@@ -246,6 +250,22 @@ def _show(result: TrainingResult, directory: Path, quiet: bool, as_json: bool) -
         say(f"  {example.source} → {written(example.hypothesis[:_SHOWN_TAGS]) or NO_TAGS}{more}{verdict}")
     say(f"保存しました: {directory}")
     say(f"試す: jsl-seq2seq --load {quoted(directory)} --predict {in_quotes(model.sample)}")
+
+
+def _show_validation(model: SavedModel) -> None:
+    """The run's best epoch on validation data, and that training went on past it; nothing without such data."""
+    run = [point for point in model.history if point.epoch > model.progress.start]
+    measured = [(point.valid_loss, point.epoch) for point in run if point.valid_loss is not None]
+    if not measured:
+        return
+    (lowest, best), (last, end) = min(measured), measured[-1]
+    exact = "" if run[-1].valid_exact is None else f"、完全一致 {run[-1].valid_exact:.0%}"
+    kept = "、この重みを保存" if model.training.keep == "best" else ""
+    say(f"検証: 最良は {best} エポックの損失 {lowest:.4f}{kept}（最後は {end} エポックの {last:.4f}）{exact}")
+    if last > _OVERFITTED * lowest and model.training.keep != "best":
+        say(
+            f"  {best} エポックのあとは、検証の損失が上がりました（過学習）。--keep best なら最良の重みを保存します。"
+        )
 
 
 def _show_how_to_go_on(
