@@ -18,8 +18,10 @@ from jsl_seq2seq.interop.formats import export_model
 from jsl_seq2seq.model import Transformer
 from jsl_seq2seq.model.initialization import initial_parameters
 from jsl_seq2seq.search import greedy
-from jsl_seq2seq.settings import EOS, ModelConfig
+from jsl_seq2seq.search.constraints import ConstrainedRows
+from jsl_seq2seq.settings import EOS, SOS, ModelConfig
 from jsl_seq2seq.store import SavedModel, load_model, shipped_model
+from jsl_seq2seq.translate.translator import open_words_of
 
 from ...small_models import trained_open, trained_small, trained_words
 from ..libraries import require
@@ -107,6 +109,35 @@ def test_greedy_stops_at_the_limit_and_fills_up_with_the_end() -> None:
     tags, _ = graphs.greedy.run(None, given | {"max_length": np.array(0, np.int32)})
     assert tags.tolist() == [[one.ids[0]] for one in full]
     assert graphs.translate(sources, 1) == [one.ids[:1] for one in full]
+
+
+def test_open_words_are_constrained_outside_of_the_graph() -> None:
+    """As docs/export.md says: the log-probabilities of each step are masked by :class:`ConstrainedRows`."""
+    model = trained_open()
+    words = open_words_of(model.tokenizers)
+    assert words is not None
+    texts = ["コーヒーを飲みます", "えきはコーヒーですか", "本を受け取ります", "ーを受けります"]
+    encoded = [words.encode(text, ()) for text in texts]
+    constraints = [words.constraint(one, words.evidence(one)) for one in encoded]
+    sources, longest = [one.ids for one in encoded], model.config.max_seq_len
+    wanted = greedy(*network(model), sources, longest, None, constraints)
+    free = greedy(*network(model), sources, longest)
+    assert [one.ids for one in wanted] != [one.ids for one in free]
+
+    graphs = Graphs(export(model).files, onnxruntime)
+    rows = ConstrainedRows(constraints)
+    decoding = graphs.start(sources)
+    latest = np.full(len(texts), SOS, np.int32)
+    found: list[list[int]] = [[] for _ in texts]
+    for _ in range(longest):
+        log_probs = decoding(latest)[:, rows.ids]
+        rows.mask(log_probs)
+        latest = rows.ids[log_probs.argmax(axis=-1)]
+        rows.advance(latest.tolist())
+        for one, tag in zip(found, latest.tolist(), strict=True):
+            one.append(tag)
+    cut = [tuple(one[: one.index(EOS)] if EOS in one else one) for one in found]
+    assert cut == [one.ids for one in wanted]
 
 
 def test_a_model_without_masks_is_refused() -> None:

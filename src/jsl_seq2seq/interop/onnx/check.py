@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -70,23 +70,29 @@ class Graphs:
             for name in ("encoder.onnx", "decoder_step.onnx", "greedy.onnx")
         )
 
-    def forced(self, sources: Sequence[Sequence[int]], targets: Sequence[Sequence[int]]) -> list[np.ndarray]:
-        """Log-probabilities at every position of given translations, each [T + 1, V], from a step for each."""
+    def start(self, sources: Sequence[Sequence[int]]) -> Callable[[np.ndarray], np.ndarray]:
+        """Read sentences, and decode them step by step: the latest tags [B] (first SOS) -> log-probabilities [B, V]."""
         names = [one.name for one in self.encoder.get_outputs()]
         memory = dict(zip(names, self.encoder.run(None, {"source": pad_rows(sources, PAD)}), strict=True))
         caches = [one for one in self.step.get_inputs() if one.name.startswith("past_")]
         state = {
             one.name: np.zeros((len(sources), one.shape[1], 0, one.shape[3]), np.float32) for one in caches
         }
-        outputs = [one.name for one in self.step.get_outputs()]
-        rows = []
-        for ids in pad_rows([[SOS, *target] for target in targets], PAD).T:
-            found = self.step.run(None, {"ids": ids[:, None], **memory, **state})
-            state = {
-                name.replace("present", "past"): array for name, array in zip(outputs, found, strict=True)
-            }
-            rows.append(state.pop("log_probs"))
-        every = np.stack(rows, axis=1)
+        outputs = [one.name.replace("present", "past") for one in self.step.get_outputs()]
+
+        def step(latest: np.ndarray) -> np.ndarray:
+            found = self.step.run(None, {"ids": latest[:, None], **memory, **state})
+            state.update(zip(outputs, found, strict=True))
+            return state.pop("log_probs")
+
+        return step
+
+    def forced(self, sources: Sequence[Sequence[int]], targets: Sequence[Sequence[int]]) -> list[np.ndarray]:
+        """Log-probabilities at every position of given translations, each [T + 1, V], from a step for each."""
+        step = self.start(sources)
+        every = np.stack(
+            [step(ids) for ids in pad_rows([[SOS, *target] for target in targets], PAD).T], axis=1
+        )
         return [every[row, : len(target) + 1] for row, target in enumerate(targets)]
 
     def translate(self, sources: Sequence[Sequence[int]], max_length: int) -> list[tuple[int, ...]]:
