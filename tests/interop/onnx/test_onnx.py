@@ -151,7 +151,11 @@ def test_a_model_without_masks_is_refused() -> None:
 def test_without_onnxruntime_nothing_is_compared(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(__import__("sys").modules, "onnxruntime", None)
     made = export(trained_small())
-    assert "onnxruntime がない" in made.notes[0] and len(made.files) == 3
+    assert (
+        "onnxruntime が要ります" in made.notes[0]
+        and "比べていません" in made.notes[0]
+        and len(made.files) == 3
+    )
 
 
 # -- single operations ----------------------------------------------------------------------------

@@ -11,7 +11,7 @@ from collections.abc import Set
 from typing import Any
 
 from ...tokenize import Tokenizers
-from ...tokenize.normalize import Form, Map, Normalizer, Replace, Strip
+from ...tokenize.normalize import Form, Map, Marks, Normalizer, Replace, Strip
 from ...tokenize.subword import BLANK
 from ...tokenize.tokenizer import (
     SLOTS,
@@ -117,7 +117,8 @@ def _pre_tokenizer(source: Tokenizer) -> dict[str, Any]:
 
 
 def _normalizers(normalizer: Normalizer) -> list[dict[str, Any]]:
-    """The steps of a normalizer, without those for half surrogate pairs, which the library's texts do not have."""
+    """The steps of a normalizer, without those for half surrogate pairs, which the library's texts do not have, and
+    without the bound on runs of combining marks, which is there for the time that it saves."""
     found: list[dict[str, Any]] = []
     for step in normalizer.steps:
         if isinstance(step, Map):
@@ -129,7 +130,7 @@ def _normalizers(normalizer: Normalizer) -> list[dict[str, Any]]:
             found.append({"type": step.form})
         elif isinstance(step, Strip):
             found.append({"type": "Strip", "strip_left": True, "strip_right": True})
-        else:
+        elif not isinstance(step, Marks):
             raise TypeError(f"{type(step).__name__} has no counterpart in tokenizer.json")
     return found
 
