@@ -57,6 +57,21 @@ def test_the_page(translator: Translator, found: FileReport) -> None:
     assert "models/&lt;m&gt;" in page
 
 
+def test_what_a_citation_needs(found: FileReport) -> None:
+    cited = replace(
+        evaluation(found), model_sha256="a" * 64, device="CPU <1>", seed=7, date="2026-11-26T00:00:00"
+    )
+    page = report_page(cited)
+    check_page(page)
+    section = page.partition("引用するために")[2]
+    digest = parse_corpus(EIGHT_LINES + EXTRA, "another name").digest
+    assert len(digest) == 64 and section.count(digest) == section.count("a" * 64) == 2
+    for word in ("seed 7", "CPU &lt;1&gt;", "2026-11-26T00:00:00", "year    = {2026}", "version = {0.0}"):
+        assert word in section
+    plain = cited.to_json()
+    assert plain["files"][0]["data_sha256"] == digest and plain["seed"] == 7
+
+
 def test_the_page_of_a_model_of_words() -> None:
     corpus = parse_corpus(
         "Heute regnet es\tHEUTE UNBEKANNT\nGuten Tag\tTAG\n", "w.tsv", Tokenizers.of("word", "words")

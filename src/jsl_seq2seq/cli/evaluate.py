@@ -13,6 +13,8 @@ from ..evaluation import evaluate as evaluate_corpus
 from ..evaluation.metrics import HOW_TO_INSTALL, has_sacrebleu
 from ..render.report import write_report
 from ..store import SavedModel, load_model, shipped_model
+from ..store.directory import WEIGHTS, read_config
+from ..store.metadata import now
 from ..translate.translator import DEFAULT_PENALTY, Translator, dictionary_of
 from ..version import __version__
 from . import options as opt
@@ -57,8 +59,17 @@ def evaluate(
     sentences = sum(len(corpus.pairs) for corpus in corpora)
     with counted("訳しています", "文", sentences, quiet) as progress:
         files = tuple(evaluate_corpus(translator, corpus, search, progress, model) for corpus in corpora)
+    files_of_model = read_config(load or shipped_model(), record=False)["metadata"]["files"]
     found = Evaluation(
-        str(load) if load else "付属のモデル", __version__, _computed(translator), search, files
+        str(load) if load else "付属のモデル",
+        __version__,
+        _computed(translator),
+        search,
+        files,
+        model_sha256=files_of_model[WEIGHTS]["sha256"],
+        device=translator.ops.device,
+        seed=model.training.seed,
+        date=now(),
     )
     if as_json:
         for file in files:

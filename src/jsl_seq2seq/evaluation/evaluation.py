@@ -53,6 +53,7 @@ class FileReport:
         tokenizers: the model's.
         trained_on: how many of the sentences the model was trained on.
         trained_on_lines: the lines of the file where these stand; empty if the file is large.
+        sha256: of the file's pairs (:attr:`jsl_seq2seq.data.Corpus.digest`).
     """
 
     name: str
@@ -67,6 +68,7 @@ class FileReport:
     tokenizers: Tokenizers = CHARACTERS_AND_TAGS
     trained_on: int = 0
     trained_on_lines: tuple[int, ...] = ()
+    sha256: str = ""
 
     def written(self, tag: str) -> str:
         """A tag with its brackets, or a word."""
@@ -76,6 +78,7 @@ class FileReport:
         """Plain values; every sentence with ``sentences``."""
         plain: dict[str, Any] = {
             "data": self.name,
+            "data_sha256": self.sha256,
             "origin": self.origin,
             **self.scores.to_json(),
             "by_phenomenon": [group.to_json() for group in self.phenomena],
@@ -108,6 +111,10 @@ class Evaluation:
         model: the model directory, as people write it.
         version: of this package.
         backend: name and, unless float32, precision of the backend.
+        model_sha256: of the model's weights; empty if it is not known.
+        device: what the backend computed on.
+        seed: that the model was trained with.
+        date: of the evaluation, UTC, ISO 8601.
     """
 
     model: str
@@ -115,11 +122,19 @@ class Evaluation:
     backend: str
     search: Search
     files: tuple[FileReport, ...]
+    model_sha256: str = ""
+    device: str = ""
+    seed: int | None = None
+    date: str = ""
 
     def to_json(self, sentences: bool = True) -> dict[str, Any]:
         """Plain values: the content of ``report.json``."""
         return {
             "model": self.model,
+            "model_sha256": self.model_sha256,
+            "device": self.device,
+            "seed": self.seed,
+            "date": self.date,
             "version": self.version,
             "backend": self.backend,
             "beam": self.search.beam,
@@ -172,6 +187,7 @@ def evaluate(
         tokenizers=tokenizers,
         trained_on=len(seen),
         trained_on_lines=tuple(corpus.lines[index] for index in seen) if corpus.lines else (),
+        sha256=corpus.digest,
     )
 
 
