@@ -223,7 +223,7 @@ def _mix(weights, values, rows, count, out, at, width):
 def attend(query, key, value, mask):
     """softmax(Q Kᵀ / √E) V: [B, H, T, E], twice [B, H, S, E], [B or 1, 1, T or 1, S or 1] -> [B, T, H, E].
 
-    Last axes are dense and no stride is negative. Who sees nothing gets zeros.
+    Last axes are dense and no stride is negative. A fully masked row is zeros.
     """
     batch, heads, length, width = query.shape
     places = key.shape[2]

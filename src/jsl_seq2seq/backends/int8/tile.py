@@ -34,7 +34,7 @@ class Machine:
         name: of the instructions, for people.
         lanes: 32-bit sums in a vector.
         panels: vectors of columns that a tile has; with :data:`ROWS` rows its sums stay in registers.
-        zero: what inputs are shifted by, so that the instruction sees them as it wants them.
+        zero: what inputs are shifted by, so that they are in the range that the instruction takes.
     """
 
     name: str

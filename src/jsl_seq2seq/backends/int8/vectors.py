@@ -1,7 +1,7 @@
 """Two loops of attention over vectors of eight numbers.
 
-A compiler that sees them as Python must fear that what it writes is what it will read, and that heads are not a
-multiple of a vector wide; it then multiplies one number at a time.
+Compiled from plain loops these would multiply one number at a time: stores might alias later loads, and a head might
+not be a multiple of a vector wide.
 """
 
 from __future__ import annotations

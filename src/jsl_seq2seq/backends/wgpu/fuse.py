@@ -69,7 +69,7 @@ class _Fusing:
         return None
 
     def _private_maker(self, job: Job, name: str) -> Job | None:
-        """The job that makes exactly this operand of ``job``, if nothing else ever sees it."""
+        """The job that writes exactly this operand of ``job``, if no other job reads it."""
         block, offset = cast(Address, job.fields[name])
         maker = self.makers.get(block)
         if (

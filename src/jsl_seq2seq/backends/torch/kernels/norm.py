@@ -76,7 +76,7 @@ def _block(size: int) -> tuple[int, int]:
 
 
 def _chance(drop: Drop | None, anything: torch.Tensor) -> tuple:
-    """What the kernels want to know of dropout; without it the pointer is not followed."""
+    """The kernels' arguments for dropout; without it the pointer is not read."""
     if drop is None:
         return anything, 0, 0, 0, 1.0
     return drop.key, drop.site, drop.first, drop.threshold, drop.scale
