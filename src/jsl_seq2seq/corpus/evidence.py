@@ -9,15 +9,13 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 
+from ..tokenize.inflection import GODAN
 from ..tokenize.normalize import hiragana, normalize
 from .lexicon import Lexicon, Word
 from .word_tables import read_tables
 
-_GODAN = {
-    "う": "わいうえおっ", "く": "かきくけこいっ", "ぐ": "がぎぐげごい", "す": "さしすせそ", "つ": "たちつてとっ",
-    "ぬ": "なにぬねのん", "ぶ": "ばびぶべぼん", "む": "まみむめもん", "る": "らりるれろっい",
-}  # fmt: skip
-"""Dictionary ending -> every kana that can stand in its place (っ and ん before て; い in なさい)."""
+_GODAN = GODAN | {"る": GODAN["る"] + "い"}
+"""With the い of なさい, くださいます and the like, which only honorific verbs have."""
 
 _KURU = (
     "くる",

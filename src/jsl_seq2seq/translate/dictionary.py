@@ -15,6 +15,7 @@ from pathlib import Path
 from ..errors import UserError
 from ..io.files import is_regular, locked, read_bytes, replace_file
 from ..store.directory import DICTIONARY
+from ..tokenize.inflection import GODAN
 from ..tokenize.normalize import JAPANESE, hiragana
 from ..tokenize.tokenizer import format_tags, parse_tags
 
@@ -24,11 +25,6 @@ MAX_BYTES = 64 << 20
 _BOM = b"\xef\xbb\xbf"
 _HINT = "1 行に「言葉<TAB><タグ> <タグ> …」と書きます（<TAB> はタブ文字）。"
 
-_GODAN = {
-    "う": "わいうえおっ", "く": "かきくけこいっ", "ぐ": "がぎぐげごい", "す": "さしすせそ", "つ": "たちつてとっ",
-    "ぬ": "なにぬねのん", "ぶ": "ばびぶべぼん", "む": "まみむめもん", "る": "らりるれろっ",
-}  # fmt: skip
-"""Ending of a godan verb -> the kana that can stand in its place."""
 _ICHIDAN = "るなまてたよれらさろずそすちとぬ"
 """What can follow the stem of an ichidan verb."""
 _ADJECTIVE = "いくかけさそすみ"
@@ -191,8 +187,8 @@ def _stems(word: str) -> Iterable[tuple[str, tuple[str, ...] | None]]:
         yield word[:-2], _SURU
     elif not _conjugates(stem):
         return
-    elif ending in _GODAN:
-        yield stem, tuple(_GODAN[ending] if ending != "る" else {*_GODAN[ending], *_ICHIDAN})
+    elif ending in GODAN:
+        yield stem, tuple(GODAN[ending] if ending != "る" else {*GODAN[ending], *_ICHIDAN})
     elif ending == "い":
         yield stem, tuple(_ADJECTIVE)
 
