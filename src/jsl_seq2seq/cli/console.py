@@ -29,7 +29,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     code = run(sys.argv[1:] if arguments is None else arguments)
     unwritten = settle_streams()
     code = code or unwritten
-    if _among_several():
+    if "torch" in sys.modules and _among_several():
         # among several processes PyTorch's threads sometimes abort an orderly end; all is written by now
         os._exit(code)
     sys.exit(code)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -174,7 +175,7 @@ class SavedModel:
     history: tuple[EpochMetrics, ...] = ()
     metadata: dict[str, Any] = field(default_factory=dict)
     examples: tuple[Example, ...] = ()
-    trained_on: np.ndarray = field(default_factory=lambda: np.zeros(0, np.uint64), repr=False, compare=False)
+    trained_on: np.ndarray = field(default_factory=partial(np.zeros, 0, np.uint64), repr=False, compare=False)
     data_name: str = ""
     data_digest: str = ""
     """SHA-256 of the training pairs, so that continuing with other data can be said."""
