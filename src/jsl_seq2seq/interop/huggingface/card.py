@@ -88,6 +88,7 @@ def _sections(model: SavedModel) -> Iterator[str]:
         rows = "\n".join(f"| {name} | {value:.1%} |" for name, value in figures.items())
         yield (
             f"## 評価\n\n学習に使っていない文の完全一致率です（{_signature(model)}）。"
+            "jsl-seq2seq で測りました（下の「限界」にある約束を守らせています）。"
             f"\n\n| テスト | 完全一致 |\n| --- | --- |\n{rows}"
         )
     data = model.data_name if is_shipped(model) else "書き出した人の手元のデータ"
