@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import os
 import re
 import signal
@@ -26,6 +27,8 @@ from ..processes import POSIX, environment, program, run_program
 from ..small_models import trained_small
 
 pytest.importorskip("uvicorn", reason="the extra [serve] is not installed")
+
+from jsl_seq2seq.serve.server import PlainFormatter
 
 
 class Server:
@@ -205,6 +208,13 @@ def test_a_port_that_is_taken(tmp_path: Path) -> None:
         taken.listen()
         done = run_program(["serve", "--port", str(taken.getsockname()[1])], tmp_path)
     assert done.returncode == 2 and "待ち受けられません" in done.stderr.decode()
+
+
+def test_the_log_is_plain_whatever_a_name_holds() -> None:
+    name = "models/\x1b[31mred\x07\n2026-01-01 forged\u202e"
+    record = logging.LogRecord("x", logging.INFO, "", 0, "%s: %s", ("main", name), None)
+    written = PlainFormatter("%(asctime)s %(message)s").format(record)
+    assert written.isprintable() and "forged" in written and len(written.splitlines()) == 1
 
 
 def test_without_the_extra(tmp_path: Path) -> None:

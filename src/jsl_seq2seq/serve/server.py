@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import ipaddress
 import logging
+import re
 import signal
 import socket
 import sys
@@ -20,6 +21,8 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from ..errors import Failure, UserError
 from .guard import LOG, Limits
 from .models import Models
+
+_CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]")
 
 HEADER_SECONDS = 10
 """In which the header of a request must arrive."""
@@ -172,10 +175,17 @@ class _Protocol(HttpToolsProtocol):
             self._deadline = None
 
 
+class PlainFormatter(logging.Formatter):
+    """One line for each message, without control characters: a file's name could send them to a terminal."""
+
+    def formatMessage(self, record: logging.LogRecord) -> str:
+        return _CONTROL.sub("□", super().formatMessage(record))
+
+
 def log_to_stderr() -> None:
     """Write what the server has to say, and uvicorn's warnings, to standard error."""
     handler = logging.StreamHandler()
-    handler.setFormatter(logging.Formatter("%(asctime)s %(message)s"))
+    handler.setFormatter(PlainFormatter("%(asctime)s %(message)s"))
     for name in (LOG.name, "uvicorn.error"):
         logging.getLogger(name).addHandler(handler)
     LOG.setLevel(logging.INFO)
