@@ -128,6 +128,7 @@ def test_forged_directories(program: Program, model: Path, tmp_path: Path, count
         }
 
 
+SLOW = [HealthCheck.too_slow, HealthCheck.function_scoped_fixture, HealthCheck.data_too_large]
 CHARACTERS = st.characters() | st.sampled_from(ACTING) | st.sampled_from("㌖ﷺ\u0301\u0323\u3099か゛ｶﾞ①私。")
 TEXTS = st.text(CHARACTERS, max_size=40) | st.builds(
     lambda text, times: text * times,
@@ -140,7 +141,7 @@ TEXTS = st.text(CHARACTERS, max_size=40) | st.builds(
 def test_texts(program: Program, model: Path, count: int) -> None:  # noqa: F811
     numbers = iter(range(10**9))
 
-    @settings(max_examples=count, deadline=None, database=None, suppress_health_check=list(HealthCheck))
+    @settings(max_examples=count, deadline=None, database=None, suppress_health_check=SLOW)
     @given(TEXTS)
     def every(text: str) -> None:
         backend = BACKENDS[next(numbers) % len(BACKENDS)]
