@@ -117,3 +117,9 @@ def test_name_and_device_are_for_people(backend: Backend) -> None:
     ops = backend.ops()
     assert ops.name == backend.name
     assert ops.device.strip()
+
+
+def test_exclusive_computations_nest(backend: Backend) -> None:
+    ops = make_ops(backend.name)
+    with ops.exclusive(), ops.exclusive():
+        assert ops.to_host(ops.array(np.array([1, 2], np.float32))).tolist() == [1, 2]

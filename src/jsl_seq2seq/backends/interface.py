@@ -18,6 +18,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from typing import Any, Literal, Protocol
 
@@ -102,6 +103,11 @@ class InferenceOps(ABC):
         return output
 
     # -- between Python and the device ------------------------------------------------------------
+
+    def exclusive(self) -> AbstractContextManager[Any]:
+        """A context for a computation of several operations that no other thread may interrupt. Most backends need
+        none."""
+        return nullcontext()
 
     @abstractmethod
     def array(self, values: Any) -> Array:

@@ -52,7 +52,7 @@ HINTS: dict[str, Callable[[JslError], str]] = {
     "gpu-not-found": lambda error: error.hint.replace("ndarray バックエンド", "--backend ndarray "),
     "gpu-only-simulated": lambda error: "GPU なしで使うなら --backend ndarray のほうが速く動きます。",
     "gpu-out-of-memory": lambda error: (
-        "--batch-size を小さくするか、長い文を分けるか、--backend ndarray を使ってください。"
+        "長い文を分けるか、学習なら --batch-size を小さくするか、--backend ndarray を使ってください。"
     ),
     "gpu-values-missing": lambda error: (
         "保存済みのモデルは無事です。もう一度実行し、続きは --load で学習してください。"
@@ -103,6 +103,9 @@ HINTS: dict[str, Callable[[JslError], str]] = {
     ),
     "torch-device-unusable": lambda error: (
         "--device cuda、mps、cpu のうち、この機械にあるものを指定してください。"
+    ),
+    "translation-out-of-memory": lambda error: (
+        "文を短く分けるか、--beam を減らすか、--backend ndarray を使ってください。"
     ),
     "unknown-tags": lambda error: (
         f"--load を外して新しいモデルを学習するか、その{error.name}の文をデータから外してください。"

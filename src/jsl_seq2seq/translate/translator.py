@@ -12,9 +12,10 @@ from typing import Any, Literal, NamedTuple
 
 import numpy as np
 
+from ..backends.backend import is_out_of_memory
 from ..backends.interface import GraphDecodingOps, pad_rows
 from ..backends.registry import Backend, choose_backend
-from ..errors import UserError
+from ..errors import Failure, UserError
 from ..model import Capture, Transformer, count_parameters, parameter_specs
 from ..search import (
     GraphGreedy,
@@ -233,9 +234,9 @@ class Translator:
         self.ops = backend.open(None)
         shapes = {name: spec.shape for name, spec in parameter_specs(model.config).items()}
         flat = flatten(model.parameters, shapes)
-        self._network = Transformer(
-            self.ops, self.ops.named_views(self.ops.array(flat), shapes), model.config
-        )
+        with self.ops.exclusive():
+            parameters = self.ops.named_views(self.ops.array(flat), shapes)
+        self._network = Transformer(self.ops, parameters, model.config)
         self._graphs = (
             GraphGreedy(self.ops, self._network) if isinstance(self.ops, GraphDecodingOps) else None
         )
@@ -384,21 +385,34 @@ class Translator:
         length_penalty: float,
     ) -> list[Translation]:
         """Prepared texts -> their translations; the sentences of all of them share batches."""
-        with np.errstate(all="ignore"):  # what overflows is refused where tags are chosen
-            return self._decoded(texts, attention, beam, n_best, length_penalty)
-
-    def _decoded(
-        self, texts: Sequence[_Prepared], attention: bool, beam: int, n_best: int, length_penalty: float
-    ) -> list[Translation]:
         pieces = [piece for text in texts for piece in text.pieces]
         sources = [self._read(piece.source) for piece in pieces]
         found: dict[int, list[Hypothesis]] = {}
-        for indices in self._groups(sources, beam):
-            group = [sources[index] for index in indices]
-            longest = most_tags(self.config)
-            words = self._open_words
-            own = [pieces[index] for index in indices]
-            constraints = [words.constraint(piece.source, piece.evidence) for piece in own] if words else ()
+        # what overflows is refused where tags are chosen
+        with self.ops.exclusive(), np.errstate(all="ignore"):
+            for indices in self._groups(sources, beam):
+                found.update(self._decoded(pieces, indices, beam, n_best, length_penalty))
+            translations, at = [], 0
+            for text in texts:
+                own = [found[at + place] for place in range(len(text.pieces))]
+                at += len(own)
+                translations.append(self._translation(text, own, attention))
+        return translations
+
+    def _decoded(
+        self, pieces: Sequence[_Piece], indices: Sequence[int], beam: int, n_best: int, length_penalty: float
+    ) -> dict[int, list[Hypothesis]]:
+        """The hypotheses of the pieces with these indices, side by side; where memory does not suffice for that, of
+        half of them after the other half.
+
+        Raises:
+            Failure: it does not suffice for one of them alone.
+        """
+        own = [pieces[index] for index in indices]
+        group = [self._read(piece.source) for piece in own]
+        longest, words = most_tags(self.config), self._open_words
+        constraints = [words.constraint(piece.source, piece.evidence) for piece in own] if words else ()
+        try:
             if beam == 1:
                 best = greedy(self.ops, self._network, group, longest, self._graphs, constraints)
                 hypotheses = [[hypothesis] for hypothesis in best]
@@ -413,13 +427,24 @@ class Translator:
                     length_penalty,
                     constraints=constraints,
                 )
-            found.update(zip(indices, hypotheses, strict=True))
-        translations, at = [], 0
-        for text in texts:
-            own = [found[at + place] for place in range(len(text.pieces))]
-            at += len(own)
-            translations.append(self._translation(text, own, attention))
-        return translations
+            return dict(zip(indices, hypotheses, strict=True))
+        except Exception as error:
+            if not is_out_of_memory(error):
+                raise
+            if len(indices) == 1:
+                raise Failure(
+                    "文を訳すためのメモリーが足りません。",
+                    "文を短く分けるか、ビームの数を減らすか、ndarray バックエンドを使ってください。",
+                    code="translation-out-of-memory",
+                ) from error
+        # outside of the handler, whose traceback keeps the arrays
+        if self._graphs is not None and isinstance(self.ops, GraphDecodingOps):
+            self._graphs = GraphGreedy(self.ops, self._network)  # those so far keep memory for their shapes
+        half = len(indices) // 2
+        return {
+            **self._decoded(pieces, indices[:half], beam, n_best, length_penalty),
+            **self._decoded(pieces, indices[half:], beam, n_best, length_penalty),
+        }
 
     def score(self, text: Sentence, tags: Sequence[str]) -> Score:
         """The probability that the model gives to a translation.
@@ -442,9 +467,9 @@ class Translator:
         sources = [self._read(self.encode(text)) for text, _ in pairs]
         targets = [self._encode_tags(tags) for _, tags in pairs]
         found: dict[int, Hypothesis] = {}
-        for indices in self._groups(sources):
-            group = [sources[index] for index in indices], [targets[index] for index in indices]
-            with np.errstate(all="ignore"):
+        with self.ops.exclusive(), np.errstate(all="ignore"):
+            for indices in self._groups(sources):
+                group = [sources[index] for index in indices], [targets[index] for index in indices]
                 found.update(zip(indices, score(self.ops, self._network, *group), strict=True))
         return [
             Score(self._written(text), tuple(tags), found[index].log_probs)
@@ -455,7 +480,7 @@ class Translator:
         """Of every token at every place of a given translation, [T + 1, V]; the last row is for what follows it."""
         _require_tags(tags)
         source, target = self._read(self.encode(text)), self._encode_tags(tags)
-        with np.errstate(all="ignore"):
+        with self.ops.exclusive(), np.errstate(all="ignore"):
             return forced_log_probs(self.ops, self._network, [source], [target])[0]
 
     def encode(self, text: Sentence) -> Encoding:

@@ -62,13 +62,34 @@ class Adapter:
         return f"{self.name}（{self.api}{'' if self.kind == HARDWARE else '、ソフトウェア'}）"
 
 
-@cache
+_process: list[int] = []
+"""The process that has begun to use the native library; it does not survive a fork."""
+
+
+def require_own_process() -> None:
+    """Raise Failure in a process that was forked from one that uses WebGPU: there every call would wait for ever."""
+    if not _process:
+        _process.append(os.getpid())
+    if _process[0] != os.getpid():
+        raise Failure(
+            "WebGPU は、使い始めたあとで fork したプロセスでは使えません。",
+            "multiprocessing では start method に spawn を指定するか、ndarray バックエンドを使ってください。",
+            code="gpu-after-fork",
+        )
+
+
 def list_adapters() -> tuple[Adapter, ...]:
     """All adapters of this machine, the preferred first; enumerated once per process.
 
     Raises:
         Failure: they cannot be enumerated, for example because a driver is broken.
     """
+    require_own_process()
+    return _adapters()
+
+
+@cache
+def _adapters() -> tuple[Adapter, ...]:
     _prepare_instance()
     with translated_errors():
         found = wgpu.gpu.enumerate_adapters_sync()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections import deque
 from functools import cache
 from typing import Any
@@ -111,6 +112,8 @@ class Engine:
 
     def __init__(self, adapter: Adapter, checked: bool = False, serial: bool | None = None) -> None:
         self.adapter = adapter
+        self.lock = threading.RLock()
+        """Held during a computation: operations of several threads would share the queue and captured steps."""
         self.serial = adapter.kind == SOFTWARE if serial is None else serial
         """Whether kernels use few threads with much work each: the adapter is a processor."""
         self.wanted_groups = 8 if self.serial else 256

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from typing import Any
 
 import numpy as np
@@ -19,6 +20,7 @@ from ..interface import GraphDecodingOps, Mask, TrainingOps
 from ..tape import Tape
 from . import jobs
 from .capture import CapturedStep
+from .device import require_own_process
 from .engine import Engine, shared_engine
 from .jobs import elementwise, empty, plain
 from .matmul import matmul
@@ -47,6 +49,11 @@ class WgpuOps(TrainingOps, GraphDecodingOps):
         self.engine = engine or shared_engine(device)
         self.device = str(self.engine.adapter)
         self._causal_masks: dict[int, Mask] = {}
+
+    def exclusive(self) -> AbstractContextManager[Any]:
+        """Holds the engine's lock. Raises Failure in a process that was forked from the one that uses the device."""
+        require_own_process()
+        return self.engine.lock
 
     # -- between Python and the device ------------------------------------------------------------
 
