@@ -139,7 +139,7 @@ def _commands(model: SavedModel, directory: Path) -> str:
         ),
     ]
     if "made_by" in model.metadata:
-        parts.append(_block("はじめから再現する", model.metadata["made_by"]))
+        parts.append(_block("はじめから再現する", str(model.metadata["made_by"])))
     else:
         parts += _reproduction(model, there)
     return "\n\n".join(parts)
