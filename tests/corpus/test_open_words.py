@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections import Counter
 from types import SimpleNamespace
 
@@ -74,19 +75,16 @@ def test_splits_ask_for_open_words_too() -> None:
 
 
 def test_without_open_words_the_dictionary_is_not_needed(monkeypatch: pytest.MonkeyPatch) -> None:
-    def missing(name: str) -> object:
-        raise ModuleNotFoundError(name)
-
-    monkeypatch.setattr(open_words, "importlib", SimpleNamespace(import_module=missing))
+    monkeypatch.setitem(sys.modules, "sudachipy", None)
     open_words._dictionary_words.cache_clear()
     assert not _open_tags(generate_pairs(50, 1))
-    with pytest.raises(UserError, match="SudachiPy"):
+    with pytest.raises(UserError, match="sudachipy"):
         generate_pairs(50, 1, open_words=0.1)
 
 
 def test_an_old_dictionary_library_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
-    old = SimpleNamespace(Dictionary=lambda dict: object())
-    monkeypatch.setattr(open_words, "importlib", SimpleNamespace(import_module=lambda name: old))
+    old = SimpleNamespace(Dictionary=lambda dict: object(), __file__="sudachipy")
+    monkeypatch.setitem(sys.modules, "sudachipy", old)
     open_words._dictionary_words.cache_clear()
     with pytest.raises(UserError, match=r"0\.7"):
         generate_pairs(50, 1, open_words=0.1)

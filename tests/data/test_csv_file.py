@@ -102,6 +102,14 @@ def test_repetitions_and_contradictions_name_their_lines(tmp_path: Path) -> None
     assert "1 回" in corpus.notes[0] and "2 行目と 6 行目" in corpus.notes[1]
 
 
+def is_tag(text: str) -> bool:
+    """Whether it still is one tag as vocabularies spell it: a bare cedilla begins with a space then."""
+    try:
+        return len(parse_tags(f"<{text}>")) == 1
+    except ValueError:
+        return False
+
+
 TEXT = st.text(st.characters(exclude_categories=["Cs"]), min_size=1)
 TAG = TEXT.map(lambda text: "".join(text.split()).translate({ord("<"): None, ord(">"): None})).filter(bool)
 
@@ -116,7 +124,7 @@ def test_what_a_program_writes_comes_back(
     rows: list[tuple[str, list[str]]], delimiter: str, end: str, quoted: bool
 ) -> None:
     rows = [(text, tags) for text, tags in rows if normalize(text)]
-    rows = [row for row in rows if not {"PAD", "SOS", "EOS"} & set(row[1])]
+    rows = [row for row in rows if not {"PAD", "SOS", "EOS"} & set(row[1]) and all(map(is_tag, row[1]))]
     if not rows:
         return
     written = io.StringIO(newline="")
