@@ -8,6 +8,7 @@ that match at one place the longest is taken, and from left to right none overla
 from __future__ import annotations
 
 import errno
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,9 +24,10 @@ MAX_BYTES = 64 << 20
 """A larger file is refused unread."""
 
 _BOM = b"\xef\xbb\xbf"
+_HAN, _KATAKANA = re.compile("[\u3400-\u9fff]"), re.compile("[ァ-ヶ]")
 _HINT = "1 行に「言葉<TAB><タグ> <タグ> …」と書きます（<TAB> はタブ文字）。"
 
-_ICHIDAN = "るなまてたよれらさろずそすちとぬ"
+_ICHIDAN = (*"るなまてたよれらさろずそすちとぬ", "に行", "にい", "に来", "にき", "にく", "にこ")
 """What can follow the stem of an ichidan verb."""
 _ADJECTIVE = "いくかけさそすみ"
 """What can follow the stem of an i-adjective."""
@@ -82,12 +84,12 @@ class Dictionary:
 
     def __init__(self, entries: Iterable[Entry] = ()) -> None:
         self.entries = tuple({entry.word: entry for entry in entries}.values())
-        self._stems: dict[str, list[tuple[tuple[str, ...] | None, Entry]]] = {}
+        self._stems: dict[str, list[tuple[str, tuple[str, ...] | None, Entry]]] = {}
         for entry in self.entries:
-            word = hiragana(JAPANESE(entry.word))
+            word = JAPANESE(entry.word)
             if word:
-                for stem, follow in _stems(word):
-                    self._stems.setdefault(stem, []).append((follow, entry))
+                for stem, follow, exact in _stems(word):
+                    self._stems.setdefault(hiragana(stem), []).append((stem if exact else "", follow, entry))
         self._longest = max(map(len, self._stems), default=0)
 
     @classmethod
@@ -110,7 +112,7 @@ class Dictionary:
         folded = hiragana(normalized)
         found, position = [], 0
         while position < len(folded):
-            entry, length = self._at(folded, position)
+            entry, length = self._at(folded, normalized, position)
             if entry is None:
                 position += 1
                 continue
@@ -118,11 +120,16 @@ class Dictionary:
             position += length
         return found
 
-    def _at(self, text: str, position: int) -> tuple[Entry | None, int]:
-        """The longest entry that begins at ``position``, and how many characters it covers."""
+    def _at(self, text: str, written: str, position: int) -> tuple[Entry | None, int]:
+        """The longest entry that begins at ``position``, and how many characters it covers.
+
+        ``text`` is ``written`` in hiragana.
+        """
         for length in range(min(self._longest, len(text) - position), 0, -1):
             end = position + length
-            for follow, entry in self._stems.get(text[position:end], ()):
+            for stem, follow, entry in self._stems.get(text[position:end], ()):
+                if stem and written[position:end] != stem:
+                    continue
                 if follow is None or text.startswith(follow, end):
                     return entry, length
         return None, 0
@@ -179,23 +186,22 @@ def _joined(lines: Sequence[str]) -> bytes:
     return "".join(line + "\n" for line in lines).encode()
 
 
-def _stems(word: str) -> Iterable[tuple[str, tuple[str, ...] | None]]:
-    """What stands in a text for a word, each with what must follow it (``None``: anything may)."""
-    yield word, None
+def _stems(word: str) -> Iterable[tuple[str, tuple[str, ...] | None, bool]]:
+    """What stands in a text for a word, each with what must follow it (``None``: anything may), and whether it
+    must stand as it is written: ださ of くださいました is not ダサい."""
     stem, ending = word[:-1], word[-1]
+    yield word, None, bool(_KATAKANA.search(stem)) and hiragana(ending) == ending
     if word.endswith("する") and len(word) > 2:
-        yield word[:-2], _SURU
-    elif not _conjugates(stem):
+        yield word[:-2], _SURU, False
         return
-    elif ending in GODAN:
-        yield stem, tuple(GODAN[ending] if ending != "る" else {*GODAN[ending], *_ICHIDAN})
+    # short words in hiragana alone are nouns more often (さる)
+    exact = len(stem) < 3 and not _HAN.search(stem)
+    if exact and not _KATAKANA.search(stem):
+        return
+    if ending in GODAN:
+        yield stem, tuple(GODAN[ending] if ending != "る" else {*GODAN[ending], *_ICHIDAN}), exact
     elif ending == "い":
-        yield stem, tuple(_ADJECTIVE)
-
-
-def _conjugates(stem: str) -> bool:
-    """Whether a word with this stem may be conjugated: short words in kana alone are nouns more often (さる)."""
-    return any("\u3400" <= character <= "\u9fff" for character in stem) or len(stem) >= 3
+        yield stem, tuple(_ADJECTIVE), exact
 
 
 def _read(path: Path) -> Sequence[Entry]:
