@@ -61,7 +61,7 @@ NOT_FROM = {
 
 LIBRARIES = {
     "numpy": set(ROOMS) - {"model", "settings", "io", "extras", "errors", "version", "cli"}
-    | {"model.initialization"},
+    | {"model.initialization", "model.parameters"},
     "safetensors": {"store"},
     "filelock": {"io.files", "data.cache"},
     "pydantic": {"store.schemas", "store.directory", "interop", "serve.schemas"},

@@ -17,8 +17,7 @@ from typing import Any, TextIO
 
 from ..backends.process_group import started_processes
 from ..errors import Failure, JslError
-from ..io import strict_json
-from ..io.printable import for_terminal
+from ..io.text import for_terminal, format_json
 
 NO_TAGS = "（タグなし）"
 """Printed in place of a translation that has none."""
@@ -218,7 +217,7 @@ def note(text: str) -> None:
 def say_json(values: Any) -> None:
     """A result for programs: one line of JSON, in ASCII where the stream is not UTF-8."""
     unicode = (sys.stdout.encoding or "").lower().replace("-", "") == "utf8"
-    print(strict_json.dumps(values, ascii_only=not unicode), flush=True)
+    print(format_json(values, ascii_only=not unicode), flush=True)
 
 
 def report(error: JslError, as_json: bool = False) -> int:

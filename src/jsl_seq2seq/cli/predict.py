@@ -18,7 +18,7 @@ from ..backends.registry import choose_backend
 from ..data.formats.format import MAX_LINE, likely_encoding
 from ..errors import Failure, UserError
 from ..io.files import new_file, open_regular
-from ..io.printable import one_line
+from ..io.text import one_line
 from ..model import count_parameters
 from ..search.beam import penalized
 from ..store import SavedModel, load_model, shipped_model

@@ -19,8 +19,8 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from ..errors import Failure
-from ..io import strict_json
 from ..io.files import read_bytes, write_utf8
+from ..io.text import format_json, parse_json
 
 Loaded = TypeVar("Loaded")
 
@@ -89,7 +89,7 @@ def _found(
     load: Callable[[Path, dict[str, Any]], Loaded],
 ) -> Loaded | None:
     try:
-        record = strict_json.loads(read_bytes(place / _META, _LARGEST_META), max_values=_LARGEST_META)
+        record = parse_json(read_bytes(place / _META, _LARGEST_META), max_values=_LARGEST_META)
         sizes = {file.name: file.stat().st_size for file in place.iterdir() if file.name != _META}
         if record["sizes"] != sizes or not is_current(record["record"]):
             return None
@@ -106,7 +106,7 @@ def _make(root: Path, key: str, build: Callable[[Path], dict[str, Any]]) -> None
     try:
         record = build(made)
         sizes = {file.name: file.stat().st_size for file in made.iterdir()}
-        values = strict_json.dumps({"record": record, "sizes": sizes}, ascii_only=True)
+        values = format_json({"record": record, "sizes": sizes}, ascii_only=True)
         write_utf8(made / _META, values)
         shutil.rmtree(root / key, ignore_errors=True)
         made.replace(root / key)

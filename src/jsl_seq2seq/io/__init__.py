@@ -1,1 +1,1 @@
-"""Where data crosses the border of the program: files, strict JSON, text made safe to show."""
+"""Where data crosses the border of the program: files and texts, coming in and going out."""

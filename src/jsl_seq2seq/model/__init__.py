@@ -2,7 +2,15 @@
 
 from .capture import Capture, Observer
 from .layers import Dropout, Positions
-from .parameters import ParameterSpec, count_parameters, parameter_specs
+from .parameters import (
+    ParameterSpec,
+    Shapes,
+    count_parameters,
+    flatten,
+    parameter_shapes,
+    parameter_specs,
+    unflatten,
+)
 from .transformer import Transformer
 
 __all__ = [
@@ -11,7 +19,11 @@ __all__ = [
     "Observer",
     "ParameterSpec",
     "Positions",
+    "Shapes",
     "Transformer",
     "count_parameters",
+    "flatten",
+    "parameter_shapes",
     "parameter_specs",
+    "unflatten",
 ]

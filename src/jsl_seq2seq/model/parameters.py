@@ -6,10 +6,16 @@ weight is stored input x output, so that the formula reads x W + b.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import math
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
+import numpy as np
+
 from ..settings import ModelConfig
+
+Shapes = Mapping[str, tuple[int, ...]]
+"""Of named arrays, in their order."""
 
 
 @dataclass(frozen=True)
@@ -29,10 +35,7 @@ class ParameterSpec:
     @property
     def size(self) -> int:
         """Number of elements."""
-        size = 1
-        for length in self.shape:
-            size *= length
-        return size
+        return math.prod(self.shape)
 
 
 def parameter_specs(config: ModelConfig) -> dict[str, ParameterSpec]:
@@ -40,9 +43,26 @@ def parameter_specs(config: ModelConfig) -> dict[str, ParameterSpec]:
     return dict(_model(config))
 
 
+def parameter_shapes(config: ModelConfig) -> dict[str, tuple[int, ...]]:
+    """The shapes of :func:`parameter_specs`."""
+    return {name: spec.shape for name, spec in parameter_specs(config).items()}
+
+
 def count_parameters(config: ModelConfig) -> int:
     """How many numbers a model has."""
     return sum(spec.size for spec in parameter_specs(config).values())
+
+
+def flatten(named: Mapping[str, np.ndarray], shapes: Shapes) -> np.ndarray:
+    """The arrays named in ``shapes`` behind one another, [N], in that order."""
+    return np.concatenate([named[name].reshape(-1) for name in shapes])
+
+
+def unflatten(flat: np.ndarray, shapes: Shapes) -> dict[str, np.ndarray]:
+    """What :func:`flatten` put together, as views of ``flat`` [N]."""
+    ends = np.cumsum([math.prod(shape) for shape in shapes.values()])
+    pieces = np.split(flat, ends[:-1])
+    return {name: piece.reshape(shape) for (name, shape), piece in zip(shapes.items(), pieces, strict=True)}
 
 
 Specs = Iterator[tuple[str, ParameterSpec]]

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..errors import Failure
 from ..io.files import write_utf8
-from ..io.printable import substitute
+from ..io.text import substitute
 
 if TYPE_CHECKING:
     from jinja2 import Environment

@@ -7,7 +7,7 @@ from pathlib import Path
 from ..evaluation.breakdown import worst
 from ..evaluation.evaluation import Evaluation, FileReport
 from ..evaluation.metrics import HOW_TO_INSTALL, align
-from ..io import strict_json
+from ..io.text import format_json
 from .pages import render, write
 
 SHOWN_WORST = 40
@@ -21,7 +21,7 @@ def write_report(evaluation: Evaluation, directory: Path) -> tuple[Path, Path]:
         Failure: a file cannot be written (``page-not-written``).
     """
     html, data = directory / "report.html", directory / "report.json"
-    write(data, strict_json.dumps(evaluation.to_json(), indent=1) + "\n")
+    write(data, format_json(evaluation.to_json(), indent=1) + "\n")
     write(html, report_page(evaluation))
     return html, data
 

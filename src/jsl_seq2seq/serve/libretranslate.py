@@ -14,7 +14,7 @@ from fastapi import FastAPI, Request
 from starlette.responses import Response
 
 from ..errors import UserError
-from ..io import strict_json
+from ..io.text import parse_json
 from ..translate import Translation
 from ..translate.translator import MAX_CHARACTERS
 from . import schemas
@@ -181,7 +181,7 @@ async def _body(request: Request) -> dict[str, Any]:
     if kind != _JSON:
         raise media_type(kind, (_JSON, _URLENCODED, _MULTIPART))
     try:
-        values = strict_json.loads(await request.body())
+        values = parse_json(await request.body())
     except (ValueError, RecursionError):
         raise request_invalid("the body is no JSON") from None
     if not isinstance(values, dict):

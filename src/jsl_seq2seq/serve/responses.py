@@ -8,7 +8,7 @@ from typing import Any
 from starlette.responses import Response
 
 from ..errors import Failure, JslError, UserError
-from ..io import strict_json
+from ..io.text import format_json
 
 MEDIA_TYPE = "application/problem+json"
 
@@ -106,7 +106,7 @@ def problem_response(
     if values["status"] == 401:
         more["WWW-Authenticate"] = "Bearer"
     return Response(
-        strict_json.dumps(values).encode("utf-8"),
+        format_json(values).encode("utf-8"),
         values["status"],
         more,
         MEDIA_TYPE,
@@ -130,9 +130,7 @@ def preferred_language(accept_language: str) -> str:
 
 def json_response(values: Any, status: int = 200) -> Response:
     """Plain values as JSON. A lone surrogate is written as its escape sequence."""
-    return Response(
-        strict_json.dumps(values, compact=True).encode("utf-8"), status, media_type="application/json"
-    )
+    return Response(format_json(values, compact=True).encode("utf-8"), status, media_type="application/json")
 
 
 def request_invalid(reason: str) -> UserError:

@@ -9,7 +9,7 @@ from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
-from ..io.printable import for_markdown, markdown_block, markdown_code
+from ..io.text import for_markdown, markdown_block, markdown_code
 from ..model import count_parameters
 from ..tokenize import CHARACTERS_AND_TAGS
 from .metadata import published, stages_of

@@ -19,24 +19,26 @@ from __future__ import annotations
 
 import base64
 import errno
-from collections.abc import Callable, Mapping
+import math
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, replace
 from importlib import resources
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
+import safetensors.numpy
+from safetensors import SafetensorError
 
 from ..errors import Failure, JslError, UserError
-from ..io import strict_json
 from ..io.files import is_regular, locked, read_bytes, read_checked, replace_files, sha256, stamp
-from ..model import parameter_specs
+from ..io.text import canonical_json, format_json, parse_json
+from ..model import Shapes, parameter_shapes
 from ..settings import ModelConfig, TrainingConfig, from_mapping
 from ..tokenize import Tokenizers
 from .card import render_readme
 from .saved_model import EpochMetrics, Example, Moments, Progress, SavedModel, Stage
 from .statistics import layer_statistics
-from .tensors import Shapes, largest, pack, unpack
 
 if TYPE_CHECKING:
     from pydantic import BaseModel
@@ -66,6 +68,7 @@ _MAX_KEYS = 1_000_000
 """Training sentences whose keys are kept: eight bytes each in ``metrics.json``."""
 _MAX_JSON_BYTES = 32_000_000
 """Of a training curve of 200,000 epochs; of a longer one the latest are saved."""
+_MIXED = "別のモデルのファイルが混ざっていないか確かめて、元のコピーに戻してください。"
 _BYTES_OF_UNIT = 1_000
 """What a unit of a vocabulary may take in ``vocabulary.json`` and ``burn.json``."""
 
@@ -84,13 +87,13 @@ def save_model(model: SavedModel, directory: Path) -> None:
     """
     holds_model(directory)
     files = {
-        WEIGHTS: pack(model.parameters),
+        WEIGHTS: to_safetensors(model.parameters),
         VOCABULARY: _json_bytes(model.tokenizers.to_json()),
         METRICS: _metrics_bytes(model),
         README: render_readme(model, directory).encode("utf-8", "replace"),
     }
     if model.moments is not None:
-        files[TRAINING_STATE] = pack(_prefixed(model.moments, model.resume_parameters))
+        files[TRAINING_STATE] = to_safetensors(_prefixed(model.moments, model.resume_parameters))
     if model.burn is not None:
         files[BURN] = _json_bytes(model.burn)
     config: dict[str, Any] = {
@@ -153,7 +156,7 @@ def is_ours(path: Path) -> bool:
     if not is_regular(path):
         return False
     try:
-        config = strict_json.loads(read_bytes(path, _MAX_CONFIG_BYTES))
+        config = parse_json(read_bytes(path, _MAX_CONFIG_BYTES))
     except (ValueError, RecursionError, OSError):
         return False
     metadata = config.get("metadata") if isinstance(config, dict) else None
@@ -217,8 +220,8 @@ def _load(directory: Path, training_state: bool, record: bool) -> SavedModel:
             code="vocabulary-mismatch",
             path=directory / VOCABULARY,
         )
-    shapes = {name: spec.shape for name, spec in parameter_specs(model_config).items()}
-    parameters = unpack(read(WEIGHTS), shapes, directory / WEIGHTS)
+    shapes = parameter_shapes(model_config)
+    parameters = from_safetensors(read(WEIGHTS), shapes, directory / WEIGHTS)
     moments, others = None, {}
     if training_state and TRAINING_STATE in listed:
         moments, others = _read_training_state(read(TRAINING_STATE), shapes, training, directory)
@@ -262,7 +265,7 @@ def read_config(directory: Path, record: bool = True) -> dict[str, Any]:
     if not path.exists():
         raise _no_model(directory)
     try:
-        config = strict_json.loads(read_bytes(path, _MAX_CONFIG_BYTES).decode("utf-8"))
+        config = parse_json(read_bytes(path, _MAX_CONFIG_BYTES).decode("utf-8"))
     except OSError as error:
         if error.errno != errno.EFBIG:
             raise
@@ -360,21 +363,21 @@ def settings(config: Mapping[str, Any], directory: Path) -> tuple[ModelConfig, T
 def size_limits(config: Mapping[str, Any], directory: Path) -> dict[str, int]:
     """How many bytes each file of a model with this ``config.json`` can have at most."""
     model_config, training, _ = settings(config, directory)
-    shapes = {name: spec.shape for name, spec in parameter_specs(model_config).items()}
+    shapes = parameter_shapes(model_config)
     units = _BYTES_OF_UNIT * (model_config.vocab_size.source + model_config.vocab_size.target)
     limits = dict.fromkeys((*REQUIRED, *OPTIONAL), _MAX_JSON_BYTES)
     return limits | {
         VOCABULARY: 1_000_000 + units,
         BURN: 2_000_000 + units,
-        WEIGHTS: largest(shapes),
-        TRAINING_STATE: (2 + len(_resume_sets(training))) * largest(shapes),
+        WEIGHTS: _most_bytes(shapes),
+        TRAINING_STATE: (2 + len(_resume_sets(training))) * _most_bytes(shapes),
     }
 
 
 def checksum(config: Mapping[str, Any]) -> str:
     """SHA-256 of everything else in config.json, so that a changed digit is noticed there too."""
     rest = {key: value for key, value in config.items() if key != "checksum"}
-    return sha256(strict_json.canonical(rest))
+    return sha256(canonical_json(rest))
 
 
 def _no_model(directory: Path) -> JslError:
@@ -475,7 +478,7 @@ def _read_metrics(
 
 def _parsed(content: bytes, path: Path, code: str) -> Any:
     try:
-        return strict_json.loads(content)
+        return parse_json(content)
     except (ValueError, RecursionError) as error:
         raise Failure(
             f"{path} を JSON として読めません（{error}）。",
@@ -507,7 +510,7 @@ def _read_training_state(
         return {f"{prefix}.{name}": shape for name, shape in shapes.items()}
 
     optional = [prefixed(prefix) for prefix in _resume_sets(training)]
-    state = unpack(content, prefixed("m") | prefixed("v"), directory / TRAINING_STATE, optional)
+    state = from_safetensors(content, prefixed("m") | prefixed("v"), directory / TRAINING_STATE, optional)
 
     def taken(prefix: str) -> dict[str, np.ndarray]:
         return {name: state[f"{prefix}.{name}"] for name in shapes}
@@ -529,4 +532,108 @@ def _resume_sets(training: TrainingConfig) -> list[str]:
 
 
 def _json_bytes(values: Any) -> bytes:
-    return (strict_json.dumps(values, indent=2) + "\n").encode("utf-8")
+    return (format_json(values, indent=2) + "\n").encode("utf-8")
+
+
+def to_safetensors(tensors: Mapping[str, np.ndarray]) -> bytes:
+    """The bytes of a safetensors file, in which every array reads back as it was.
+
+    Raises:
+        Failure: an array holds NaN or infinity, so that it could not be loaded, or does not come back the same.
+    """
+    for name, array in tensors.items():
+        if not np.isfinite(array).all():
+            raise Failure(
+                f"重み {name} に数でない値（NaN や無限大）があるので保存できません。",
+                "学習が発散しています。learning_rate を小さくして、学習し直してください。",
+                code="weights-diverged",
+                name=name,
+                setting="learning_rate",
+            )
+    # safetensors 0.8 writes the memory of an array as it lies, so a transposed view would be scrambled
+    contiguous = {name: np.ascontiguousarray(array, np.float32) for name, array in tensors.items()}
+    content = safetensors.numpy.save(contiguous)
+    for name, array in safetensors.numpy.load(content).items():
+        if not np.array_equal(array, contiguous[name], equal_nan=True):
+            raise Failure(
+                f"重み {name} を正しく書き出せませんでした。",
+                "safetensors を更新して、もう一度保存してください。",
+                code="weights-not-written",
+                name=name,
+            )
+    return content
+
+
+def _most_bytes(shapes: Shapes) -> int:
+    """More bytes than a file of these arrays can have."""
+    return sum(4 * math.prod(shape) + 1_000 for shape in shapes.values()) + 10_000
+
+
+def from_safetensors(
+    content: bytes, shapes: Shapes, path: Path, optional: Sequence[Shapes] = ()
+) -> dict[str, np.ndarray]:
+    """The arrays of a safetensors file, exactly those named in ``shapes``, in that order.
+
+    Args:
+        path: stands in messages.
+        optional: sets of further arrays, of each of which all may be there or none.
+
+    Raises:
+        Failure: not safetensors, a name too many or too few, another shape or type, NaN or infinity.
+    """
+    try:
+        tensors = safetensors.numpy.load(content)
+    except (SafetensorError, ValueError, KeyError, TypeError) as error:
+        raise Failure(
+            f"重みのファイルを読めません: {path}（safetensors ではありません: {error}）",
+            "元のコピーに戻してください。",
+            code="weights-unreadable",
+            path=path,
+            reason=str(error),
+        ) from None
+    for more in optional:
+        if not tensors.keys().isdisjoint(more):
+            shapes = {**shapes, **more}
+    missing, extra = [n for n in shapes if n not in tensors], [n for n in tensors if n not in shapes]
+    if missing or extra:
+        listed = [f"足りない: {', '.join(missing[:3])}"] * bool(missing) + [
+            f"余分: {', '.join(extra[:3])}"
+        ] * bool(extra)
+        raise Failure(
+            f"重みの名前が設定と合いません: {path}（{'、'.join(listed)}）",
+            _MIXED,
+            code="weights-names",
+            path=path,
+            missing=missing,
+            extra=extra,
+        )
+    for name, shape in shapes.items():
+        array = tensors[name]
+        if array.dtype != np.float32:
+            raise Failure(
+                f"重み {name} の型が float32 ではなく {array.dtype} です: {path}",
+                _MIXED,
+                code="weights-dtype",
+                path=path,
+                name=name,
+                found=str(array.dtype),
+            )
+        if array.shape != shape:
+            raise Failure(
+                f"重み {name} の形が {shape} ではなく {array.shape} です: {path}",
+                _MIXED,
+                code="weights-shape",
+                path=path,
+                name=name,
+                found=array.shape,
+                expected=shape,
+            )
+        if not np.isfinite(array).all():
+            raise Failure(
+                f"重み {name} に数でない値（NaN や無限大）があります: {path}",
+                "元のコピーに戻すか、学習し直してください。",
+                code="weights-not-finite",
+                path=path,
+                name=name,
+            )
+    return {name: tensors[name] for name in shapes}

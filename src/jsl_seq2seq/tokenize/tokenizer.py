@@ -20,7 +20,7 @@ from functools import cached_property, lru_cache
 from typing import Any, ClassVar, NamedTuple, Protocol, Self
 
 from ..errors import UserError
-from ..io import strict_json
+from ..io.text import canonical_json
 from ..settings import SPECIALS, VocabSize, require_choice
 from .normalize import FORMAT_1, NFC, NORMALIZERS, RADICALS, TAG, Normalizer, Offset, composed, kana_sibling
 from .subword import BLANK, DEFAULT_VOCAB, Merges, Subwords, learn_subwords
@@ -796,7 +796,7 @@ class Tokenizers:
     @cached_property
     def hash(self) -> str:
         """SHA-256 over their canonical JSON: the same on every machine, another for any other vocabulary."""
-        return hashlib.sha256(strict_json.canonical(self.to_json())).hexdigest()
+        return hashlib.sha256(canonical_json(self.to_json())).hexdigest()
 
     def to_json(self) -> dict[str, Any]:
         """Plain values for ``vocabulary.json``. Keys that say nothing new are left out: ``units`` for

@@ -11,11 +11,10 @@ from ..backends.interface import Array
 from ..backends.registry import Backend
 from ..backends.tape import Tape
 from ..data.batching import Batch, EncodedPair, make_batch
-from ..model import Dropout, Positions, Transformer, parameter_specs
+from ..model import Dropout, Positions, Transformer, flatten, parameter_shapes, unflatten
 from ..model.layers import identity
 from ..settings import ModelConfig, TrainingConfig
 from ..store import Moments
-from ..store.tensors import flatten, unflatten
 from .schedule import adam_rates
 
 
@@ -42,7 +41,7 @@ class Trainer:
         self.ops = backend.training_ops(Tape())
         self.training, self.step, self.processes = training, step, backend.processes
         self.source_length, self._masked = config.source_length, config.attention_masks
-        self._shapes = {name: spec.shape for name, spec in parameter_specs(config).items()}
+        self._shapes = parameter_shapes(config)
         self._flat = self._to_device(parameters)
         self._m = self.ops.zeros(self._flat.shape) if moments is None else self._to_device(moments.m)
         self._v = self.ops.zeros(self._flat.shape) if moments is None else self._to_device(moments.v)

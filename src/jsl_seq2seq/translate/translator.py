@@ -16,7 +16,7 @@ from ..backends.backend import is_out_of_memory
 from ..backends.interface import GraphDecodingOps, pad_rows
 from ..backends.registry import Backend, choose_backend
 from ..errors import Failure, UserError
-from ..model import Capture, Transformer, count_parameters, parameter_specs
+from ..model import Capture, Transformer, count_parameters, flatten, parameter_shapes
 from ..search import (
     GraphGreedy,
     Hypothesis,
@@ -29,7 +29,6 @@ from ..search import (
 from ..settings import PAD, SOS, ModelConfig, require_range
 from ..store import SavedModel, load_model, shipped_model
 from ..store.directory import DICTIONARY
-from ..store.tensors import flatten
 from ..tokenize import CHARACTERS_AND_TAGS, Encoding, Tokenizers
 from ..tokenize.tokenizer import CharTokenizer, OpenTagTokenizer
 from .dictionary import Dictionary, Match
@@ -232,7 +231,7 @@ class Translator:
         self.config = model.config
         self.tokenizers: Tokenizers = model.tokenizers
         self.ops = backend.open(None)
-        shapes = {name: spec.shape for name, spec in parameter_specs(model.config).items()}
+        shapes = parameter_shapes(model.config)
         flat = flatten(model.parameters, shapes)
         with self.ops.exclusive():
             parameters = self.ops.named_views(self.ops.array(flat), shapes)

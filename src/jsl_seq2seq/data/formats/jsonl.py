@@ -9,7 +9,7 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from ...io import strict_json
+from ...io.text import parse_json
 from .format import PHENOMENON_NAMES, SOURCE_NAMES, TARGET_NAMES, Format, Lines, Row
 
 HINT = '1 行は {"source": "日本語文", "tags": ["タグ1", "タグ2"]} の形です。'
@@ -27,7 +27,7 @@ def _rows(lines: Lines) -> Iterator[Row]:
 
 def _object(line: str, lines: Lines) -> Mapping[str, Any]:
     try:
-        values = strict_json.loads(line)
+        values = parse_json(line)
     except json.JSONDecodeError as error:
         raise lines.error(
             f"の {error.colno} 文字目から先を JSON として読めません（{error.msg}）。",

@@ -15,8 +15,8 @@ from typing import Annotated, Any
 from pydantic import Field, RootModel
 
 from ...errors import Failure
-from ...io import strict_json
 from ...io.files import read_bytes
+from ...io.text import parse_json
 from ...store.schemas import validated
 from .vocabulary import OriginalVocabulary, read_vocabulary
 
@@ -65,7 +65,7 @@ def read_settings(path: Path) -> OriginalSettings:
         return OriginalSettings(None, {}, {}, None)
     try:
         text = read_bytes(path, _MAX_BYTES).decode("utf-8")
-        values = strict_json.loads(text.removeprefix("\ufeff"))
+        values = parse_json(text.removeprefix("\ufeff"))
     except OSError as error:
         if error.errno != errno.EFBIG:
             raise

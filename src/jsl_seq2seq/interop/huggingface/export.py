@@ -22,7 +22,7 @@ import numpy as np
 from ...model.layers import sinusoid
 from ...settings import EOS, PAD, SOS, ModelConfig
 from ...store import SavedModel
-from ...store.tensors import pack
+from ...store.directory import to_safetensors
 from ...tokenize import Tokenizers
 from ...version import __version__
 from ..formats import Exported, require_masks
@@ -78,7 +78,7 @@ def export(model: SavedModel) -> Exported:
         "max_length": config.max_seq_len + 1,  # SOS and the tags
     }
     files = {
-        "model.safetensors": pack(weights(model)),
+        "model.safetensors": to_safetensors(weights(model)),
         "generation_config.json": _json(generation),
         "tokenizer.json": _json(tokenizer_json(model.tokenizers)),
         "tokenizer_config.json": _json(tokenizer_config(_positions(config))),

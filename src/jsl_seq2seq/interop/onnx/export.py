@@ -17,7 +17,7 @@ import onnx
 from onnx import helper
 
 from ...backends.interface import MASKED, Mask
-from ...io import strict_json
+from ...io.text import format_json
 from ...model import Positions, Transformer
 from ...model.decoder import DecoderCache, LayerCache
 from ...search.decoding import log_probs
@@ -233,10 +233,10 @@ def _file(
     helper.set_model_props(
         made,
         {
-            "config": strict_json.dumps(model.config.to_json()),
+            "config": format_json(model.config.to_json()),
             "max_positions": str(max_positions(model.config)),
             "vocab_hash": model.tokenizers.hash,
-            "vocabulary": strict_json.dumps(model.tokenizers.to_json()),
+            "vocabulary": format_json(model.tokenizers.to_json()),
         },
     )
     return made.SerializeToString()

@@ -15,13 +15,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from jsl_seq2seq.io import strict_json
-from jsl_seq2seq.io.printable import (
+from jsl_seq2seq.io.text import (
     for_markdown,
     for_terminal,
+    format_json,
     markdown_block,
     markdown_code,
     one_line,
+    parse_json,
     substitute,
 )
 from jsl_seq2seq.render.export import table_csv
@@ -92,7 +93,7 @@ def test_code(text: str) -> None:
     st.recursive(ANY_TEXT | st.floats() | st.integers() | st.none() | st.booleans(), st.lists, max_leaves=9)
 )
 def test_json_is_strict_and_harmless(values: object) -> None:
-    for text in (strict_json.dumps(values), strict_json.dumps(values, ascii_only=True, compact=True)):
+    for text in (format_json(values), format_json(values, ascii_only=True, compact=True)):
         assert not set(text) & (set(ACTING) - {"\n"})
         text.encode("utf-8")
 
@@ -128,15 +129,15 @@ def without_nan(value: object) -> object:
     ],
     ids=range(14),
 )
-def test_what_is_no_strict_json(content: str) -> None:
+def test_what_is_no_json(content: str) -> None:
     with pytest.raises(ValueError):
-        strict_json.loads(content)
+        parse_json(content)
 
 
 @given(st.recursive(st.text(max_size=5), st.lists, max_leaves=60))
 def test_brackets_in_strings_are_no_depth(values: object) -> None:
     text = json.dumps([values, "[{" * 60, '\\"[' * 60])
-    assert strict_json.loads(text) == json.loads(text)
+    assert parse_json(text) == json.loads(text)
 
 
 @given(st.lists(ANY_TEXT, min_size=2, max_size=2))

@@ -1,4 +1,4 @@
-"""Named arrays in safetensors files."""
+"""Named arrays in the safetensors files of a model directory."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from jsl_seq2seq.errors import Failure
-from jsl_seq2seq.store.tensors import pack, unpack
+from jsl_seq2seq.store.directory import from_safetensors, to_safetensors
 
 from ..refusals import refused
 from ..small_models import same_arrays
@@ -36,7 +36,7 @@ def header(**tensors: object) -> bytes:
 
 
 def test_every_bit_and_the_order_come_back() -> None:
-    assert same_arrays(unpack(pack(arrays()), SHAPES, PATH), arrays())
+    assert same_arrays(from_safetensors(to_safetensors(arrays()), SHAPES, PATH), arrays())
 
 
 @given(st.sampled_from(["transposed", "fortran", "strided", "reversed", "broadcast"]), st.integers(0, 99))
@@ -50,7 +50,7 @@ def test_arrays_that_do_not_lie_in_one_piece(kind: str, seed: int) -> None:
         "reversed": values[::-1],
         "broadcast": np.broadcast_to(values[0], (3, 4)),
     }[kind]
-    back = unpack(pack({"x": view}), {"x": view.shape}, PATH)["x"]
+    back = from_safetensors(to_safetensors({"x": view}), {"x": view.shape}, PATH)["x"]
     np.testing.assert_array_equal(back, view)
 
 
@@ -59,7 +59,7 @@ def test_what_could_not_be_loaded_is_not_written(value: float) -> None:
     broken = arrays()
     broken["a"][2] = value
     with refused(Failure, "a", "数でない値", "--learning-rate"):
-        pack(broken)
+        to_safetensors(broken)
 
 
 def test_a_library_that_scrambles_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -70,10 +70,10 @@ def test_a_library_that_scrambles_is_noticed(monkeypatch: pytest.MonkeyPatch) ->
         lambda tensors: honest({name: a[::-1].copy() for name, a in tensors.items()}),
     )
     with refused(Failure, "正しく書き出せません"):
-        pack(arrays())
+        to_safetensors(arrays())
 
 
-GOOD = pack(arrays())
+GOOD = to_safetensors(arrays())
 FILES = {
     "nothing": b"",
     "zeros": bytes(64),
@@ -103,7 +103,7 @@ FILES = {
 @pytest.mark.parametrize("content", FILES.values(), ids=FILES.keys())
 def test_what_is_no_safetensors_file(content: bytes) -> None:
     with refused(Failure, str(PATH)):
-        unpack(content, SHAPES, PATH)
+        from_safetensors(content, SHAPES, PATH)
 
 
 class _Bomb:
@@ -113,7 +113,7 @@ class _Bomb:
 
 def test_a_pickle_is_never_run() -> None:
     with refused(Failure, str(PATH)):
-        unpack(pickle.dumps(_Bomb()), SHAPES, PATH)
+        from_safetensors(pickle.dumps(_Bomb()), SHAPES, PATH)
 
 
 @pytest.mark.parametrize(
@@ -135,13 +135,13 @@ def test_a_pickle_is_never_run() -> None:
 def test_a_file_that_does_not_fit_the_model(change: dict, fragments: list[str]) -> None:
     tensors = {name: array for name, array in (arrays() | change).items() if array is not None}
     with refused(Failure, str(PATH), *fragments):
-        unpack(safetensors.numpy.save(tensors), SHAPES, PATH)
+        from_safetensors(safetensors.numpy.save(tensors), SHAPES, PATH)
 
 
 @given(st.binary(max_size=200))
 def test_any_bytes_are_refused(content: bytes) -> None:
     with refused(Failure, str(PATH)):
-        unpack(content, SHAPES, PATH)
+        from_safetensors(content, SHAPES, PATH)
 
 
 @given(st.data())
@@ -151,7 +151,7 @@ def test_no_changed_byte_breaks_the_reader(data: st.DataObject) -> None:
     place = data.draw(st.integers(0, len(content) - 1))
     content[place] ^= data.draw(st.integers(1, 255))
     try:
-        found = unpack(bytes(content), SHAPES, PATH)
+        found = from_safetensors(bytes(content), SHAPES, PATH)
     except Failure:
         return
     assert {name: array.shape for name, array in found.items()} == SHAPES
