@@ -10,7 +10,7 @@ import typer
 from ..backends.interface import TrainingOps
 from ..backends.registry import PRECISIONS, Selection, all_backends, choose_backend
 from ..errors import JslError
-from ..evaluation.self_test import self_test, translating_self_test
+from ..training.self_test import self_test, translating_self_test
 from . import options as opt
 from .console import error_to_dict, say, say_json
 

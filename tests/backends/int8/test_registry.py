@@ -11,7 +11,7 @@ import pytest
 from jsl_seq2seq.backends.interface import TrainingOps
 from jsl_seq2seq.backends.registry import Selection, all_backends, choose_backend
 from jsl_seq2seq.errors import UserError
-from jsl_seq2seq.evaluation.self_test import translating_self_test
+from jsl_seq2seq.training.self_test import translating_self_test
 
 from ...backend_cases import require
 from ...refusals import refused

@@ -12,7 +12,7 @@ from ..data.batching import Batch, EncodedPair, make_batch
 from ..model import Transformer
 from ..model.initialization import initial_parameters
 from ..settings import ModelConfig, TrainingConfig, VocabSize
-from ..training.trainer import Trainer
+from .trainer import Trainer
 
 _CONFIG = ModelConfig(VocabSize(source=90, target=82))
 """The reference setting: d_model 16, 2 heads, 4+4 layers, d_ff 32."""
