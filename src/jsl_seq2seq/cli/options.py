@@ -146,7 +146,7 @@ Preset = Annotated[
 ]
 MaxSeqLen = Annotated[int | None, _model("max_seq_len", "最も長い文")]
 
-Format = Annotated[str | None, _option("--format", "形式: onnx、huggingface、ctranslate2", _RUN, "NAME")]
+Format = Annotated[str | None, _option("--format", "形式: onnx、huggingface、ctranslate2、web", _RUN, "NAME")]
 ExportWeights = Annotated[
     list[str] | None, _option("--export-weights", "重みを CSV と画像に（層の名前か前半）", _LOOK, "NAME")
 ]

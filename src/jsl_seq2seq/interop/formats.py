@@ -37,6 +37,7 @@ FORMATS = {
     "onnx": Format("onnx", ("onnx",), "onnx"),
     "huggingface": Format("huggingface"),
     "ctranslate2": Format("ctranslate2", ("ctranslate2",), "ctranslate2"),
+    "web": Format("web"),
 }
 """By the name that users give."""
 

@@ -1,0 +1,156 @@
+"""The files that the npm package in ``web/`` reads: everything that translates a text, in one file for each precision.
+
+    bytes 0-3     "JSLW"
+    bytes 4-7     version of the layout, 1 (all integers are unsigned, little-endian)
+    bytes 8-39    SHA-256 of everything behind it
+    bytes 40-     in gzip: the header's length (4 bytes), the header (JSON), zeros up to a multiple of 16, the tensors
+
+The header holds the model's configuration, its tokenizers, and for each tensor its name, type, shape and offset from
+the first tensor, a multiple of 16. Nothing depends on the sizes of a model.
+
+Matrices are float32, float16 or int8; biases and LayerNorm's vectors are always float32. An int8 matrix is
+q · scale, with one float32 scale for each row of an embedding and for each output of a linear layer, the smallest
+that keeps |q| <= 127 (symmetric, per channel; Krishnamoorthi 2018, §2.1 and §3). An embedding is rounded without the
+mean of each of its columns, which is added again: the shipped model's has a column that is nearly constant and 50 times
+as large as the others, and scales that have to cover it leave those others no precision. Only what is stored is
+rounded: the engine computes in float32.
+"""
+
+from __future__ import annotations
+
+import gzip
+import hashlib
+import struct
+from typing import Any, Literal
+
+import numpy as np
+
+from ...errors import UserError
+from ...io import strict_json
+from ...store import SavedModel
+from ...tokenize.normalize import FORMAT_1, JAPANESE, NFC
+from ...tokenize.tokenizer import CharTokenizer, WordTokenizer
+from ..formats import Exported, require_masks
+from ..weights import output_layer
+
+MAGIC, VERSION = b"JSLW", 1
+Precision = Literal["float32", "float16", "int8"]
+OUTPUT = "decoder.output_projection.weight"
+_ALIGNMENT = 16
+_NORMALIZERS = {id(JAPANESE): "japanese", id(FORMAT_1): "format-1", id(NFC): "nfc"}
+
+
+def export(model: SavedModel) -> Exported:
+    """``model.int8.bin``, ``model.float16.bin``, and in ``model.json`` the size and SHA-256 of both.
+
+    Raises:
+        UserError: the model has something that the engine does not compute.
+    """
+    files = {f"model.{precision}.bin": model_file(model, precision) for precision in ("int8", "float16")}
+    told = {
+        "format": "jsl-seq2seq-web",
+        "format_version": VERSION,
+        "files": {
+            name: {"bytes": len(content), "sha256": hashlib.sha256(content).hexdigest()}
+            for name, content in files.items()
+        },
+    }
+    return Exported({**files, "model.json": strict_json.dumps(told, indent=2).encode() + b"\n"})
+
+
+def model_file(model: SavedModel, precision: Precision) -> bytes:
+    """One file, complete. The same model gives the same bytes (with the same zlib)."""
+    _require_supported(model)
+    tensors: list[dict[str, Any]] = []
+    data = bytearray()
+
+    def add(array: np.ndarray) -> int:
+        """Append an array at the next aligned place; its offset."""
+        data.extend(bytes(-len(data) % _ALIGNMENT))
+        offset = len(data)
+        data.extend(array.astype(array.dtype.newbyteorder("<")).tobytes())
+        return offset
+
+    for name, array in _tensors(model).items():
+        told: dict[str, Any] = {"name": name, "shape": list(array.shape), "dtype": "float32"}
+        if array.ndim == 2:
+            told["dtype"] = precision
+        if told["dtype"] == "int8":
+            axis = 0 if _is_rows(name) else 1
+            if axis == 0:
+                mean = array.mean(axis=0, dtype=np.float32)
+                told["mean"] = add(mean)
+                array = array - mean
+            quantized, scales = quantize(array, axis)
+            told |= {"axis": axis, "scales": add(scales), "offset": add(quantized)}
+        else:
+            told["offset"] = add(array.astype(told["dtype"]))
+        tensors.append(told)
+    header = strict_json.canonical(_header(model, tensors))
+    start = struct.pack("<I", len(header)) + header
+    rest = gzip.compress(start + bytes(-len(start) % _ALIGNMENT) + data, 6, mtime=0)
+    return MAGIC + struct.pack("<I", VERSION) + hashlib.sha256(rest).digest() + rest
+
+
+def quantize(array: np.ndarray, axis: int) -> tuple[np.ndarray, np.ndarray]:
+    """A matrix as int8 and one float32 scale for each index of ``axis``; q · scale is at most scale / 2 away."""
+    largest = np.abs(array).max(axis=1 - axis, keepdims=True)
+    scales = np.where(largest > 0, largest / 127, 1).astype(np.float32)
+    return np.rint(array / scales).clip(-127, 127).astype(np.int8), scales.reshape(-1)
+
+
+def _tensors(model: SavedModel) -> dict[str, np.ndarray]:
+    """The parameters; an output layer of its own as [V, D], as the embedding is."""
+    found = dict(model.parameters)
+    if not model.config.tied_embeddings:
+        found[OUTPUT] = np.ascontiguousarray(output_layer(model, model.parameters)[0])
+    return found
+
+
+def _is_rows(name: str) -> bool:
+    """Whether a matrix has one row for each token, rather than one column for each output."""
+    return name.endswith("embedding.weight") or name == OUTPUT
+
+
+def _header(model: SavedModel, tensors: list[dict[str, Any]]) -> dict[str, Any]:
+    source, target = model.tokenizers.source, model.tokenizers.target
+    return {
+        "format": "jsl-seq2seq-web",
+        "config": model.config.to_json(),
+        "vocabulary": model.tokenizers.to_json(),
+        "vocab_hash": model.tokenizers.hash,
+        "source": {
+            "kind": source.kind,
+            "normalizer": _NORMALIZERS[id(source.spelling)],
+            "name": source.name,
+            "unit_name": source.unit_name,
+            "unknown_hint": source.unknown_hint,
+        },
+        "target": {"kind": target.kind, "name": target.name},
+        "tensors": tensors,
+    }
+
+
+def _require_supported(model: SavedModel) -> None:
+    """Raises UserError for what the engine would compute otherwise than the translator; names it."""
+    require_masks(model, "web", final_norm=False)
+    config, source = model.config, model.tokenizers.source
+    unsupported: dict[str, Any] = {}
+    if not isinstance(source, CharTokenizer | WordTokenizer):
+        unsupported["source_units"] = source.kind
+    elif id(source.spelling) not in _NORMALIZERS:
+        unsupported["normalizer"] = source.normalizer
+    if config.source_length:
+        unsupported["source_length"] = config.source_length
+    if not config.specials_masked:
+        unsupported["specials_masked"] = config.specials_masked
+    if unsupported:
+        setting, value = next(iter(unsupported.items()))
+        raise UserError(
+            f"{setting} が {value} のモデルは、web 形式で書き出せません。",
+            "onnx など、ほかの形式なら書き出せます。",
+            code="export-unsupported",
+            format="web",
+            setting=setting,
+            value=value,
+        )
