@@ -12,8 +12,11 @@ import jsonschema
 import pytest
 from starlette.testclient import TestClient
 
-from jsl_seq2seq.serve.models import Models
+from jsl_seq2seq.errors import UserError
+from jsl_seq2seq.serve.models import Models, Translating
 from jsl_seq2seq.serve.responses import ENGLISH, STATUS
+from jsl_seq2seq.translate import Translation
+from jsl_seq2seq.translate.dictionary import Dictionary, Entry
 
 from ..refusals import is_japanese
 from .conftest import Serve
@@ -61,6 +64,20 @@ def test_a_dictionary_is_for_its_request_alone(client: TestClient) -> None:
     assert all("entry" not in one for one in translated(client, text="お茶を飲みます")["tags"])
     refused = client.post("/v1/translate", json={"text": "はい", "model": "small", "dictionary": [entry]})
     assert (refused.status_code, refused.json()["code"]) == (422, "dictionary-without-open-words")
+
+
+def test_texts_with_entries_of_their_own_are_computed_together(models: Models) -> None:
+    tea = Dictionary([Entry("お茶", ("緑", "飲み物"))])
+    water = Dictionary([Entry("お茶", ("水",))])
+    found = Translating(models[None])([("お茶を飲みます", one) for one in (tea, None, water)])
+    plain = models[None].translator.translate("お茶を飲みます").tags
+    assert [one.tags[:2] for one in found if isinstance(one, Translation)] == [
+        ("緑", "飲み物"), plain[:2], ("水", *plain[1:2])
+    ]  # fmt: skip
+    assert Translating(models[None]) == Translating(models[None])
+    other = Translating(models["small"])([("ありがとう", tea), ("ありがとう", None)])
+    assert isinstance(other[0], UserError) and other[0].code == "dictionary-without-open-words"
+    assert str(other[1]) == "<ありがとう>"
 
 
 def test_score(client: TestClient, models: Models) -> None:

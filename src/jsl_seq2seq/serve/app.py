@@ -172,14 +172,14 @@ def _add_api(app: FastAPI, service: Service) -> None:
             body.n_best,
             body.length_penalty,
             body.attention,
-            _dictionary(body.dictionary),
+        dictionary = _dictionary(body.dictionary)
         )
         if isinstance(body.text, str):
-            (found,) = await service.compute(request, work, [body.text])
+            (found,) = await service.compute(request, work, [(body.text, dictionary)])
             if isinstance(found, UserError):
                 raise found
             return json_response(translation_to_dict(found))
-        results = await service.compute(request, work, body.text)
+        results = await service.compute(request, work, [(text, dictionary) for text in body.text])
         language = _language(request)
         return json_response(
             {

@@ -105,7 +105,7 @@ def add_libretranslate(app: FastAPI, service: Service, guard: Guard) -> None:
         if form == "html":
             texts = list(map(html.unescape, texts))
         work = Translating(service.models[None], 1 + count, 1 + count)
-        results = await service.compute(request, work, texts)
+        results = await service.compute(request, work, [(text, None) for text in texts])
         written: list[str] = []
         others: list[list[str]] = []
         for one in results:

@@ -109,23 +109,24 @@ class Models:
 
 @dataclass(frozen=True)
 class Translating:
-    """Texts -> translations, or in their places the errors of those that cannot be translated."""
+    """Texts, each with the entries for it alone -> translations, or in their places the errors of those that cannot
+    be translated."""
 
     model: LoadedModel
     beam: int = 1
     n_best: int = 1
     length_penalty: float = 0.6
     attention: bool = False
-    dictionary: Dictionary | None = None
 
-    def __call__(self, texts: Sequence[str]) -> list[Translation | UserError]:
+    def __call__(self, items: Sequence[tuple[str, Dictionary | None]]) -> list[Translation | UserError]:
+        texts = [text for text, _ in items]
         return self.model.translator.translate_each(
             [too_long(text) or text for text in texts] if self.attention else texts,
             self.beam,
             self.n_best,
             self.length_penalty,
             self.attention,
-            self.dictionary,
+            [dictionary for _, dictionary in items],
         )
 
 

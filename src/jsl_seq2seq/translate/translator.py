@@ -322,35 +322,39 @@ class Translator:
         n_best: int = 1,
         length_penalty: float = DEFAULT_PENALTY,
         attention: bool = False,
-        dictionary: Dictionary | None = None,
+        dictionaries: Sequence[Dictionary | None] | None = None,
     ) -> list[Translation | UserError]:
         """As :meth:`translate_batch`, but a sentence that cannot be translated gives its error in its place.
 
         Args:
             texts: an error among them stays where it is.
-            dictionary: entries for these texts alone, which count before the translator's own.
+            dictionaries: of each text the entries for it alone, which count before the translator's own.
 
         Raises:
-            UserError: the search is impossible, or the model cannot be given a dictionary.
+            UserError: the search is impossible.
         """
         _check_search(beam, n_best, length_penalty)
         _require_several(texts, "translate_each")
-        if dictionary is None:
-            dictionary = self.dictionary
-        else:
-            require_slots(self.tokenizers)
-            own = self.dictionary.entries if self.dictionary else ()
-            dictionary = Dictionary([*own, *dictionary.entries])
-        found = [text if isinstance(text, UserError) else self._readable(text, dictionary) for text in texts]
+        if dictionaries is None:
+            dictionaries = [None] * len(texts)
+        found = [
+            text if isinstance(text, UserError) else self._readable(text, dictionary)
+            for text, dictionary in zip(texts, dictionaries, strict=True)
+        ]
         readable = [one for one in found if not isinstance(one, UserError)]
         translations = iter(self._translated(readable, attention, beam, n_best, length_penalty))
         return [one if isinstance(one, UserError) else next(translations) for one in found]
 
-    def _readable(self, text: Sentence, dictionary: Dictionary | None) -> _Prepared | UserError:
+    def _readable(self, text: Sentence, entries: Dictionary | None) -> _Prepared | UserError:
         try:
-            return self._prepared(text, dictionary)
+            return self._prepared(text, self.dictionary if entries is None else self._with_own(entries))
         except UserError as error:
             return error
+
+    def _with_own(self, dictionary: Dictionary) -> Dictionary:
+        """The dictionary behind the translator's own. Raises UserError if the model cannot be given one."""
+        require_slots(self.tokenizers)
+        return Dictionary([*self.dictionary.entries, *dictionary.entries]) if self.dictionary else dictionary
 
     def _prepared(self, text: Sentence, dictionary: Dictionary | None) -> _Prepared:
         """A text, cut into its sentences if the model writes open words, each encoded."""
