@@ -14,6 +14,7 @@ import json
 import math
 import re
 import unicodedata
+from functools import cache
 from itertools import accumulate
 from typing import Any, NoReturn
 
@@ -64,13 +65,18 @@ def format_json(
     Args:
         compact: without blanks.
     """
-    separators = (",", ":") if compact else None
-    encoder = json.JSONEncoder(ensure_ascii=ascii_only, indent=indent, allow_nan=False, separators=separators)
+    encoder = _encoder(ascii_only, indent, compact)
     try:
         text = encoder.encode(values)
     except ValueError:
         text = encoder.encode(_finite(values))
     return UNSAFE.sub(_escaped, text)
+
+
+@cache
+def _encoder(ascii_only: bool, indent: int | None, compact: bool) -> json.JSONEncoder:
+    separators = (",", ":") if compact else None
+    return json.JSONEncoder(ensure_ascii=ascii_only, indent=indent, allow_nan=False, separators=separators)
 
 
 def canonical_json(values: Any) -> bytes:

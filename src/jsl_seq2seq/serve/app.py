@@ -19,6 +19,7 @@ from ..translate.dictionary import Dictionary, Entry
 from ..version import __version__
 from . import schemas
 from .batching import Batcher, Work
+from .direct import Direct
 from .guard import LOG, Guard, Limits, route_of
 from .libretranslate import add_libretranslate
 from .metrics import CONTENT_TYPE, Metrics
@@ -27,7 +28,6 @@ from .page import add_page
 from .responses import (
     MEDIA_TYPE,
     json_response,
-    media_type,
     preferred_language,
     problem,
     problem_response,
@@ -152,14 +152,13 @@ def create_app(
             address = (scope.get("client") or ("-",))[0]
             LOG.info("%s %s %s %d %.0f ms", address, scope["method"], route, status, 1000 * seconds)
 
-    guard = Guard(app, limits, count)
     _add_errors(app)
     _add_api(app, service)
     _add_operations(app, service)
-    add_libretranslate(app, service, guard)
+    add_libretranslate(app, service)
     add_page(app)
     _describe_problems(app)
-    return guard
+    return Guard(Direct(app), limits, count)
 
 
 def _add_api(app: FastAPI, service: Service) -> None:
@@ -172,8 +171,8 @@ def _add_api(app: FastAPI, service: Service) -> None:
             body.n_best,
             body.length_penalty,
             body.attention,
-        dictionary = _dictionary(body.dictionary)
         )
+        dictionary = _dictionary(body.dictionary)
         if isinstance(body.text, str):
             (found,) = await service.compute(request, work, [(body.text, dictionary)])
             if isinstance(found, UserError):
@@ -271,11 +270,7 @@ def _add_errors(app: FastAPI) -> None:
 
     @app.exception_handler(RequestValidationError)
     async def invalid(request: Request, error: RequestValidationError) -> Response:
-        kind = request.headers.get("content-type", "").partition(";")[0].strip()
-        if request.method == "POST" and kind.lower() != "application/json":
-            return answered(request, media_type(kind, ["application/json"]))
-        reasons = [f"{'.'.join(map(str, one['loc']))}: {one['msg']}" for one in error.errors()]
-        return answered(request, request_invalid("; ".join(reasons[:5])))
+        return answered(request, request_invalid(schemas.reasons(error.errors())))
 
     @app.exception_handler(HTTPException)
     async def refused(request: Request, error: HTTPException) -> Response:

@@ -25,6 +25,7 @@ class _Job:
     work: Work
     items: Sequence[Any]
     result: asyncio.Future[Sequence[Any]]
+    waits: bool = True
 
 
 class Batcher:
@@ -43,6 +44,7 @@ class Batcher:
             raise ValueError("most and capacity are at least 1")
         self._most, self._capacity, self._observe = most, capacity, observe
         self._jobs: deque[_Job] = deque()
+        self._waiting = 0
         self._there = asyncio.Event()
         self._stopping = False
         self._thread = ThreadPoolExecutor(1, "compute")
@@ -51,7 +53,7 @@ class Batcher:
     @property
     def waiting(self) -> int:
         """Items of the jobs that wait."""
-        return sum(len(job.items) for job in self._jobs if not job.result.done())
+        return self._waiting
 
     def start(self) -> None:
         """Begin to compute; called on the event loop that the jobs come from."""
@@ -79,26 +81,24 @@ class Batcher:
                 "少し待ってから、もう一度送ってください。",
                 code="server-stopping",
             )
-        if self._jobs and self.waiting + len(items) > self._capacity:
+        if self._waiting and self._waiting + len(items) > self._capacity:
             raise Failure(
                 "いま混み合っています。",
                 "少し待ってから、もう一度送ってください。",
                 code="queue-full",
                 limit=self._capacity,
             )
-        job = _Job(work, items, asyncio.get_running_loop().create_future())
+        loop = asyncio.get_running_loop()
+        job = _Job(work, items, loop.create_future())
+        deadline = loop.call_later(seconds, _give_up, [job], _deadline_exceeded(seconds))
         self._jobs.append(job)
+        self._waiting += len(items)
         self._there.set()
         try:
-            async with asyncio.timeout(seconds):
-                return await job.result
-        except TimeoutError:
-            raise Failure(
-                f"{seconds:g} 秒以内に計算できませんでした。",
-                "文を短く分けるか、少し待ってから、もう一度送ってください。",
-                code="deadline-exceeded",
-                seconds=seconds,
-            ) from None
+            return await job.result
+        finally:
+            deadline.cancel()
+            self._waits_no_more(job)
 
     async def _run(self) -> None:
         loop = asyncio.get_running_loop()
@@ -128,10 +128,16 @@ class Batcher:
             if not batch or (job.work == batch[0].work and items + len(job.items) <= self._most):
                 batch.append(job)
                 items += len(job.items)
+                self._waits_no_more(job)
             else:
                 others.append(job)
         self._jobs = others
         return batch
+
+    def _waits_no_more(self, job: _Job) -> None:
+        if job.waits:
+            job.waits = False
+            self._waiting -= len(job.items)
 
 
 def _hand_out(batch: Iterable[_Job], results: Sequence[Any]) -> None:
@@ -146,3 +152,12 @@ def _give_up(batch: Iterable[_Job], error: Exception) -> None:
     for job in batch:
         if not job.result.done():
             job.result.set_exception(error)
+
+
+def _deadline_exceeded(seconds: float) -> Failure:
+    return Failure(
+        f"{seconds:g} 秒以内に計算できませんでした。",
+        "文を短く分けるか、少し待ってから、もう一度送ってください。",
+        code="deadline-exceeded",
+        seconds=seconds,
+    )

@@ -63,6 +63,10 @@ class Limits:
     body_seconds: float = 10.0
     seconds: float = 30.0
 
+    def is_token(self, given: str) -> bool:
+        """Whether it is the server's token; of a server without one, always."""
+        return not self.token or hmac.compare_digest(given.encode("utf-8", "replace"), self.token.encode())
+
 
 class Guard:
     """ASGI middleware.
@@ -135,13 +139,8 @@ class Guard:
         if self._limits.token and not _is_preflight(scope, headers) and not _is_open(scope["path"]):
             given = headers.get("authorization", "").removeprefix("Bearer ")
             # LibreTranslate's clients send the token in the body, where its routes look for it
-            if scope["path"] not in ("/translate", "/detect") and not self.is_token(given):
+            if scope["path"] not in ("/translate", "/detect") and not self._limits.is_token(given):
                 raise token_wrong()
-
-    def is_token(self, given: str) -> bool:
-        """Whether it is the server's token; of a server without one, always."""
-        token = self._limits.token
-        return not token or hmac.compare_digest(given.encode("utf-8", "replace"), token.encode())
 
     def _is_own_host(self, host: str) -> bool:
         try:
@@ -159,15 +158,9 @@ class Guard:
     async def _body(self, scope: Scope, headers: Mapping[str, str], receive: Receive) -> bytes:
         """The whole body. Raises UserError for one that is too large or takes too long."""
         limit, seconds = self._limits.body_bytes, self._limits.body_seconds
-        too_large = UserError(
-            f"要求が大きすぎます（{limit:,} バイトまで）。",
-            "何回かに分けて送ってください。",
-            code="body-too-large",
-            limit=limit,
-        )
         announced = headers.get("content-length", "0")
         if announced.isascii() and announced.isdecimal() and int(announced[:20]) > limit:
-            raise too_large
+            raise _too_large(limit)
         if scope["method"] in ("GET", "HEAD") and announced == "0" and "transfer-encoding" not in headers:
             return b""
         parts, size = [], 0
@@ -180,7 +173,7 @@ class Guard:
                     parts.append(message.get("body", b""))
                     size += len(parts[-1])
                     if size > limit:
-                        raise too_large
+                        raise _too_large(limit)
                     if not message.get("more_body"):
                         return b"".join(parts)
         except TimeoutError:
@@ -224,6 +217,15 @@ class _Replay:
             return await self._receive()
         body, self._body = self._body, None
         return {"type": "http.request", "body": body, "more_body": False}
+
+
+def _too_large(limit: int) -> UserError:
+    return UserError(
+        f"要求が大きすぎます（{limit:,} バイトまで）。",
+        "何回かに分けて送ってください。",
+        code="body-too-large",
+        limit=limit,
+    )
 
 
 def _is_same(origin: str, host: str) -> bool:

@@ -23,7 +23,6 @@ from .responses import json_response, media_type, request_invalid, token_wrong
 
 if TYPE_CHECKING:
     from .app import Service
-    from .guard import Guard
 
 SOURCE, TARGET = "ja", "jsl"
 LANGUAGES = [
@@ -66,18 +65,14 @@ _DETECT = {
 }
 
 
-def add_libretranslate(app: FastAPI, service: Service, guard: Guard) -> None:
-    """Add the routes.
-
-    Args:
-        guard: what a token in the body is checked with.
-    """
+def add_libretranslate(app: FastAPI, service: Service) -> None:
+    """Add the routes."""
 
     async def values_of(request: Request) -> dict[str, Any]:
         values = await _body(request)
         bearer = request.headers.get("authorization", "").removeprefix("Bearer ")
         key = values.get("api_key", "")
-        if not guard.is_token(key if isinstance(key, str) and key else bearer):
+        if not service.limits.is_token(key if isinstance(key, str) and key else bearer):
             raise token_wrong()
         return values
 

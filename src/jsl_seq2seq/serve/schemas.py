@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from collections.abc import Iterable
+from itertools import islice
+from typing import Annotated, Any, Self
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from ..translate.translator import DEFAULT_PENALTY, MAX_CHARACTERS, MAX_PENALTY
+from .responses import request_invalid
 
 MAX_TEXTS = 64
 """Texts of one request."""
@@ -25,21 +28,37 @@ Span = Annotated[
 ModelName = Annotated[str | None, Field(None, max_length=100, description="モデルの名前。省くと最初のモデル")]
 
 
-class _Request(BaseModel):
+class RequestBody(BaseModel):
+    """What is posted."""
+
     model_config = ConfigDict(extra="forbid", strict=True)
 
+    @classmethod
+    def read(cls, content: bytes) -> Self:
+        """The value that a JSON text describes. Raises UserError for anything else (``request-invalid``)."""
+        try:
+            return cls.model_validate_json(content)
+        except ValidationError as error:
+            found = [{**one, "loc": ("body", *one["loc"])} for one in error.errors(include_url=False)]
+            raise request_invalid(reasons(found)) from None
 
-class DictionaryEntry(_Request):
+
+def reasons(errors: Iterable[Any]) -> str:
+    """Where and what, of the first of pydantic's errors."""
+    return "; ".join(f"{'.'.join(map(str, one['loc']))}: {one['msg']}" for one in islice(errors, 5))
+
+
+class DictionaryEntry(RequestBody):
     """A word of the user's own and its tags, for one request."""
 
     word: Annotated[str, Field(min_length=1, max_length=100)]
     tags: Annotated[list[Tag], Field(min_length=1, max_length=20)]
 
 
-_ENTRIES = Field(default=[], max_length=MAX_ENTRIES, description="この要求だけの辞書")
+_ENTRIES = Field(default_factory=list, max_length=MAX_ENTRIES, description="この要求だけの辞書")
 
 
-class TranslateRequest(_Request):
+class TranslateRequest(RequestBody):
     """Texts, and how to translate them."""
 
     model_config = ConfigDict(
@@ -61,10 +80,10 @@ class TranslateRequest(_Request):
     )
     length_penalty: Annotated[float, Field(ge=0, le=MAX_PENALTY, strict=False)] = DEFAULT_PENALTY
     attention: Annotated[bool, Field(description="アテンションも返す（100 文字まで）")] = False
-    dictionary: Annotated[list[DictionaryEntry], _ENTRIES] = []
+    dictionary: Annotated[list[DictionaryEntry], _ENTRIES]
 
 
-class DiagnoseRequest(_Request):
+class DiagnoseRequest(RequestBody):
     """A text to look into."""
 
     model_config = ConfigDict(
@@ -75,7 +94,7 @@ class DiagnoseRequest(_Request):
     model: ModelName = None
 
 
-class ScoreRequest(_Request):
+class ScoreRequest(RequestBody):
     """A text and a translation of it."""
 
     model_config = ConfigDict(
