@@ -1,11 +1,12 @@
 """Requests a second that a server answers to 32 clients, with and without computing waiting requests together.
 
     python benchmarks/serve.py                    # the shipped model
+    python benchmarks/serve.py --precision int8
     python benchmarks/serve.py --load models/first --seconds 10
 
-Each server is a process of its own on one CPU where the system can bind it there, the clients are this process on
-the others. Both servers run side by side and are measured in turns, so that a busy machine slows both; the table has
-the median of the turns. Every answer is compared with the library's.
+Each server is a process of its own on one CPU where the system can bind it there, with the threads of its
+libraries; the clients are this process on the others. Both servers run side by side and are measured in turns, so
+that a busy machine slows both; the table has the median of the turns. Every answer is compared with the library's.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ from pathlib import Path
 from jsl_seq2seq import Translator
 from jsl_seq2seq.data import read_starter_corpus
 from jsl_seq2seq.store import shipped_model
+from jsl_seq2seq.translate.translator import Precision
 
 CLIENTS = 32
 
@@ -32,52 +34,57 @@ def main() -> None:
     parser.add_argument("--load", type=Path, default=shipped_model())
     parser.add_argument("--seconds", type=float, default=5.0, help="of each turn")
     parser.add_argument("--turns", type=int, default=3)
+    parser.add_argument("--precision", choices=["fp32", "int8"], default="fp32")
     parser.add_argument("--serve", type=int, help=argparse.SUPPRESS)
     arguments = parser.parse_args()
     if arguments.serve is not None:
-        serve(arguments.load, arguments.serve)
+        serve(arguments.load, arguments.precision, arguments.serve)
     else:
-        compare(arguments.load, arguments.seconds, arguments.turns)
+        compare(arguments.load, arguments.precision, arguments.seconds, arguments.turns)
 
 
-def serve(directory: Path, batch: int) -> None:
+def serve(directory: Path, precision: Precision, batch: int) -> None:
     """A server that computes at most so many texts together; prints its port."""
     from jsl_seq2seq.serve.app import create_app  # noqa: PLC0415  an extra
     from jsl_seq2seq.serve.guard import Limits  # noqa: PLC0415
     from jsl_seq2seq.serve.models import Models  # noqa: PLC0415
     from jsl_seq2seq.serve.server import Listening, run  # noqa: PLC0415
 
-    if hasattr(os, "sched_setaffinity"):
-        os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
-    models = Models({"model": directory}, lambda path: Translator.load(path, "ndarray"))
+    models = Models({"model": directory}, lambda path: Translator.load(path, "ndarray", precision))
     app = create_app(models, Limits(), batch)
     run(app, models, Listening(port=0), lambda address: print(address, flush=True))
 
 
-def compare(directory: Path, seconds: float, turns: int) -> None:
-    translator = Translator.load(directory, "ndarray")
+def compare(directory: Path, precision: Precision, seconds: float, turns: int) -> None:
+    translator = Translator.load(directory, "ndarray", precision)
     texts = [pair.source for pair in read_starter_corpus().pairs]
     expected = {text: list(translator.translate(text).tags) for text in texts}
     servers: dict[int, tuple[subprocess.Popen[str], int]] = {}
+    processors = os.sched_getaffinity(0) if hasattr(os, "sched_setaffinity") else set()
+    if processors:
+        os.sched_setaffinity(
+            0, {min(processors)}
+        )  # what is started inherits it, threads of libraries included
     try:
         for batch in (64, 1):
             began = time.perf_counter()
-            command = [sys.executable, __file__, "--load", str(directory), "--serve", str(batch)]
+            command = [sys.executable, __file__, "--load", str(directory), "--precision", precision]
+            command += ["--serve", str(batch)]
             process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, encoding="utf-8")
             assert process.stdout is not None
             port = int(process.stdout.readline().rsplit(":", 1)[1].strip("/\n"))
             servers[batch] = process, port
             asyncio.run(ask(port, texts[:1], expected))
             print(f"batch {batch}: the first answer {time.perf_counter() - began:.2f} s after the start")
-        if hasattr(os, "sched_setaffinity") and len(os.sched_getaffinity(0)) > 1:
-            os.sched_setaffinity(0, os.sched_getaffinity(0) - {min(os.sched_getaffinity(0))})
+        if len(processors) > 1:
+            os.sched_setaffinity(0, processors - {min(processors)})
         measured: dict[int, list[tuple[float, float, float]]] = {64: [], 1: []}
         for turn in range(turns + 1):
             for batch, (_, port) in servers.items():
                 figures = asyncio.run(load(port, texts, expected, seconds))
                 if turn:  # the first is a warm-up
                     measured[batch].append(figures)
-        print(f"{CLIENTS} clients, {directory}, median of {turns} turns of {seconds:g} s")
+        print(f"{CLIENTS} clients, {directory}, {precision}, median of {turns} turns of {seconds:g} s")
         rates = {}
         for batch, figures in measured.items():
             rate, median, late = (statistics.median(column) for column in zip(*figures, strict=True))
