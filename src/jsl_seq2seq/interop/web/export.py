@@ -26,7 +26,7 @@ from typing import Any, Literal
 import numpy as np
 
 from ...errors import UserError
-from ...io import strict_json
+from ...io.text import canonical_json, format_json
 from ...store import SavedModel
 from ...tokenize.normalize import FORMAT_1, JAPANESE, NFC
 from ...tokenize.tokenizer import CharTokenizer, WordTokenizer
@@ -55,7 +55,7 @@ def export(model: SavedModel) -> Exported:
             for name, content in files.items()
         },
     }
-    return Exported({**files, "model.json": strict_json.dumps(told, indent=2).encode() + b"\n"})
+    return Exported({**files, "model.json": format_json(told, indent=2).encode() + b"\n"})
 
 
 def model_file(model: SavedModel, precision: Precision) -> bytes:
@@ -86,7 +86,7 @@ def model_file(model: SavedModel, precision: Precision) -> bytes:
         else:
             told["offset"] = add(array.astype(told["dtype"]))
         tensors.append(told)
-    header = strict_json.canonical(_header(model, tensors))
+    header = canonical_json(_header(model, tensors))
     start = struct.pack("<I", len(header)) + header
     rest = gzip.compress(start + bytes(-len(start) % _ALIGNMENT) + data, 6, mtime=0)
     return MAGIC + struct.pack("<I", VERSION) + hashlib.sha256(rest).digest() + rest
