@@ -12,7 +12,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections import OrderedDict
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
@@ -24,8 +24,7 @@ from ..settings import EOS, PAD, SOS, ModelConfig
 from .constraints import ConstrainedRows, OpenWordConstraint
 
 
-@dataclass(frozen=True)
-class Hypothesis:
+class Hypothesis(NamedTuple):
     """One decoded target.
 
     Attributes:
@@ -58,7 +57,7 @@ def group_by_length(lengths: Sequence[int], most: int, beam: int = 1) -> Iterato
         beam: rows of each sentence.
     """
     group: list[int] = []
-    for index in sorted(range(len(lengths)), key=lambda index: lengths[index]):
+    for index in sorted(range(len(lengths)), key=lengths.__getitem__):
         scores = (len(group) + 1) * beam * lengths[index] ** 2
         if len(group) == most or (group and scores > _MAX_SCORES):
             yield group

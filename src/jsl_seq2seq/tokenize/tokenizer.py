@@ -53,6 +53,7 @@ class Vocabulary:
     ) -> None:
         self.tokens = tuple(tokens)
         self.specials = (*SPECIALS, *more_specials)
+        self._by_id = (*self.specials, *self.tokens)
         self._ids = {token: index for index, token in enumerate(self.tokens, start=len(self.specials))}
         if len(self._ids) != len(self.tokens) or len(set(self.specials)) != len(self.specials):
             raise UserError("語彙に同じ項目が 2 回あります。", code="vocabulary-repeated")
@@ -76,14 +77,18 @@ class Vocabulary:
         """The tokens' ids; KeyError if one is unknown."""
         return tuple(map(self._ids.__getitem__, tokens))
 
-    def has_all(self, tokens: Iterable[str]) -> bool:
-        """Whether all of them are in it."""
-        return self._ids.keys() >= set(tokens)
+    def ids_if_known(self, tokens: Iterable[str]) -> tuple[int, ...] | None:
+        """The tokens' ids; ``None`` if one is unknown."""
+        ids = tuple(map(self._ids.get, tokens))
+        return None if None in ids else ids  # pyright: ignore[reportReturnType]
 
     def token_of(self, index: int) -> str:
         """The token behind an id; a special token's name for a special token."""
-        count = len(self.specials)
-        return self.specials[index] if index < count else self.tokens[index - count]
+        return self._by_id[index]
+
+    def tokens_of(self, ids: Iterable[int]) -> tuple[str, ...]:
+        """The tokens behind ids."""
+        return tuple(map(self._by_id.__getitem__, ids))
 
 
 class Unknown(NamedTuple):
@@ -231,7 +236,7 @@ class Tokenizer(ABC):
 
     def decode(self, ids: Iterable[int]) -> tuple[str, ...]:
         """Ids as tokens."""
-        return tuple(map(self.vocabulary.token_of, ids))
+        return self.vocabulary.tokens_of(ids)
 
     def decode_spans(self, ids: Sequence[int]) -> list[tuple[str, int, int]]:
         """Ids as tokens, each with [start, end) of the ids that it is written with."""
@@ -322,8 +327,10 @@ class CharTokenizer(Tokenizer):
         """
         written = text
         text, offsets = self.spelling.with_offsets(written)
-        if not pieces and self.vocabulary.has_all(text) and _ALL_SLOTS.isdisjoint(text):
-            return Encoding(self.vocabulary.ids_of(text), tuple(text), tuple(offsets))
+        if not pieces and _ALL_SLOTS.isdisjoint(text):
+            ids = self.vocabulary.ids_if_known(text)
+            if ids is not None:
+                return Encoding(ids, tuple(text), tuple(offsets))
         free = [slot for slot in SLOTS if slot in self.vocabulary]
         tokens: list[str] = []
         places: list[Offset] = []
@@ -496,7 +503,7 @@ class TargetTokenizer(Tokenizer):
 
     def has(self, unit: str) -> bool:
         """Whether a unit can be written."""
-        return self.vocabulary.has_all(self.pieces(unit))
+        return self.vocabulary.ids_if_known(self.pieces(unit)) is not None
 
     def ids_of(self, units: Iterable[str]) -> tuple[int, ...]:
         """Units as ids; KeyError for one that cannot be written."""

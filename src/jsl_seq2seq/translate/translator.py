@@ -7,6 +7,7 @@ import math
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import islice
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
@@ -114,8 +115,7 @@ class Candidate:
         return _candidate_to_dict(self)
 
 
-@dataclass(frozen=True)
-class TranslatedSentence:
+class TranslatedSentence(NamedTuple):
     """One sentence of a translated text.
 
     Attributes:
@@ -394,16 +394,21 @@ class Translator:
         # what overflows is refused where tags are chosen
         with self.ops.exclusive(), np.errstate(all="ignore"):
             for indices in self._groups(sources, beam):
-                found.update(self._decoded(pieces, indices, beam, n_best, length_penalty))
-            translations, at = [], 0
-            for text in texts:
-                own = [found[at + place] for place in range(len(text.pieces))]
-                at += len(own)
-                translations.append(self._translation(text, own, attention))
-        return translations
+                found.update(self._decoded(pieces, sources, indices, beam, n_best, length_penalty))
+            hypotheses = map(found.__getitem__, range(len(pieces)))
+            return [
+                self._translation(text, list(islice(hypotheses, len(text.pieces))), attention)
+                for text in texts
+            ]
 
     def _decoded(
-        self, pieces: Sequence[_Piece], indices: Sequence[int], beam: int, n_best: int, length_penalty: float
+        self,
+        pieces: Sequence[_Piece],
+        sources: Sequence[tuple[int, ...]],
+        indices: Sequence[int],
+        beam: int,
+        n_best: int,
+        length_penalty: float,
     ) -> dict[int, list[Hypothesis]]:
         """The hypotheses of the pieces with these indices, side by side; where memory does not suffice for that, of
         half of them after the other half.
@@ -411,10 +416,11 @@ class Translator:
         Raises:
             Failure: it does not suffice for one of them alone.
         """
-        own = [pieces[index] for index in indices]
-        group = [self._read(piece.source) for piece in own]
-        longest, words = most_tags(self.config), self._open_words
-        constraints = [words.constraint(piece.source, piece.evidence) for piece in own] if words else ()
+        group = [sources[index] for index in indices]
+        longest, words, constraints = most_tags(self.config), self._open_words, []
+        if words is not None:
+            own = [pieces[index] for index in indices]
+            constraints = [words.constraint(piece.source, piece.evidence) for piece in own]
         try:
             if beam == 1:
                 best = greedy(self.ops, self._network, group, longest, self._graphs, constraints)
@@ -445,8 +451,8 @@ class Translator:
             self._graphs = GraphGreedy(self.ops, self._network)  # those so far keep memory for their shapes
         half = len(indices) // 2
         return {
-            **self._decoded(pieces, indices[:half], beam, n_best, length_penalty),
-            **self._decoded(pieces, indices[half:], beam, n_best, length_penalty),
+            **self._decoded(pieces, sources, indices[:half], beam, n_best, length_penalty),
+            **self._decoded(pieces, sources, indices[half:], beam, n_best, length_penalty),
         }
 
     def score(self, text: Sentence, tags: Sequence[str]) -> Score:
@@ -551,18 +557,15 @@ class Translator:
         self, text: _Prepared, found: Sequence[Sequence[Hypothesis]], attention: bool
     ) -> Translation:
         """The translations of a text's sentences, one behind the other."""
-        candidates = [
-            [self._candidate(hypothesis, piece) for hypothesis in hypotheses]
-            for piece, hypotheses in zip(text.pieces, found, strict=True)
-        ]
-        best = _joined([one[0] for one in candidates])
-        warnings = dict.fromkeys([self._skipped(text.unread)] if text.unread else [])
+        candidates, warnings, places, at = [], [self._skipped(text.unread)] if text.unread else [], [], 0
         for piece, hypotheses in zip(text.pieces, found, strict=True):
-            warnings.update(dict.fromkeys(self._warnings(piece, hypotheses[0])))
-        places, at = [], 0
-        for piece, (first, *_) in zip(text.pieces, candidates, strict=True):
-            places.append(TranslatedSentence(piece.start, piece.end, at, at + len(first.tags)))
-            at += len(first.tags)
+            own = [self._candidate(hypothesis, piece) for hypothesis in hypotheses]
+            candidates.append(own)
+            warnings += self._warnings(piece, hypotheses[0])
+            end = at + len(own[0].tags)
+            places.append(TranslatedSentence(piece.start, piece.end, at, end))
+            at = end
+        best = _joined([own[0] for own in candidates])
         threshold = self.config.uncertain_below
         return Translation(
             text=text.written,
@@ -570,7 +573,7 @@ class Translator:
             probabilities=best.probabilities,
             log_prob=best.log_prob,
             finished=best.finished,
-            warnings=tuple(warnings),
+            warnings=tuple(dict.fromkeys(warnings)),
             attention=self._attention(text, found) if attention else None,
             alternatives=_alternatives(candidates),
             details=best.details,
@@ -588,11 +591,11 @@ class Translator:
         )
 
     def _candidate(self, hypothesis: Hypothesis, piece: _Piece) -> Candidate:
-        kept = [place for place, tag in enumerate(hypothesis.ids) if tag not in self._dropped]
-        ids, log_probs = (
-            [hypothesis.ids[place] for place in kept],
-            [hypothesis.log_probs[place] for place in kept],
-        )
+        ids = hypothesis.ids
+        log_probs = hypothesis.log_probs[: len(ids)]
+        if not self._dropped.isdisjoint(ids):
+            kept = [place for place, tag in enumerate(ids) if tag not in self._dropped]
+            ids, log_probs = tuple(ids[place] for place in kept), tuple(log_probs[place] for place in kept)
         target, threshold = self.tokenizers.target, self.config.uncertain_below
         if self._open_words is None:
             tags, probabilities = target.decode(ids), tuple(map(math.exp, log_probs))
@@ -618,7 +621,7 @@ class Translator:
             hypothesis.log_prob,
             hypothesis.finished,
             details,
-            tuple(ids),
+            ids,
             self.tokenizers,
         )
 
@@ -729,8 +732,7 @@ _PLAIN = TagDetail()
 """Of every tag of a model without open words."""
 
 
-@dataclass(frozen=True)
-class _Piece:
+class _Piece(NamedTuple):
     """One sentence of a text: ``text[start:end]``, as the model reads it, what in it is evidence for tags, and the
     entries of the dictionary in it for which there were no slots."""
 
@@ -741,8 +743,7 @@ class _Piece:
     unused: tuple[Match, ...] = ()
 
 
-@dataclass(frozen=True)
-class _Prepared:
+class _Prepared(NamedTuple):
     """A text as it was written, its sentences, and what sentences were made of that could not be read at all."""
 
     written: str
@@ -767,14 +768,15 @@ def _joined(parts: Sequence[Candidate]) -> Candidate:
 
 def _alternatives(candidates: Sequence[Sequence[Candidate]]) -> tuple[Candidate, ...]:
     """The next best translations of a text: one sentence's best gives way to one of its alternatives."""
+    if len(candidates) == 1:
+        return tuple(candidates[0][1:])
     first = [own[0] for own in candidates]
     others = [
         _joined([*first[:place], other, *first[place + 1 :]])
         for place, own in enumerate(candidates)
         for other in own[1:]
     ]
-    if len(candidates) > 1:
-        others.sort(key=lambda one: -one.log_prob)
+    others.sort(key=lambda one: -one.log_prob)
     return tuple(others[: max(len(own) for own in candidates) - 1])
 
 
