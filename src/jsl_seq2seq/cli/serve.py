@@ -23,7 +23,7 @@ _LONGEST_TOKEN = 65_536
 TOKEN_VARIABLE = "JSL_SEQ2SEQ_TOKEN"
 """The environment variable that may hold the token: on a command line every user of the machine could read it."""
 
-_LIBRARIES = ("fastapi", "uvicorn", "httptools", "multipart")
+_LIBRARIES = ("fastapi", "uvicorn", "httptools", "python_multipart")
 
 
 def serve(
