@@ -400,7 +400,7 @@ def texts(first: int, count: int) -> list[str]:
     @seed(first)
     @settings(
         max_examples=count, deadline=None, database=None, derandomize=False, phases=[Phase.generate],
-        suppress_health_check=list(HealthCheck),
+        suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.large_base_example],
     )  # fmt: skip
     @given(TEXTS)
     def collect(text: str) -> None:

@@ -1,4 +1,5 @@
-"""No option silently does nothing: each one always has an effect, or stands in the table of what it needs."""
+"""No option silently does nothing: each one always has an effect, or stands in the table of what it needs. And where
+exports go."""
 
 from __future__ import annotations
 
@@ -11,6 +12,7 @@ from jsl_seq2seq.cli.app import COMMANDS, application, require_effects
 from jsl_seq2seq.cli.options import NEEDS, NOT_BESIDE
 from jsl_seq2seq.errors import UserError
 
+from ..processes import POSIX
 from ..refusals import refused
 from .conftest import Program
 from .options import training
@@ -143,3 +145,35 @@ def test_overwriting_a_model_is_said_even_with_quiet(
     done = program("train", *training(data, tmp_path / "m"), "--quiet")
     assert done.code == 0 and "上書き" in done.err
     assert ("--load" if finished else "--resume") in done.err
+
+
+@POSIX
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["export", "--load", "m", "--export-weights", "encoder.final_norm"],
+        ["predict", "--load", "m", "--export-weights", "encoder.final_norm", "ありがとう"],
+        ["predict", "--load", "m", "--export-attn", "ありがとう"],
+        ["train", "--save", "m", "--resume", "--epochs", "1", "--export-weights", "encoder.final_norm"],
+        ["train", "--save", "m", "--resume", "--epochs", "1", "--predict", "ありがとう", "--export-attn"],
+    ],
+    ids=lambda arguments: " ".join(arguments[:1] + arguments[4:5]),
+)
+@pytest.mark.parametrize("goal", ["outside", "nothing"])
+def test_exports_do_not_follow_a_link_in_a_model_directory(
+    program: Program, model: Path, tmp_path: Path, goal: str, arguments: list[str]
+) -> None:
+    """Whoever passes a model on may have put one there."""
+    model.rename(tmp_path / "m")
+    (tmp_path / "outside").mkdir()
+    (tmp_path / "outside" / "attention.html").write_text("mine", encoding="utf-8")
+    (tmp_path / "m" / "exports").symlink_to(tmp_path / goal)
+    before = (tmp_path / "m" / "config.json").read_bytes()
+    done = program(*arguments)
+    assert done.code == 2 and "リンク" in done.err and "--export-dir" in done.err
+    assert [path.read_text(encoding="utf-8") for path in (tmp_path / "outside").iterdir()] == ["mine"]
+    assert not (tmp_path / "nothing").exists()
+    assert (tmp_path / "m" / "config.json").read_bytes() == before
+    again = [arguments[0], "--export-dir", "elsewhere", *arguments[1:]]
+    if arguments[0] != "train":
+        assert program(*again).code == 0 and any((tmp_path / "elsewhere").iterdir())

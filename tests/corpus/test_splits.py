@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import itertools
 import shutil
+import signal
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,7 @@ from jsl_seq2seq.corpus import splits as splits_module
 from jsl_seq2seq.corpus.generate import derivations
 from jsl_seq2seq.corpus.splits import is_held_out
 from jsl_seq2seq.errors import Failure, UserError
+from jsl_seq2seq.io import files as files_module
 
 from ..refusals import refused
 
@@ -115,19 +117,36 @@ def test_files(tmp_path: Path) -> None:
         for source, tags, phenomenon in rows:
             assert source and phenomenon
             assert all(tag.startswith("<") and tag.endswith(">") for tag in tags.split(" "))
-    assert len(list((tmp_path / "corpus").iterdir())) == len(report.counts)
+    assert len(list((tmp_path / "corpus").glob("*.*sv"))) == len(report.counts)
 
 
 def test_files_of_others_are_spared(tmp_path: Path) -> None:
     mine = tmp_path / "valid.tsv"
     mine.write_text("わたしの\t<私>\n", encoding="utf-8")
-    with refused(UserError, "valid.tsv", "別のフォルダー"):
+    with refused(UserError, "valid.tsv", "別の（新しい）フォルダー", code="would-overwrite-foreign"):
         write_splits(tmp_path, 100, seed=0)
-    assert [path.name for path in tmp_path.iterdir()] == ["valid.tsv"]
+    assert [path.name for path in tmp_path.iterdir()] == ["valid.tsv"]  # said before the work begins
     mine.unlink()
     write_splits(tmp_path, 100, seed=0)
     write_splits(tmp_path, 100, seed=1)  # over files of ours
     assert "seed=1" in mine.read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("name", splits_module.SPLITS)
+def test_a_file_that_somebody_has_corrected_is_spared(tmp_path: Path, name: str) -> None:
+    write_splits(tmp_path, 100, seed=0)
+    path = tmp_path / f"{name}.tsv"
+    written = path.read_bytes()
+    path.write_bytes(written.replace("。".encode(), "！".encode(), 1) + b"\n")
+    before = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
+    with refused(
+        UserError, f"{name}.tsv", "書き換えられた", "移して", code="would-overwrite-changed", path=path
+    ):
+        write_splits(tmp_path, 100, seed=1)
+    assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == before
+    path.write_bytes(written)
+    write_splits(tmp_path, 100, seed=1)
+    assert "seed=1" in path.read_text(encoding="utf-8")
 
 
 class Killed(BaseException):
@@ -135,7 +154,8 @@ class Killed(BaseException):
 
 
 class Ending:
-    """Wraps the methods of Path that change names, so that the one of number ``moment`` raises instead."""
+    """Wraps what changes names, so that the one of number ``moment`` raises instead; Ctrl-C comes as a
+    signal."""
 
     def __init__(self, moment: int, error: BaseException) -> None:
         self.moment, self.error, self.count, self.reached = moment, error, 0, False
@@ -147,7 +167,9 @@ class Ending:
             self.count += 1
             if self.count == self.moment:
                 self.reached = True
-                raise self.error
+                if not isinstance(self.error, KeyboardInterrupt):
+                    raise self.error
+                signal.raise_signal(signal.SIGINT)  # raises, unless it is deferred
             return honest(*arguments, **named)
 
         return call
@@ -168,7 +190,7 @@ def test_whenever_writing_ends_no_file_of_one_corpus_stands_beside_one_of_anothe
     write_splits(tmp_path / "old")
     write_splits(tmp_path / "new")
     old, new = (
-        {path.name: path.read_bytes() for path in (tmp_path / name).iterdir()} for name in ("old", "new")
+        {path.name: path.read_bytes() for path in (tmp_path / name).glob("*.tsv")} for name in ("old", "new")
     )
     seen: list[str] = []
     for moment in itertools.count(1):
@@ -176,14 +198,16 @@ def test_whenever_writing_ends_no_file_of_one_corpus_stands_beside_one_of_anothe
         shutil.copytree(tmp_path / "old", place)
         ending = Ending(moment, error)
         with pytest.MonkeyPatch.context() as patched, contextlib.suppress(Killed, KeyboardInterrupt, Failure):
-            for name in ("replace", "unlink", "open"):
+            for name in ("replace", "unlink"):
                 patched.setattr(Path, name, ending.wrap(getattr(Path, name)))
+            patched.setattr(files_module, "create_exclusively", ending.wrap(files_module.create_exclusively))
             write_splits(place)
         there = {path.name: path.read_bytes() for path in place.glob("*.tsv")}
         assert there.items() <= old.items() or there.items() <= new.items(), moment
         seen.append("new" if there == new else "old" if there == old else "between")
         write_splits(place)
-        assert {path.name: path.read_bytes() for path in place.iterdir()} == new
+        assert {path.name: path.read_bytes() for path in place.glob("*.tsv")} == new
+        assert not list(place.glob("*.new"))
         if not ending.reached:
             break
     assert (seen[0], seen[-1]) == ("old", "new")

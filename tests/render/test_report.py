@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from jsl_seq2seq.data import parse_corpus
-from jsl_seq2seq.errors import Failure
+from jsl_seq2seq.errors import UserError
 from jsl_seq2seq.evaluation import Evaluation, Search, evaluate
 from jsl_seq2seq.evaluation.evaluation import SYNTHETIC, WRITTEN, FileReport
 from jsl_seq2seq.render.report import report_page, write_report
@@ -97,5 +97,18 @@ def test_files(found: FileReport, tmp_path: Path) -> None:
     assert file["exact"] == sum(one["exact"] for one in file["results"])
     check_page(html.read_text(encoding="utf-8"))
     (tmp_path / "file").touch()
-    with refused(Failure, "書き出せませんでした"):
+    with refused(UserError, str(tmp_path / "file"), code="save-not-a-directory"):
         write_report(evaluation(found), tmp_path / "file")
+
+
+def test_only_an_earlier_report_is_replaced(found: FileReport, tmp_path: Path) -> None:
+    write_report(evaluation(found), tmp_path)
+    html, _ = write_report(evaluation(found), tmp_path)
+    html.write_text("mine", encoding="utf-8")
+    with refused(UserError, str(html), code="would-overwrite-changed"):
+        write_report(evaluation(found), tmp_path)
+    (tmp_path / "other").mkdir()
+    (tmp_path / "other" / "report.json").write_text("{}", encoding="utf-8")
+    with refused(UserError, "report.json", code="would-overwrite-foreign"):
+        write_report(evaluation(found), tmp_path / "other")
+    assert html.read_text(encoding="utf-8") == "mine"

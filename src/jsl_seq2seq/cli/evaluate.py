@@ -11,7 +11,8 @@ from ..errors import UserError
 from ..evaluation import Evaluation, FileReport, Search
 from ..evaluation import evaluate as evaluate_corpus
 from ..evaluation.metrics import HOW_TO_INSTALL, has_sacrebleu
-from ..render.report import write_report
+from ..io.files import require_own
+from ..render.report import REPORT_FILES, write_report
 from ..store import SavedModel, load_model, shipped_model
 from ..store.directory import WEIGHTS, read_config
 from ..store.metadata import now
@@ -49,6 +50,8 @@ def evaluate(
             code="report-not-a-directory",
             path=report,
         )
+    if report is not None:
+        require_own(report, REPORT_FILES)  # before the work, and once more behind it
     model = load_model(load or shipped_model())
     corpora = [_read(path, model) for path in data]
     words = dictionary_of(load or shipped_model(), dictionary)

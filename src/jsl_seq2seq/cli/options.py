@@ -13,6 +13,8 @@ from typing import Annotated, Any
 
 from typer import Argument, Option
 
+from ..errors import UserError
+from ..io.files import is_link
 from ..settings import ModelConfig, TrainingConfig
 from .hints import flag
 
@@ -182,8 +184,21 @@ def exports(model: Path | None, chosen: Path | None) -> Path:
 
     Args:
         model: ``None`` for the shipped model, which may not be written to; its exports go to ``./exports``.
+
+    Raises:
+        UserError: ``exports`` is a link. The model may be somebody else's, and so may be what the link leads to.
     """
-    return chosen or (model or Path()) / "exports"
+    if chosen is not None:
+        return chosen
+    found = (model or Path()) / "exports"
+    if is_link(found):
+        raise UserError(
+            f"書き出し先がフォルダーではなくリンクです: {found}",
+            "リンクの先には書きません。リンクを消すか、--export-dir で書き出し先を指定してください。",
+            code="exports-is-a-link",
+            path=found,
+        )
+    return found
 
 
 _Table = Mapping[str, Mapping[str, tuple[str, ...]]]

@@ -20,7 +20,7 @@ import typer
 from ..backends.registry import choose_backend
 from ..data import is_large
 from ..errors import Failure, JslError, UserError
-from ..io.files import locked
+from ..io.files import POLITE_SIGNALS, locked
 from ..model import count_parameters
 from ..settings import DATA_SETTINGS, SETTINGS, require_range
 from ..settings.presets import preset_options
@@ -43,9 +43,6 @@ _OVERFITTED = 1.02
 
 _WORSE = 2
 """A loss above this many times that of guessing is reported as nothing learnt; at the first step it is near 1."""
-
-_POLITE = ("SIGINT", "SIGTERM", "SIGHUP", "SIGBREAK")
-"""Signals that ask a program to end. SIGBREAK is what Windows sends for Ctrl-Break."""
 
 INTERRUPTED = 130
 """Exit code of a training that was stopped with Ctrl-C and saved: 128 + SIGINT, as shells expect."""
@@ -106,6 +103,9 @@ def train(
     request = TrainingRequest(settings, backend, device, data, valid, load, precision=precision)
     if resume:
         request = resuming(request, save)
+    exporting = bool(export_weights) or export_attn
+    if exporting and save is not None:
+        opt.exports(save, export_dir)  # refused before anything is learnt
     result, directory, stopped = run_training(
         request, save, not no_training_state, quiet, as_json, checkpoint_every
     )
@@ -114,7 +114,7 @@ def train(
     if stopped and (export_weights or predict):
         note("止められたので、書き出しと訳はしませんでした。")
         raise typer.Exit(INTERRUPTED)
-    exports = opt.exports(directory, export_dir)
+    exports = opt.exports(directory, export_dir) if exporting else directory
     if export_weights:
         run_weight_export(result.model, export_weights, exports, quiet)
     if predict:
@@ -415,11 +415,10 @@ def _stoppable(inform: Callable[[str], None], once: bool = False) -> Iterator[_S
             ``torchrun``, which passes a Ctrl-C on to processes that have had it already.
     """
     stop = _Stop(inform, once)
-    wanted = [getattr(signal, name) for name in _POLITE if hasattr(signal, name)]
     # nohup has a closed terminal ignored, and that is how it stays
     before = {
         number: signal.getsignal(number)
-        for number in wanted
+        for number in POLITE_SIGNALS
         if number in (signal.SIGINT, signal.SIGTERM) or signal.getsignal(number) is not signal.SIG_IGN
     }
     for number in before:

@@ -9,24 +9,17 @@ spelling      sentences trained on in kanji and asked in kana, and the reverse
 from __future__ import annotations
 
 import zlib
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from ..errors import Failure, UserError
-from ..io.files import is_regular, open_regular, read_utf8, write_bytes, write_new
+from ..errors import UserError
+from ..io.files import replace_own_files, require_own, write_bytes
 from .chance import Chance
 from .generate import Derivation, Pair, derivations, sentence_key, spelling_of
 from .open_words import MARK
 
 TESTS: tuple[str, ...] = ("test-random", "test-length", "test-composition", "test-spelling")
-_HEAD = "# jsl-seq2seq コーパス"
-"""How a file of ours begins."""
 SPLITS: tuple[str, ...] = ("train", "valid", *TESTS)
-_FILES = frozenset(f"{name}.tsv" for name in SPLITS)
-_COMMITTED = ".jsl-seq2seq-corpus"
-"""The file that lists a corpus whose files are about to be renamed."""
-_LONGEST_LIST = 10_000
 
 _HELD_OUT = 60
 """Of a thousand combinations so many are kept for test-composition."""
@@ -144,108 +137,26 @@ def write_splits(
 ) -> SplitReport:
     """Write train, valid and the four tests as TSV files into ``directory``; arguments as in make_splits.
 
+    They replace an older corpus together: whenever this is killed, no file of the old one stands beside a file of the
+    new one, whose test sentences it may have been made to train on. Files that are not as this function wrote them
+    are not replaced.
+
     Raises:
-        UserError: as make_splits.
+        UserError: as make_splits; or a file of one of these names is somebody else's, or was changed.
         Failure: a file could not be written.
     """
-    try:
-        for name in SPLITS:
-            _spare(directory / f"{name}.tsv")
-        _finish_commit(directory)
-    except OSError as error:
-        raise _not_written(directory, error) from error
+    require_own(directory, [f"{name}.tsv" for name in SPLITS])  # before the work, and once more behind it
     splits = make_splits(count, seed, max_length, train_length, test_count, lexicon, open_words, katakana)
-    try:
-        directory.mkdir(parents=True, exist_ok=True)
-        _commit(
-            directory,
-            {
-                f"{name}.tsv": _content(pairs, f"{name}（規則から作った文。seed={seed}）")
-                for name, pairs in splits.items()
-            },
-        )
-    except OSError as error:
-        raise _not_written(directory, error) from error
+    contents = {
+        f"{name}.tsv": _content(pairs, f"{name}（規則から作った文。seed={seed}）")
+        for name, pairs in splits.items()
+    }
+    replace_own_files(directory, contents)
     return SplitReport(
         directory,
         {name: len(pairs) for name, pairs in splits.items()},
         len({tag for pair in splits["train"] for tag in pair.tags}),
         max(len(pair.source) for pair in splits["train"]),
-    )
-
-
-def _not_written(directory: Path, error: OSError) -> Failure:
-    return Failure(
-        f"コーパスを書けませんでした: {directory}（{error.strerror}）",
-        "空き容量と書き込みの権限を確かめて、もう一度実行してください。",
-        code="corpus-not-written",
-        path=directory,
-        reason=str(error.strerror),
-    )
-
-
-def _commit(directory: Path, contents: Mapping[str, bytes]) -> None:
-    """Replace files of one corpus together: whenever it is killed, no file of the old one stands beside a file of
-    the new one, whose test sentences it may have been made to train on.
-
-    1. Every file is written as ``.NAME.new`` and forced to disk. Until here the old corpus is untouched.
-    2. Their names are written to :data:`_COMMITTED`, in one rename. From here on the new corpus is complete.
-    3. The old files are removed, and then every ``.NAME.new`` is renamed to ``NAME``. Killed here, files are
-       missing until the next run finishes this step, or replaces them.
-
-    Raises:
-        OSError: a file could not be written; before step 2, the old corpus stays.
-    """
-    committed = directory / _COMMITTED
-    try:
-        for name, content in contents.items():
-            write_new(_pending(directory / name), content)
-        write_new(_pending(committed), "\n".join(contents).encode("utf-8"))
-        _pending(committed).replace(committed)
-        _finish_commit(directory)
-    except BaseException as error:
-        if not committed.exists():
-            for name in (*contents, _COMMITTED):
-                _pending(directory / name).unlink(missing_ok=True)
-        elif isinstance(error, KeyboardInterrupt):
-            _finish_commit(directory)
-        raise
-
-
-def _finish_commit(directory: Path) -> None:
-    """Step 3 of :func:`_commit`, from wherever it was killed; nothing if no commit has begun."""
-    committed = directory / _COMMITTED
-    if not is_regular(committed):
-        return
-    names = [name for name in read_utf8(committed, _LONGEST_LIST).splitlines() if name in _FILES]
-    waiting = [name for name in names if _pending(directory / name).is_file()]
-    if len(waiting) == len(
-        names
-    ):  # else the old files have gone, and some of the new ones are in their place
-        for name in names:
-            (directory / name).unlink(missing_ok=True)
-    for name in waiting:
-        _pending(directory / name).replace(directory / name)
-    committed.unlink(missing_ok=True)
-
-
-def _pending(path: Path) -> Path:
-    return path.with_name(f".{path.name.removeprefix('.')}.new")
-
-
-def _spare(path: Path) -> None:
-    """Refuse to write over a file that is not a corpus of ours."""
-    if not path.exists():
-        return
-    if is_regular(path):
-        with open_regular(path) as file:
-            if file.read(len(_HEAD.encode())) == _HEAD.encode():
-                return
-    raise UserError(
-        f"このコマンドが作ったのではないファイルがあります: {path}",
-        "上書きしないように止めました。別のフォルダーを指定してください。",
-        code="foreign-file",
-        path=path,
     )
 
 
@@ -257,7 +168,7 @@ def write_pairs(path: Path, pairs: list[Pair], title: str) -> None:
 def _content(pairs: list[Pair], title: str) -> bytes:
     """The bytes of a file of pairs."""
     lines = [
-        f"{_HEAD}: {title}",
+        f"# jsl-seq2seq コーパス: {title}",
         "# 規則から作った文であり、日本手話の話者による確認を受けていません。",
         "# タグの列であって、日本手話そのものではありません。",
         "# 日本語文\tタグ\t現象",

@@ -24,6 +24,11 @@ carries the SHA-256 of all others. Saving goes in three steps:
 Killed in step 1, the old model is untouched. Killed in step 3, a reader finds under ``NAME.TOKEN.new`` what has
 not been renamed yet: it takes whichever has the right checksum. Earlier releases wrote ``NAME.new``, which is
 read, too.
+
+Files that other programs read (:func:`replace_own_files`) have readers that look for no checksum. There the old files
+are removed before the first new one gets its name: killed in step 3, files are missing until the same command has run
+once more, but none of the old ones stands beside one of the new. A signal that asks the program to end waits for the
+end of step 3.
 """
 
 from __future__ import annotations
@@ -34,10 +39,12 @@ import hashlib
 import io
 import os
 import re
+import signal
 import stat
+import threading
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 from ..errors import Failure, UserError
 
@@ -144,20 +151,6 @@ def new_file(path: Path, sync: bool = True) -> Iterator[BinaryIO]:
         raise
 
 
-def write_new(path: Path, content: bytes) -> None:
-    """Remove what has that name, and create a file there, exclusively, forced to disk: for a name that a later run
-    must find again.
-
-    Raises:
-        OSError: it cannot be removed, created or written; a part of the file may be there.
-    """
-    path.unlink(missing_ok=True)
-    with os.fdopen(os.open(path, _new_file_flags(), 0o666), "wb") as file:
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
-
-
 def _new_file_flags() -> int:
     flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL
     for flag in ("O_NOFOLLOW", "O_BINARY", "O_CLOEXEC"):
@@ -188,6 +181,16 @@ def is_regular(path: Path) -> bool:
         return stat.S_ISREG(path.stat().st_mode)
     except (OSError, ValueError):  # ValueError: a zero byte in the name
         return False
+
+
+def is_link(path: Path) -> bool:
+    """Whether the last part of the path leads elsewhere: a symbolic link, or a junction of Windows."""
+    try:
+        status = path.lstat()
+    except (OSError, ValueError):
+        return False
+    junction = getattr(status, "st_reparse_tag", 0) == getattr(stat, "IO_REPARSE_TAG_MOUNT_POINT", -1)
+    return stat.S_ISLNK(status.st_mode) or junction
 
 
 def _require_regular(status: os.stat_result, path: Path) -> None:
@@ -245,13 +248,49 @@ def locked(directory: Path) -> Iterator[None]:
         lock.release()
 
 
+POLITE_SIGNALS = tuple(
+    getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP", "SIGBREAK") if hasattr(signal, name)
+)
+"""Signals that ask a program to end. SIGBREAK is what Windows sends for Ctrl-Break."""
+
+
+@contextlib.contextmanager
+def signals_deferred() -> Iterator[None]:
+    """A signal that asks the program to end is handled when the block has ended: for names that change together.
+
+    Only the main thread can do that; in another one the block is as it would be without.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    received: list[int] = []
+    before: dict[int, Any] = {}
+    try:
+        for number in POLITE_SIGNALS:
+            if signal.getsignal(number) is not None:  # else it was not set by Python, and could not be again
+                before[number] = signal.signal(number, lambda number, _: received.append(number))
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+        for number in received:
+            signal.raise_signal(number)
+
+
 def replace_files(
-    directory: Path, files: Mapping[str, bytes], deciding: str, decision: bytes, gone: Iterable[str] = ()
+    directory: Path,
+    files: Mapping[str, bytes],
+    deciding: str,
+    decision: bytes,
+    gone: Iterable[str] = (),
+    *,
+    apart: bool = False,
 ) -> None:
     """Replace a directory's files together, as described above. The caller holds :func:`locked`.
 
     Args:
         gone: names that the directory shall not have any more.
+        apart: remove all old files before the first new one gets its name.
 
     Raises:
         Failure: writing failed (disk full, medium removed); what was there before still is.
@@ -259,25 +298,30 @@ def replace_files(
     try:
         for name in (*files, deciding):
             require_replaceable(directory / name)
-        finish_interrupted(directory, deciding)
+        finish_interrupted(directory, deciding, apart)
         pending = _write_new(directory, {**files, deciding: decision})
-        try:
-            pending[deciding].replace(directory / deciding)
-        except BaseException:
-            _discard(pending.values())
-            raise
     except OSError as error:
         raise _save_failed(directory, error) from error
-    # From here on the directory is the new model. What cannot be renamed now (on Windows, while someone
-    # reads the old file) is found under its other name, and renamed by the next save.
-    with contextlib.suppress(OSError):
-        _sync_directory(directory)  # the decision is on disk before any old file goes
-        for name in files:
-            pending[name].replace(directory / name)
-        for name in gone:
-            (directory / name).unlink(missing_ok=True)
-        _discard(path for name in (*files, deciding, *gone) for path in _pending(directory, name))
-        _sync_directory(directory)
+    with signals_deferred():
+        try:
+            pending[deciding].replace(directory / deciding)
+        except BaseException as error:
+            _discard(pending.values())
+            if isinstance(error, OSError):
+                raise _save_failed(directory, error) from error
+            raise
+        # From here on the directory is the new model. What cannot be renamed now (on Windows, while someone
+        # reads the old file) is found under its other name, and renamed by the next save.
+        with contextlib.suppress(OSError):
+            _sync_directory(directory)  # the decision is on disk before any old file goes
+            for name in (*files, *gone) if apart else ():
+                (directory / name).unlink(missing_ok=True)
+            for name in files:
+                pending[name].replace(directory / name)
+            for name in gone:
+                (directory / name).unlink(missing_ok=True)
+            _discard(path for name in (*files, deciding, *gone) for path in _pending(directory, name))
+            _sync_directory(directory)
 
 
 def replace_own_files(directory: Path, files: Mapping[str, bytes], gone: Iterable[str] = ()) -> None:
@@ -289,47 +333,82 @@ def replace_own_files(directory: Path, files: Mapping[str, bytes], gone: Iterabl
         Failure: writing failed.
     """
     with locked(directory):
+        require_own(directory, (*files, *gone))
+        kept = {name: digest for name, digest in _own(directory).items() if name not in {*files, *gone}}
+        written = {name: sha256(content) for name, content in files.items()}
+        lines = [f"{digest}  {name}" for name, digest in (kept | written).items()]
+        manifest = b"\n".join([_MANIFEST, *(line.encode("utf-8") for line in lines[-_LONGEST_LIST:]), b""])
+        replace_files(directory, files, MANIFEST, manifest, gone, apart=True)
+
+
+def require_own(directory: Path, names: Iterable[str]) -> None:
+    """Refuse a directory in which a file of one of these names is not as :func:`replace_own_files` wrote it. What that
+    function was killed in is completed first.
+
+    Raises:
+        UserError: the file is not ours (``would-overwrite-foreign``), or ours and changed since
+            (``would-overwrite-changed``); or another program is writing there.
+        Failure: what had begun cannot be completed.
+    """
+    foreign, changed = [], []
+    if is_regular(directory / MANIFEST):
+        with locked(directory):
+            try:
+                finish_interrupted(directory, MANIFEST, apart=True)
+            except OSError as error:
+                raise _save_failed(directory, error) from error
+    try:
+        own = _own(directory)
+    except OSError:
+        own, foreign = {}, [directory / MANIFEST]
+    digests = set(own.values())
+    for path in (directory / name for name in names):
         try:
-            finish_interrupted(directory, MANIFEST)
-        except OSError as error:
-            raise _save_failed(directory, error) from error
-        own, foreign = _own_digests(directory), None
-        if own is None:
-            own, foreign = [], directory / MANIFEST
-        foreign = foreign or next(
-            (directory / name for name in (*files, *gone) if _is_foreign(directory / name, own)), None
+            path.lstat()
+            digest = _digest(path)
+        except (FileNotFoundError, NotADirectoryError):
+            continue
+        except OSError:  # no file, or one that cannot be read
+            digest = ""
+        if digest not in digests:
+            (changed if digest and path.name in own else foreign).append(path)
+    if foreign:
+        raise UserError(
+            f"このプログラムが書き出したのではないファイルがあります: {foreign[0]}",
+            "上書きしないように止めました。別の（新しい）フォルダーを指定してください。",
+            code="would-overwrite-foreign",
+            path=foreign[0],
         )
-        if foreign is not None:
-            raise UserError(
-                f"このプログラムが書き出したのではないファイルがあります: {foreign}",
-                "上書きしないように止めました。別の（新しい）フォルダーを指定してください。",
-                code="would-overwrite-foreign",
-                path=foreign,
-            )
-        digests = [sha256(content).encode("ascii") for content in files.values()]
-        still_there = [one for one in own[-_LONGEST_LIST:] if one not in digests]
-        replace_files(directory, files, MANIFEST, b"\n".join([_MANIFEST, *still_there, *digests, b""]), gone)
+    if changed:
+        raise UserError(
+            f"書き出したあとで書き換えられたファイルがあります: {'、'.join(map(str, changed))}",
+            "上書きしないように止めました。別のフォルダーに書き出して見比べるか、"
+            "書き換えたものを別の場所に移してから、もう一度実行してください。",
+            code="would-overwrite-changed",
+            path=changed[0],
+            paths=changed,
+        )
 
 
-def _own_digests(directory: Path) -> list[bytes] | None:
-    """SHA-256 of what was written there; ``None`` if the manifest is not ours."""
+def _own(directory: Path) -> dict[str, str]:
+    """Name -> SHA-256 of what was written there. Earlier releases wrote no names: theirs are numbered.
+
+    Raises:
+        OSError: the manifest is not ours.
+    """
+    path = directory / MANIFEST
     try:
-        first, *digests = read_bytes(directory / MANIFEST, _LONGEST_DECISION, links=False).split(b"\n")
-    except FileNotFoundError:
-        return []
-    except OSError:
-        return None
-    return [one for one in digests if one] if first == _MANIFEST else None
-
-
-def _is_foreign(path: Path, own: list[bytes]) -> bool:
-    try:
-        path.lstat()
-        return _digest(path).encode("ascii") not in own
-    except FileNotFoundError:
-        return False
-    except OSError:
-        return True
+        first, *lines = read_bytes(path, _LONGEST_DECISION, links=False).split(b"\n")
+    except (FileNotFoundError, NotADirectoryError):
+        return {}
+    if first != _MANIFEST:
+        raise OSError(errno.EINVAL, "このプログラムのものではありません", str(path))
+    found = {}
+    for number, line in enumerate(lines):
+        digest, _, name = line.decode("utf-8", "replace").partition("  ")
+        if digest:
+            found[name or f"/{number}"] = digest
+    return found
 
 
 def replace_file(directory: Path, name: str, content: bytes) -> None:
@@ -458,18 +537,26 @@ def _save_failed(directory: Path, error: OSError) -> Failure:
     )
 
 
-def finish_interrupted(directory: Path, deciding: str) -> None:
+def finish_interrupted(directory: Path, deciding: str, apart: bool = False) -> None:
     """Step 3 of a save that was killed. The caller holds :func:`locked`.
 
     A pending file whose checksum the deciding one does not hold is left from a save that never got to step 2.
+
+    Args:
+        apart: as for :func:`replace_files`.
     """
     if not is_regular(directory / deciding):
         return
-    decided = read_bytes(directory / deciding, _LONGEST_DECISION)
+    decided, waiting = read_bytes(directory / deciding, _LONGEST_DECISION), []
     for path in sorted(directory.glob("*.new"))[:_MOST_PENDING]:
         match = PENDING.fullmatch(path.name)
         if match and stat.S_ISREG(path.lstat().st_mode) and _digest(path).encode("ascii") in decided:
-            path.replace(directory / match["name"])
+            waiting.append((path, directory / match["name"]))
+    with signals_deferred():
+        for _, final in waiting if apart else ():
+            final.unlink(missing_ok=True)
+        for path, final in waiting:
+            path.replace(final)
 
 
 def _digest(path: Path) -> str:

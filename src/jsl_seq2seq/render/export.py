@@ -25,7 +25,7 @@ from pathlib import Path
 import numpy as np
 
 from ..errors import Failure, UserError
-from ..io.files import write_utf8
+from ..io.files import is_link, signals_deferred, write_utf8
 from ..tokenize import Tokenizers
 from ..translate.translator import Translation
 from .glyphs import visible
@@ -342,8 +342,8 @@ def _replace(directory: Path, kind: str, ours: re.Pattern[str], files: Mapping[s
 
     The new files are written into a hidden folder of an unpredictable name in ``directory`` first. Then the
     earlier files of the kind move to a second hidden folder, and only then the new ones take their places: old
-    and new never stand side by side. An error restores the earlier files. Files that do not match ``ours`` are
-    neither moved nor deleted.
+    and new never stand side by side, also if this is killed. An error restores the earlier files, and a signal that
+    asks the program to end waits. Files that do not match ``ours`` are neither moved nor deleted.
     """
     made = not directory.exists()
     try:
@@ -382,7 +382,7 @@ def _remove_abandoned(directory: Path, kind: str) -> None:
 
 def _written(directory: Path, ours: re.Pattern[str]) -> list[str]:
     """Relative paths of the files of one kind that an earlier export left."""
-    folders = [directory, *(path for path in directory.glob("[0-9][0-9]*") if not path.is_symlink())]
+    folders = [directory, *(path for path in directory.glob("[0-9][0-9]*") if not is_link(path))]
     found = [path for folder in folders if folder.is_dir() for path in folder.iterdir()]
     names = [path.relative_to(directory).as_posix() for path in found if path.is_file()]
     return [name for name in names if ours.fullmatch(name)]
@@ -395,19 +395,20 @@ def _exchange(directory: Path, new: Path, old: Path, earlier: Sequence[str]) -> 
         (path, directory / path.relative_to(new)) for path in sorted(new.rglob("*")) if not path.is_dir()
     ]
     done: list[tuple[Path, Path]] = []
-    try:
-        for start, goal in moves:
-            goal.parent.mkdir(parents=True, exist_ok=True)
-            if goal.parent != directory and goal.parent.is_symlink():
-                raise OSError(errno.ELOOP, "フォルダーではなくリンクです", str(goal.parent))
-            start.replace(goal)
-            done.append((start, goal))
-    except BaseException:
-        for start, goal in reversed(done):
-            goal.replace(start)
+    with signals_deferred():
+        try:
+            for start, goal in moves:
+                goal.parent.mkdir(parents=True, exist_ok=True)
+                if goal.parent != directory and is_link(goal.parent):
+                    raise OSError(errno.ELOOP, "フォルダーではなくリンクです", str(goal.parent))
+                start.replace(goal)
+                done.append((start, goal))
+        except BaseException:
+            for start, goal in reversed(done):
+                goal.replace(start)
+            _remove(old, moves)
+            raise
         _remove(old, moves)
-        raise
-    _remove(old, moves)
 
 
 def _remove(old: Path, moves: Sequence[tuple[Path, Path]]) -> None:

@@ -7,22 +7,28 @@ from pathlib import Path
 from ..evaluation.breakdown import worst
 from ..evaluation.evaluation import Evaluation, FileReport
 from ..evaluation.metrics import HOW_TO_INSTALL, align
+from ..io.files import replace_own_files
 from ..io.text import format_json
-from .pages import render, write
+from .pages import render
 
 SHOWN_WORST = 40
 SHOWN_CONFUSIONS = 30
 
 
+REPORT_FILES = ("report.html", "report.json")
+
+
 def write_report(evaluation: Evaluation, directory: Path) -> tuple[Path, Path]:
-    """Write ``report.html`` and ``report.json``.
+    """Write ``report.html`` and ``report.json``, in the place of an earlier report, both or none.
 
     Raises:
-        Failure: a file cannot be written (``page-not-written``).
+        UserError: the folder cannot be written to, or holds files of these names that are not an earlier report's.
+        Failure: writing failed (``save-failed``).
     """
-    html, data = directory / "report.html", directory / "report.json"
-    write(data, format_json(evaluation.to_json(), indent=1) + "\n")
-    write(html, report_page(evaluation))
+    texts = (report_page(evaluation), format_json(evaluation.to_json(), indent=1) + "\n")
+    contents = [text.encode("utf-8", "replace") for text in texts]
+    replace_own_files(directory, dict(zip(REPORT_FILES, contents, strict=True)))
+    html, data = (directory / name for name in REPORT_FILES)
     return html, data
 
 

@@ -47,7 +47,9 @@ def test_an_earlier_export_is_replaced_unless_it_was_changed(imported: Path, nam
     export_burn(imported, back)
     content = (back / name).read_bytes()
     (back / name).write_bytes(content + b" ")
-    with refused(UserError, code="would-overwrite-foreign", path=back / name):
+    with refused(
+        UserError, str(back / name), "書き換えられた", code="would-overwrite-changed", path=back / name
+    ):
         export_burn(imported, back)
     (back / name).write_bytes(content)
     export_burn(imported, back)
