@@ -4,6 +4,7 @@ What a code block asks for (docs/README.md says it to writers):
 
     ```python run      must run, beside a model in models/first
     ```python exact    must run and print the ```text block that follows
+    ```sh exact        must run, beside the tour's model in models/tour, and print these lines
     ```python          that begins with ``# model/x.py: name`` must stand in that file, which must have
                        that function; a line ``# …`` leaves lines out
 """
@@ -14,6 +15,7 @@ import contextlib
 import io
 import re
 import shlex
+import shutil
 import tomllib
 import xml.etree.ElementTree as ElementTree
 from dataclasses import dataclass
@@ -26,8 +28,10 @@ from typer.main import get_command
 
 from jsl_seq2seq.cli.app import application, with_verb
 from jsl_seq2seq.cli.usage import usage_error
-from jsl_seq2seq.store import save_model
+from jsl_seq2seq.store import save_model, tour_model
 from jsl_seq2seq.training import TrainingJob, TrainingRequest
+
+from .processes import run_program
 
 ROOT = Path(__file__).parents[1]
 PACKAGE = ROOT / "src" / "jsl_seq2seq"
@@ -39,7 +43,7 @@ _CODE_SPAN = re.compile(r"(`+)(?!`)(.+?)(?<!`)\1(?!`)")
 _LINK = re.compile(r"\[[^\]]*\]\(([^)\s]+)\)|<(?:img|a)\b[^>]*?(?:src|href)=\"([^\"]+)\"")
 _QUOTED_FROM = re.compile(r"# ([\w/]+\.py): (?:\w+\.)?(\w+)\n")
 _GAP = re.compile(r"^\s*# …\n", re.MULTILINE)
-_SHELLS = ("", "sh", "bash", "console", "powershell")
+_SHELLS = ("", "sh", "sh exact", "bash", "console", "powershell")
 _SHELL_SIGNS = ("|", ">", ">>", "<", "&&", ";")
 
 
@@ -71,6 +75,7 @@ def blocks_of(page: Path) -> list[Block]:
 
 BLOCKS = [block for page in PAGES for block in blocks_of(page)]
 RUNNABLE = [block for block in BLOCKS if block.info in ("python run", "python exact")]
+EXACT_COMMANDS = [block for block in BLOCKS if block.info == "sh exact"]
 QUOTED = [block for block in BLOCKS if block.info == "python" and _QUOTED_FROM.match(block.body)]
 
 
@@ -95,11 +100,12 @@ COMMANDS = [(page, words) for page in PAGES for words in commands_of(page)]
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Where a reader stands after the first chapter: a folder with a trained model in models/first."""
+    """Where a reader stands after the first chapter: a folder with a trained model in models/first, and the tour's."""
     path = tmp_path_factory.mktemp("reader")
     save_model(
         TrainingJob(TrainingRequest({"epochs": 60}, backend="ndarray")).run().model, path / "models" / "first"
     )
+    shutil.copytree(tour_model(), path / "models" / "tour")
     return path
 
 
@@ -111,6 +117,18 @@ def test_example_runs(block: Block, folder: Path, monkeypatch: pytest.MonkeyPatc
         exec(compile(block.body, str(block), "exec"), {"__name__": "__main__"})
     if block.info == "python exact":
         assert printed.getvalue() == block.followed_by, f"{block}: update the text block"
+
+
+@pytest.mark.parametrize("block", EXACT_COMMANDS, ids=str)
+def test_command_prints(block: Block, folder: Path) -> None:
+    """Both of its outputs, of which each keeps its order."""
+    printed: list[str] = []
+    for line in block.body.splitlines():
+        name, *arguments = shlex.split(line)
+        assert name == "jsl-seq2seq"
+        done = run_program(arguments, folder)
+        printed += [*done.stdout.decode().splitlines(), *done.stderr.decode().splitlines()]
+    assert sorted(printed) == sorted(block.followed_by.splitlines()), f"{block}: update the text block"
 
 
 @pytest.mark.parametrize("block", QUOTED, ids=str)
@@ -200,7 +218,7 @@ def test_picture_is_small_and_shown(picture: Path) -> None:
 
 def test_blocks_are_found() -> None:
     """Guards the guards: a change of notation must not leave everything unchecked."""
-    assert RUNNABLE and QUOTED and COMMANDS
+    assert RUNNABLE and QUOTED and COMMANDS and EXACT_COMMANDS
 
 
 def _essence(code: str) -> str:

@@ -189,6 +189,24 @@ def test_a_link_carries_the_sentence_and_no_server_sees_it(open_page: OpenPage) 
     assert page.evaluate("localStorage.length + sessionStorage.length + document.cookie.length") == 0
 
 
+def test_the_tour_chapter_by_chapter(open_page: OpenPage) -> None:
+    page = open_page(color_scheme="dark", viewport={"width": 390, "height": 800})
+    chapters = page.locator("nav .chapters a")
+    assert chapters.count() == 10
+    chapters.first.click()
+    for number in range(10):
+        page.wait_for_selector(f".chapters [aria-current]:has-text('{page.inner_text('h1')[3:]}')")
+        assert page.inner_text("h1").startswith(f"{number}. ")
+        assert page.evaluate("[...document.images].every(one => one.complete && one.naturalWidth > 0)")
+        assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+        if number in (0, 5):
+            assert accessibility_findings(page) == []
+        if number < 9:
+            page.click("a[rel=next]")
+    page.click("header a")
+    page.wait_for_selector("#text")
+
+
 def test_offline_after_it_was_loaded(open_page: OpenPage) -> None:
     page = open_page()
     translated(page)

@@ -25,7 +25,7 @@ LOG = logging.getLogger("jsl_seq2seq.serve")
 
 OPEN_PATHS = frozenset({"/", "/health", "/ready", "/languages", "/frontend/settings", "/openapi.json"})
 """What is answered without the token: nothing that computes or counts."""
-ASSETS = "/assets/"
+_OPEN_FOLDERS = ("/assets/", "/tour/")
 
 _CONTENT_SECURITY_POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; "
@@ -238,7 +238,7 @@ def _is_preflight(scope: Scope, headers: Mapping[str, str]) -> bool:
 
 
 def _is_open(path: str) -> bool:
-    return path in OPEN_PATHS or path.startswith(ASSETS)
+    return path in OPEN_PATHS or path.startswith(_OPEN_FOLDERS)
 
 
 def route_of(scope: Scope) -> str:

@@ -1,4 +1,8 @@
-"""The page for the browser: files of the package under fixed names, which load nothing from elsewhere."""
+"""The pages for the browser: files of the package under fixed names, which load nothing from elsewhere.
+
+``/`` is the page, ``/tour/`` the guided tour, chapter by chapter (``tools/build_tour.py`` makes it of
+``docs/attention.md``). Their links to each other are relative, so that a site of files can hold them, too.
+"""
 
 from __future__ import annotations
 
@@ -15,6 +19,13 @@ _FILES = {
     "/assets/attention.css": ("assets/page/attention.css", "text/css; charset=utf-8"),
     "/assets/page.js": ("assets/page/page.js", "text/javascript; charset=utf-8"),
     "/assets/attention.js": ("assets/page/attention.js", "text/javascript; charset=utf-8"),
+    "/assets/client.js": ("assets/page/client.js", "text/javascript; charset=utf-8"),
+    "/assets/tour.css": ("assets/page/tour.css", "text/css; charset=utf-8"),
+    "/tour/": ("assets/tour/index.html", "text/html; charset=utf-8"),
+    **{
+        f"/tour/{number}.html": (f"assets/tour/{number}.html", "text/html; charset=utf-8")
+        for number in range(10)
+    },
 }
 """Path -> file of the package and media type. No other file can be reached, whatever a path contains."""
 

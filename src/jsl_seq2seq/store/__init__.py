@@ -1,6 +1,6 @@
 """Saving and loading: model directories that are never half-written and never silently wrong."""
 
-from .directory import holds_model, load_model, save_model, shipped_model
+from .directory import holds_model, load_model, save_model, shipped_model, tour_model
 from .saved_model import STARTER, EpochMetrics, Example, Moments, Progress, SavedModel, Stage
 
 __all__ = [
@@ -15,4 +15,5 @@ __all__ = [
     "load_model",
     "save_model",
     "shipped_model",
+    "tour_model",
 ]

@@ -78,6 +78,11 @@ def shipped_model() -> Path:
     return Path(str(resources.files("jsl_seq2seq") / "assets" / "model"))
 
 
+def tour_model() -> Path:
+    """The directory of the small model whose figures ``docs/attention.md`` shows, made by ``tools/build_tour.py``."""
+    return Path(str(resources.files("jsl_seq2seq") / "assets" / "tour" / "model"))
+
+
 def save_model(model: SavedModel, directory: Path) -> None:
     """Write a model directory, replacing the model that is there, if any, in one step.
 

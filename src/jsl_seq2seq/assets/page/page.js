@@ -12,27 +12,11 @@
   const text = find("text");
   const state = { request: null, timer: 0, later: 0, memory: 0, translation: null, chosen: -1, threshold: 0, attention: null, cross: null, diagnoses: new Map() };
 
-  class Refused extends Error {}
-
-  async function ask(path, body, signal) {
-    const headers = { "Content-Type": "application/json", "Accept-Language": "ja" };
-    if (find("token").value) headers.Authorization = `Bearer ${find("token").value}`;
-    const model = find("model").value;
-    const answer = await fetch(path, {
-      method: body ? "POST" : "GET",
-      headers,
-      body: body && JSON.stringify(model ? { ...body, model } : body),
-      signal,
-    });
-    const values = await answer.json();
-    if (!answer.ok) throw new Refused([values.title, values.detail].filter(Boolean).join(" "));
-    return values;
-  }
-
-  function explain(error) {
-    if (error.name === "AbortError") return null;
-    return error instanceof Refused ? error.message : "サーバーにつながりません。動いているか確かめてください。";
-  }
+  // Chosen before each request: both may have changed.
+  const client = () => {
+    jslClient.use({ token: find("token").value, model: find("model").value });
+    return jslClient;
+  };
 
   const written = (tags) => tags.map((one) => `<${one.tag}>`).join(" ");
   const percent = (share) => `${(100 * share).toFixed(share > 0.9995 || share < 0.0995 ? 1 : 0)} %`;
@@ -56,13 +40,13 @@
     }
     const request = (state.request = new AbortController());
     try {
-      const found = await ask("/v1/translate", { text: wanted }, request.signal);
+      const found = await client().translate(wanted, { signal: request.signal });
       if (request !== state.request) return;
       show(found);
       state.later = setTimeout(() => showAttention(found, request.signal), SETTLED);
       state.memory = setTimeout(() => remember(found), REMEMBERED);
     } catch (error) {
-      const reason = explain(error);
+      const reason = jslClient.explain(error);
       if (reason === null || request !== state.request) return;
       state.translation = null;
       hide();
@@ -145,7 +129,7 @@
       const own = places[index - first];
       place.replaceChildren(own ? alternatives(own) : element("p", {}, "このタグのほかの候補は調べられません。"));
     } catch (error) {
-      if (state.translation === translation) place.replaceChildren(element("p", {}, explain(error) ?? ""));
+      if (state.translation === translation) place.replaceChildren(element("p", {}, jslClient.explain(error) ?? ""));
     }
   }
 
@@ -157,7 +141,7 @@
   }
 
   function diagnosis(sentence) {
-    if (!state.diagnoses.has(sentence)) state.diagnoses.set(sentence, ask("/v1/diagnose", { text: sentence }));
+    if (!state.diagnoses.has(sentence)) state.diagnoses.set(sentence, client().diagnose(sentence));
     return state.diagnoses.get(sentence);
   }
 
@@ -214,7 +198,7 @@
   async function showAttention(translation, signal) {
     if (translation.text.length > EXPLAINED || !translation.tags.length) return;
     try {
-      const found = await ask("/v1/translate", { text: translation.text, attention: true }, signal);
+      const found = await client().translate(translation.text, { attention: true, signal });
       if (state.translation !== translation) return;
       const cross = Object.keys(found.attention).filter((name) => name.endsWith(".cross")).pop();
       state.cross = found.attention[cross];
@@ -223,7 +207,7 @@
       state.attention = view(find("attention"), found.attention);
       if (state.chosen >= 0) choose(state.chosen);
     } catch (error) {
-      explain(error);
+      jslClient.explain(error);
     }
   }
 
@@ -231,7 +215,7 @@
     const translation = state.translation;
     find("occlusion-status").textContent = "調べています…";
     try {
-      const found = await ask("/v1/diagnose", { text: translation.text });
+      const found = await client().diagnose(translation.text);
       if (state.translation !== translation) return;
       if (!found.deletions.length) {
         find("occlusion-status").textContent = "1 文字の文なので、消して比べることはできません。";
@@ -250,7 +234,7 @@
           : element("p", {}, "どの 1 文字を消しても、訳は同じです。"),
       );
     } catch (error) {
-      find("occlusion-status").textContent = explain(error) ?? "";
+      find("occlusion-status").textContent = jslClient.explain(error) ?? "";
     }
   }
 
@@ -287,18 +271,17 @@
 
   async function start() {
     try {
-      const { keyRequired } = await ask("/frontend/settings");
-      find("token-entry").hidden = !keyRequired;
-      if (!keyRequired) await describe();
+      const tokenRequired = await client().tokenRequired();
+      find("token-entry").hidden = !tokenRequired;
+      if (!tokenRequired) await describe();
     } catch (error) {
-      find("status").textContent = explain(error);
+      find("status").textContent = jslClient.explain(error);
     }
     readLink();
   }
 
   async function describe() {
-    const chosen = find("model").value;
-    const model = await ask(chosen ? `/v1/model?model=${encodeURIComponent(chosen)}` : "/v1/model");
+    const model = await client().model();
     state.threshold = model.settings.uncertain_below ?? 0;
     if (!find("model").options.length) {
       find("model").append(...model.models.map((name) => element("option", { value: name }, name)));
@@ -313,7 +296,7 @@
   find("token").addEventListener("change", () => { describe().catch(() => {}); typed(); });
   find("copy-text").addEventListener("click", () => copy(written(state.translation.tags), "タグ"));
   find("copy-json").addEventListener("click", () => copy(JSON.stringify(state.translation, null, 1), "JSON"));
-  find("copy-link").addEventListener("click", () => copy(`${location.origin}/#${new URLSearchParams({ text: state.translation.text })}`, "リンク"));
+  find("copy-link").addEventListener("click", () => copy(`${location.href.split("#")[0]}#${new URLSearchParams({ text: state.translation.text })}`, "リンク"));
   find("token-entry").addEventListener("submit", (event) => event.preventDefault());
   find("occlude").addEventListener("click", occlude);
   addEventListener("hashchange", readLink);
