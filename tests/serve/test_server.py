@@ -50,6 +50,10 @@ class Server:
         with urllib.request.urlopen(request, timeout=60) as answer:
             return json.load(answer)
 
+    def text(self, path: str) -> str:
+        with urllib.request.urlopen(self.url + path, timeout=60) as answer:
+            return answer.read().decode()
+
     def connect(self) -> socket.socket:
         return socket.create_connection(("127.0.0.1", self.port), timeout=60)
 
@@ -117,7 +121,7 @@ def test_stopping_answers_what_was_accepted(start: Start, number: signal.Signals
     with server.connect() as connection:
         head = "POST /v1/translate HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
         connection.sendall(f"{head}Content-Length: {len(body)}\r\n\r\n".encode() + body)
-        _eventually(lambda: b"jsl_batch_items_count 1" in _metrics(server))
+        _eventually(lambda: "jsl_batch_items_count 1" in server.text("metrics"))
         server.process.send_signal(number)
         answer = _read_all(connection)
     assert answer.startswith(b"HTTP/1.1 200 OK") and answer.count("わたしは".encode()) >= 64
@@ -155,11 +159,6 @@ def test_slow_requests_are_closed(start: Start) -> None:
             slow.sendall(b"X-Y: z\r\n")
         assert _read_all(silent) == _read_all(slow) == b""
         assert _read_all(body).startswith(b"HTTP/1.1 408")
-
-
-def _metrics(server: Server) -> bytes:
-    with urllib.request.urlopen(server.url + "metrics", timeout=60) as answer:
-        return answer.read()
 
 
 def _read_all(connection: socket.socket) -> bytes:
