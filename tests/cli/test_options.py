@@ -36,7 +36,7 @@ ALWAYS = {
 """Options that have an effect whatever else is given, in every command that has them. ``--export-attn`` needs a
 sentence, which ``predict`` always has."""
 
-BY_VALUE = {"--average", "--keep", "--patience", "--resume", "--subword-vocab"}
+BY_VALUE = {"--average", "--keep", "--metric", "--patience", "--resume", "--subword-vocab"}
 """Options that are refused, where they would do nothing, by what they are about: see tests/training."""
 
 
@@ -88,6 +88,7 @@ def test_every_row_of_the_table(verb: str, option: str, others: tuple[str, ...],
         ["train", "--average", "3"],
         ["train", "--keep", "best", "--patience", "1"],
         ["train", "--patience", "1"],
+        ["train", "--metric", "exact"],
     ],
     ids=" ".join,
 )

@@ -427,8 +427,9 @@ def test_the_best_epoch_is_said_and_that_training_went_past_it(
     losses = [point.valid_loss or 0 for point in run]
     best = losses.index(min(losses)) + 1
     assert best < 30
-    assert f"検証: 最良は {best} エポックの損失 {min(losses):.4f}" in done.out
-    assert f"（最後は 30 エポックの {losses[-1]:.4f}）、完全一致 0%" in done.out
+    assert f"検証: 最良は {best} エポック（損失 {min(losses):.4f}、完全一致 0.0 %）" in done.out
+    assert f"最後は 30 エポック（損失 {losses[-1]:.4f}、完全一致 0.0 %）" in done.out
+    assert "2 文のうち 0 文が完全に一致（0.0 %）" in done.out
     assert ("過学習" in done.out) == (keep == "last")
     assert ("この重みを保存" in done.out) == (keep == "best")
     assert "検証" not in program("train", *training(data, tmp_path / "n")).out

@@ -9,38 +9,51 @@ import pytest
 
 from jsl_seq2seq.errors import Failure
 from jsl_seq2seq.store import EpochMetrics, load_model, save_model
+from jsl_seq2seq.training import Reporter, Reporters, Run
 
 from ..refusals import refused
 from ..small_models import EIGHT_LINES, small_job
 
 
-class Recorded:
+class Recorded(Reporter):
     """A reporter that writes everything down."""
 
     def __init__(self) -> None:
-        self.totals: tuple[int, int] = (0, 0)
+        self.run = Run(0, 0)
+        self.validated = 0
         self.tokens: list[int] = []
         self.losses: list[float] = []
         self.epochs: list[EpochMetrics] = []
 
-    def start(self, done: int, total: int) -> None:
-        self.totals = (done, total)
+    def start(self, run: Run) -> None:
+        self.run = run
 
     def batch(self, tokens: int, loss: Callable[[], float]) -> None:
         self.tokens.append(tokens)
         self.losses.append(loss())
 
+    def validating(self) -> None:
+        self.validated += 1
+
     def epoch(self, metrics: EpochMetrics) -> None:
         self.epochs.append(metrics)
+
+
+def corpus_file(folder: Path) -> Path:
+    """The eight sentences as a file."""
+    path = folder / "same.tsv"
+    path.write_text(EIGHT_LINES, encoding="utf-8")
+    return path
 
 
 TOKENS = sum(line.split("\t")[1].count("<") + 1 for line in EIGHT_LINES.splitlines())
 
 
 def test_a_reporter_sees_everything(tmp_path: Path) -> None:
-    seen = Recorded()
-    result = small_job(tmp_path, epochs=2).run(seen)
-    assert seen.totals == (0, 6)
+    seen, beside = Recorded(), Recorded()
+    result = small_job(tmp_path, epochs=2, valid=corpus_file(tmp_path)).run(Reporters(seen, beside))
+    assert seen.run == Run(0, 6, 0, 0, 2, "loss", (), 8) and seen.validated == 2
+    assert vars(beside) == vars(seen)
     assert len(seen.tokens) == 6
     assert sum(seen.tokens[:3]) == sum(seen.tokens[3:]) == TOKENS
     assert [point.epoch for point in seen.epochs] == [1, 2]
@@ -78,8 +91,7 @@ def test_validation_loss_is_that_of_the_trained_model(tmp_path: Path) -> None:
     history = small_job(tmp_path, epochs=60, valid=valid).run().model.history
     losses = [point.valid_loss for point in history]
     assert all(loss is not None for loss in losses)
-    assert history[-1].valid_exact in (0, 0.5, 1)
-    assert all(point.valid_exact is None for point in history[:-1])
+    assert all(point.valid_exact in (0, 0.5, 1) for point in history)
     same = small_job(tmp_path, epochs=60, valid=tmp_path / "eight.tsv").run().model
     assert same.history[-1].valid_exact == 1
     last = same.history[-1]

@@ -35,8 +35,11 @@ def after(batches: int) -> Callable[[], bool]:
     return lambda: next(asked) >= batches
 
 
-def losses(model: SavedModel) -> list[tuple[int, float, float | None]]:
-    return [(point.epoch, point.loss, point.valid_loss) for point in model.history]
+def losses(model: SavedModel) -> list[tuple[float | None, ...]]:
+    return [
+        (point.epoch, point.loss, point.valid_loss, point.valid_exact, point.valid_bleu, point.valid_chrf)
+        for point in model.history
+    ]
 
 
 def resumed(folder: Path, valid: Path | None = None, **options: Any) -> TrainingJob:
@@ -148,6 +151,8 @@ SELECTIONS: dict[str, dict[str, Any]] = {
     "average": {"keep": "average", "average": 3},
     "patience": {"patience": 4},
     "best and patience": {"keep": "best", "patience": 4, "batch_tokens": 40},
+    "best by exact matches": {"keep": "best", "metric": "exact"},
+    "best by chrF and patience": {"keep": "best", "patience": 4, "metric": "chrf"},
 }
 
 
@@ -159,7 +164,7 @@ def valid(tmp_path: Path) -> Path:
 
 
 @pytest.mark.parametrize("options", SELECTIONS.values(), ids=SELECTIONS.keys())
-@pytest.mark.parametrize("every", [2, 7, 40])
+@pytest.mark.parametrize("every", [4, 11, 20])
 def test_what_is_kept_and_when_it_ends_survives_any_number_of_interruptions(
     tmp_path: Path, valid: Path, options: dict[str, Any], every: int
 ) -> None:
@@ -227,7 +232,9 @@ def test_another_run_begins_with_what_was_kept_and_a_patience_of_its_own(tmp_pat
 
 
 @pytest.mark.parametrize(
-    "options", [{"keep": "best"}, {"patience": 1}, {"keep": "best", "patience": 1}], ids=str
+    "options",
+    [{"keep": "best"}, {"patience": 1}, {"keep": "best", "patience": 1}, {"metric": "exact"}],
+    ids=str,
 )
 def test_what_needs_validation_data_is_refused_without(tmp_path: Path, options: dict[str, Any]) -> None:
     name = next(iter(options))

@@ -2,7 +2,7 @@
 only together with others, or none beside others.
 
 What depends on values that are not on the command line (a preset's, a loaded model's) is checked where those are
-known: ``keep``, ``patience`` and ``average`` by :class:`jsl_seq2seq.training.TrainingJob`.
+known: ``keep``, ``patience``, ``metric`` and ``average`` by :class:`jsl_seq2seq.training.TrainingJob`.
 """
 
 from __future__ import annotations
@@ -130,7 +130,11 @@ Schedule = Annotated[
 PositionShift = Annotated[int | None, _training("position_shift", "文の始まりをずらす幅（長い文への備え）")]
 Keep = Annotated[str | None, _training("keep", "保存する重み: last、best、average", "NAME")]
 Average = Annotated[int | None, _training("average", "keep average で平均するエポックの数")]
-Patience = Annotated[int | None, _training("patience", "検証の損失が下がるのを待つエポック")]
+Patience = Annotated[int | None, _training("patience", "検証の結果がよくなるのを待つエポック")]
+Metric = Annotated[
+    str | None,
+    _training("metric", "検証で比べるもの: loss、exact（完全一致）、bleu、chrf", "NAME"),
+]
 ClipNorm = Annotated[float | None, _training("clip_norm", "勾配の大きさの上限。0 なら切らない")]
 Dropout = Annotated[float | None, _training("dropout", "学習中に 0 にする割合")]
 LabelSmoothing = Annotated[float | None, _training("label_smoothing", "正解以外に配る確率の割合")]

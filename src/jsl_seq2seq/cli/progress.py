@@ -2,19 +2,53 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from ..store import EpochMetrics
+from ..store import EpochMetrics, best_epoch
+from ..training import Reporter, Run
 from .console import note
 
 # ruff: noqa: PLC0415  rich is slow to import
 
 _SECONDS_BETWEEN_LOSSES = 0.2  # asking for a loss makes a GPU wait
 _LINES = 10
+
+FIGURES = {"loss": "損失", "exact": "完全一致", "bleu": "BLEU", "chrf": "chrF"}
+"""What the values of ``TrainingConfig.metric`` are called."""
+
+
+def figure(metric: str, value: float | None) -> str:
+    """A figure with its name: ``完全一致 87.5 %``, ``損失 0.1234``, ``BLEU 20.6``; ``-`` for one that is missing."""
+    if value is None:
+        return f"{FIGURES[metric]} -"
+    if metric == "exact":
+        return f"{FIGURES[metric]} {value:.1%}".replace("%", " %")
+    return f"{FIGURES[metric]} {value:.4f}" if metric == "loss" else f"{FIGURES[metric]} {value:.1f}"
+
+
+def translated(metric: str) -> str:
+    """The figure of translations that is shown beside the validation loss."""
+    return "exact" if metric == "loss" else metric
+
+
+def duration(seconds: float) -> str:
+    """``3 時間 12 分``, ``12 分 5 秒``, ``5 秒``: two units at most."""
+    seconds = max(0, round(seconds))
+    if seconds >= 24 * 3600:
+        return f"{seconds // 86400} 日 {seconds % 86400 // 3600} 時間"
+    if seconds >= 3600:
+        return f"{seconds // 3600} 時間 {seconds % 3600 // 60} 分"
+    return f"{seconds // 60} 分 {seconds % 60} 秒" if seconds >= 60 else f"{seconds} 秒"
+
+
+def is_terminal() -> bool:
+    """Whether standard error is a terminal on which lines can be drawn anew."""
+    return sys.stderr.isatty() and os.environ.get("TERM") not in ("dumb", "unknown")
 
 
 def _bar(label: str, *columns: Any) -> Any:
@@ -29,7 +63,7 @@ def _bar(label: str, *columns: Any) -> Any:
 @contextmanager
 def counted(label: str, unit: str, total: int, quiet: bool) -> Iterator[Callable[[int], object]]:
     """A bar that counts to ``total``; a function that advances it. Without a terminal nothing is shown."""
-    if quiet or not sys.stderr.isatty():
+    if quiet or not is_terminal():
         yield lambda count: None
         return
     from rich.progress import MofNCompleteColumn, TextColumn
@@ -39,69 +73,154 @@ def counted(label: str, unit: str, total: int, quiet: bool) -> Iterator[Callable
         yield lambda count: progress.advance(task, count)
 
 
-class BarReporter:
-    """A training's bar with loss and target tokens per second. Use as a context manager."""
+class BarReporter(Reporter):
+    """A training on a terminal: a bar with epochs and remaining time, the loss and target tokens per second below it,
+    and with validation data a line with their figures and the best epoch. Use as a context manager.
+
+    Every line is cut at the width of the terminal.
+    """
 
     def __init__(self) -> None:
-        from rich.progress import TaskProgressColumn, TextColumn
+        from rich.console import Console, Group
+        from rich.live import Live
+        from rich.progress import BarColumn, Progress, TextColumn
+        from rich.text import Text
 
-        self._progress = _bar(
-            "学習中",
-            TaskProgressColumn(),
-            TextColumn("損失 {task.fields[loss]}"),
-            TextColumn("{task.fields[speed]} トークン/秒"),
+        def line(text: str) -> Any:
+            return Text(text, no_wrap=True, overflow="ellipsis")
+
+        columns = (
+            TextColumn("学習中"),
+            TextColumn("{task.description}"),
+            BarColumn(bar_width=None),
+            TextColumn("{task.percentage:>3.0f} %"),
+            TextColumn("残り {task.fields[left]}"),
         )
-        self._task = self._progress.add_task("", total=None, loss="-", speed="-")
-        self._tokens, self._asked, self._started = 0, 0.0, time.monotonic()
+        self._bar = Progress(*columns, expand=True)
+        self._task = self._bar.add_task("", total=None, left="-")
+        self._run, self._epoch, self._state = Run(0, 0), 0, ""
+        self._loss, self._speed = "-", "-"
+        self._tokens, self._asked, self._pace = 0, 0.0, _Pace()
+        self._measured: list[EpochMetrics] = []
+        self._live = Live(
+            console=Console(file=sys.stderr),
+            refresh_per_second=5,
+            get_renderable=lambda: Group(self._bar.get_renderable(), *map(line, self._lines())),
+        )
 
     def __enter__(self) -> BarReporter:
-        self._progress.start()
+        self._live.start()
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._progress.stop()
+        self._live.stop()
 
-    def start(self, done: int, total: int) -> None:
-        self._started = time.monotonic()
-        self._progress.update(self._task, completed=done, total=total)
+    def start(self, run: Run) -> None:
+        self._run, self._epoch, self._pace = run, run.epoch, _Pace()
+        self._measured = [point for point in run.history if point.epoch > run.start]
+        self._bar.update(self._task, completed=run.done, total=run.total, description=self._counted())
 
     def batch(self, tokens: int, loss: Callable[[], float]) -> None:
         self._tokens += tokens
-        self._progress.advance(self._task)
+        self._state = ""
+        self._pace.advance()
+        self._bar.update(self._task, advance=1, left=self._left(), description=self._counted())
         now = time.monotonic()
         if now - self._asked > _SECONDS_BETWEEN_LOSSES:
             self._asked = now
-            speed = self._tokens / max(now - self._started, 1e-9)
-            self._progress.update(self._task, loss=f"{loss():.4f}", speed=f"{speed:,.0f}")
+            speed = self._tokens / max(self._pace.seconds, 1e-9)
+            self._loss, self._speed = f"{loss():.4f}", f"{speed:,.0f}"
+
+    def validating(self) -> None:
+        self._state = "　検証しています"
 
     def epoch(self, metrics: EpochMetrics) -> None:
-        self._progress.update(self._task, loss=f"{metrics.loss:.4f}")
+        self._epoch, self._loss, self._state = metrics.epoch, f"{metrics.loss:.4f}", ""
+        self._measured.append(metrics)
+        self._bar.update(self._task, left=self._left())
+
+    def _counted(self) -> str:
+        return f"エポック {min(self._epoch + 1, self._run.until)}/{self._run.until}"
+
+    def _left(self) -> str:
+        task = self._bar.tasks[0]
+        left = self._pace.remaining((task.total or 0) - task.completed)
+        return "-" if left is None else duration(left)
+
+    def _lines(self) -> Iterable[str]:
+        yield f"  損失 {self._loss}　{self._speed} トークン/秒{self._state}"
+        if self._run.translated:
+            yield "  " + validation_line(self._measured, self._run)
 
 
-class LineReporter:
+def validation_line(history: list[EpochMetrics], run: Run) -> str:
+    """The latest figures of the validation data and the best epoch, in Japanese."""
+    metric = translated(run.metric)
+    latest = history[-1] if history else None
+    if latest is None:
+        return "検証　このエポックのあとで測ります"
+    shown = f"検証　{figure('loss', latest.valid_loss)}　{figure(metric, latest.valid(metric))}"
+    best = best_epoch(history, run.metric)
+    if best is None:
+        return shown
+    return f"{shown}　最良 {best.epoch} エポック（{figure(run.metric, best.valid(run.metric))}）"
+
+
+class _Pace:
+    """The time that batches have taken, validation between them included, from the end of the first one on: its own
+    time is that of compiling and of first allocations."""
+
+    def __init__(self) -> None:
+        self._started, self._first, self._done = time.monotonic(), 0.0, 0
+
+    @property
+    def seconds(self) -> float:
+        """Since the beginning."""
+        return time.monotonic() - self._started
+
+    def advance(self) -> None:
+        """A batch is finished."""
+        self._done += 1
+        if self._done == 1:
+            self._first = time.monotonic()
+
+    def remaining(self, batches: float) -> float | None:
+        """Seconds that ``batches`` more will take; ``None`` before two were finished."""
+        if self._done < 2:
+            return None
+        return (time.monotonic() - self._first) / (self._done - 1) * max(batches, 0)
+
+
+class LineReporter(Reporter):
     """About ten lines in all, for logs and pipes. A context manager like :class:`BarReporter`."""
 
     def __init__(self) -> None:
-        self._done, self._total, self._next = 0, 0, 0.0
+        self._done, self._next, self._run, self._pace = 0, 0.0, Run(0, 0), _Pace()
 
     def __enter__(self) -> LineReporter:
         return self
 
     def __exit__(self, *_: object) -> None: ...
 
-    def start(self, done: int, total: int) -> None:
-        self._done, self._total = done, total
-        self._next = done + (total - done) / _LINES
+    def start(self, run: Run) -> None:
+        self._run, self._done, self._pace = run, run.done, _Pace()
+        self._next = run.done + (run.total - run.done) / _LINES
 
     def batch(self, tokens: int, loss: Callable[[], float]) -> None:
         self._done += 1
+        self._pace.advance()
 
     def epoch(self, metrics: EpochMetrics) -> None:
         if self._done < self._next - 0.5:
             return
-        self._next += self._total / _LINES
+        total = self._run.total
+        self._next += total / _LINES
+        metric = translated(self._run.metric)
         valid = "" if metrics.valid_loss is None else f"、検証の損失 {metrics.valid_loss:.4f}"
+        figures = "" if metrics.valid(metric) is None else f"、{figure(metric, metrics.valid(metric))}"
+        left = self._pace.remaining(total - self._done)
+        remaining = f"、残り {duration(left)}" if left is not None and self._done < total else ""
         note(
-            f"  {metrics.epoch} エポック（{self._done / max(self._total, 1):.0%}）: 損失 {metrics.loss:.4f}{valid}、"
-            f"{metrics.tokens_per_second:,.0f} トークン/秒"
+            f"  {metrics.epoch} エポック（{self._done / max(total, 1):.0%}）: 損失 {metrics.loss:.4f}{valid}{figures}、"
+            f"{metrics.tokens_per_second:,.0f} トークン/秒{remaining}"
         )

@@ -6,7 +6,6 @@ import contextlib
 import math
 import shutil
 import signal
-import sys
 import tempfile
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -24,16 +23,16 @@ from ..io.files import POLITE_SIGNALS, locked
 from ..model import count_parameters
 from ..settings import DATA_SETTINGS, SETTINGS, require_range
 from ..settings.presets import preset_options
-from ..store import SavedModel, holds_model, load_model, save_model
+from ..store import EpochMetrics, SavedModel, best_epoch, holds_model, load_model, save_model
 from ..store.card import in_quotes, quoted
 from ..store.directory import CONFIG
-from ..training import Checkpoints, NullReporter, TrainingJob, TrainingRequest, TrainingResult
+from ..training import Checkpoints, Reporter, TrainingJob, TrainingRequest, TrainingResult
 from ..translate import Translator
 from . import options as opt
 from .console import NO_TAGS, note, report, say, say_json
 from .export import run_weight_export
 from .predict import run_prediction
-from .progress import BarReporter, LineReporter
+from .progress import BarReporter, LineReporter, figure, is_terminal, translated
 
 _SHOWN_TAGS = 12
 """Tags of an example that are printed: a model that has learnt little repeats itself to the limit."""
@@ -76,6 +75,7 @@ def train(
     keep: opt.Keep = None,
     average: opt.Average = None,
     patience: opt.Patience = None,
+    metric: opt.Metric = None,
     seed: opt.Seed = None,
     d_model: opt.DModel = None,
     n_heads: opt.NHeads = None,
@@ -175,6 +175,11 @@ def run_training(
     with locked(place):  # from the start: hours of training must not end in "someone else saves there"
         inform(f"バックエンド: {job.backend.name}（{job.backend.reason}）")
         inform(f"データ: {job.corpus.name}、{len(job.corpus.pairs)} 文")
+        if job.valid and job.validation:
+            sample = len(job.validation.pairs)
+            inform(
+                f"検証: {job.valid.name}、{len(job.valid.pairs)} 文（エポックごとに {sample} 文を訳します）"
+            )
         for line in job.notes:
             inform(f"警告: {line}")
         if replaces:  # said with --quiet, too: it is the last moment to stop it
@@ -254,18 +259,34 @@ def _show(result: TrainingResult, directory: Path, quiet: bool, as_json: bool) -
 
 def _show_validation(model: SavedModel) -> None:
     """The run's best epoch on validation data, and that training went on past it; nothing without such data."""
+    metric = model.training.metric
     run = [point for point in model.history if point.epoch > model.progress.start]
-    measured = [(point.valid_loss, point.epoch) for point in run if point.valid_loss is not None]
-    if not measured:
+    best, lowest = best_epoch(run, metric), best_epoch(run, "loss")
+    if best is None or lowest is None:
         return
-    (lowest, best), (last, end) = min(measured), measured[-1]
-    exact = "" if run[-1].valid_exact is None else f"、完全一致 {run[-1].valid_exact:.0%}"
-    kept = "、この重みを保存" if model.training.keep == "best" else ""
-    say(f"検証: 最良は {best} エポックの損失 {lowest:.4f}{kept}（最後は {end} エポックの {last:.4f}）{exact}")
-    if last > _OVERFITTED * lowest and model.training.keep != "best":
+    last, kept = run[-1], model.training.keep == "best"
+    say(f"検証: 最良は {_figures(best, metric)}{'、この重みを保存' if kept else ''}")
+    if last.epoch != best.epoch:
+        say(f"      最後は {_figures(last, metric)}")
+    found = model.metadata.get("validation")
+    if found:
         say(
-            f"  {best} エポックのあとは、検証の損失が上がりました（過学習）。--keep best なら最良の重みを保存します。"
+            f"      保存した重みで、{found['sentences']} 文のうち {found['exact']} 文が完全に一致"
+            f"（{found['exact'] / found['sentences']:.1%}）".replace("%", " %")
         )
+    if (last.valid_loss or 0) > _OVERFITTED * (lowest.valid_loss or 0) and not kept:
+        say(
+            f"  {lowest.epoch} エポックのあとは、検証の損失が上がりました（過学習）。"
+            "--keep best なら最良の重みを保存します。"
+        )
+
+
+def _figures(point: EpochMetrics, metric: str) -> str:
+    """``12 エポック（損失 0.1234、完全一致 87.5 %）``."""
+    shown = translated(metric)
+    return (
+        f"{point.epoch} エポック（{figure('loss', point.valid_loss)}、{figure(shown, point.valid(shown))}）"
+    )
 
 
 def _show_how_to_go_on(
@@ -294,12 +315,27 @@ def _summary(result: TrainingResult, directory: Path, loss: float | None) -> dic
         "exact": result.exact,
         "checked": result.checked,
         "interrupted": result.interrupted,
+        "validation": _validation(model),
         "seconds": sum(point.seconds for point in model.history),
         "backend": model.metadata["backend"],
         "examples": [
             {"source": one.source, "tags": list(one.hypothesis), "expected": list(one.reference)}
             for one in model.examples
         ],
+    }
+
+
+def _validation(model: SavedModel) -> dict[str, Any] | None:
+    """The run's best epoch and its last, and how the saved parameters translate; ``None`` without validation data."""
+    run = [point for point in model.history if point.epoch > model.progress.start]
+    best = best_epoch(run, model.training.metric)
+    if best is None:
+        return None
+    return {
+        "metric": model.training.metric,
+        "best": best.to_json(),
+        "last": run[-1].to_json(),
+        "saved": model.metadata.get("validation"),
     }
 
 
@@ -361,8 +397,8 @@ def _timestamped() -> Path:
 
 def _reporter(quiet: bool) -> Any:
     if quiet:
-        return contextlib.nullcontext(NullReporter())
-    return BarReporter() if sys.stderr.isatty() else LineReporter()
+        return contextlib.nullcontext(Reporter())
+    return BarReporter() if is_terminal() else LineReporter()
 
 
 class _Stop:

@@ -183,7 +183,7 @@ class Scores:
 def has_sacrebleu() -> bool:
     """Whether sacrebleu is installed and can be imported."""
     try:
-        optional("sacrebleu", "evaluate", "BLEU と chrF には")
+        require_sacrebleu()
     except UserError:
         return False
     return True
@@ -207,25 +207,47 @@ def scores(results: Sequence[Result]) -> Scores:
     simple = simple_scores(results)
     if not has_sacrebleu() or not results:
         return simple
-    from sacrebleu.metrics.bleu import BLEU  # noqa: PLC0415  optional, and slow to import
-    from sacrebleu.metrics.chrf import CHRF  # noqa: PLC0415
-
-    hypotheses = [" ".join(result.hypothesis) for result in results]
-    references = [[" ".join(result.reference) for result in results]]
-    defined = any(len(result.reference) >= BLEU_ORDER for result in results)
+    pairs = [(result.hypothesis, result.reference) for result in results]
+    score = bleu(pairs)
+    missing = f"BLEU は計算できません。{BLEU_ORDER} 個以上の並びが、どの文の正解にもありません。"
     return Scores(
-        simple.sentences,
-        simple.exact,
-        simple.edits,
-        _sacre(BLEU(tokenize="none"), hypotheses, references) if defined else None,
-        _sacre(CHRF(), hypotheses, references),
-        ""
-        if defined
-        else f"BLEU は計算できません。{BLEU_ORDER} 個以上の並びが、どの文の正解にもありません。",
+        simple.sentences, simple.exact, simple.edits, score, chrf(pairs), "" if score is not None else missing
     )
 
 
-def _sacre(metric: Any, hypotheses: Sequence[str], references: Sequence[Sequence[str]]) -> SacreScore:
+TagPairs = Sequence[tuple[Sequence[str], Sequence[str]]]
+"""Hypotheses, each with its reference."""
+
+
+def bleu(pairs: TagPairs) -> SacreScore | None:
+    """BLEU of a corpus; ``None`` where no reference has :data:`BLEU_ORDER` tags.
+
+    Raises:
+        UserError: sacrebleu is missing or broken.
+    """
+    if not any(len(reference) >= BLEU_ORDER for _, reference in pairs):
+        return None
+    return _sacre(_sacrebleu().BLEU(tokenize="none"), pairs)
+
+
+def chrf(pairs: TagPairs) -> SacreScore:
+    """chrF of a corpus. Errors as :func:`bleu`."""
+    return _sacre(_sacrebleu().CHRF(), pairs)
+
+
+def require_sacrebleu() -> None:
+    """Raise UserError if sacrebleu is missing or broken."""
+    optional("sacrebleu", "evaluate", "BLEU と chrF には")
+
+
+def _sacrebleu() -> Any:
+    require_sacrebleu()
+    return optional("sacrebleu.metrics", "evaluate", "BLEU と chrF には")
+
+
+def _sacre(metric: Any, pairs: TagPairs) -> SacreScore:
+    hypotheses = [" ".join(hypothesis) for hypothesis, _ in pairs]
+    references = [[" ".join(reference) for _, reference in pairs]]
     value = float(metric.corpus_score(hypotheses, references).score)
     return SacreScore(value, f"{type(metric).__name__}|{metric.get_signature()}")
 

@@ -162,6 +162,7 @@ _CHOICES = {
     "optimizer": ("adam",),
     "schedule": ("cosine", "constant", "inverse-sqrt"),
     "keep": ("last", "best", "average"),
+    "metric": ("loss", "exact", "bleu", "chrf"),
 }
 
 _ABSENT = {"schedule": "constant"}
@@ -191,11 +192,14 @@ class TrainingConfig:
     """In training sentences begin at a position drawn from 0 to this, so that a model trained on short
     sentences has seen the positions of longer ones (Kiyono et al. 2021)."""
     keep: str = "last"
-    """Which parameters are saved in the end: those of the ``last`` step, of the epoch with the ``best``
-    validation loss, or the ``average`` of the last ``average`` epochs (Vaswani et al. 2017, §6.1)."""
+    """Which parameters are saved in the end: those of the ``last`` step, of the epoch that is ``best`` on
+    validation data by ``metric``, or the ``average`` of the last ``average`` epochs (Vaswani et al. 2017, §6.1)."""
     average: int = 5
     patience: int = 0
-    """Stop after so many epochs without a better validation loss; 0 for never."""
+    """Stop after so many epochs without a better ``metric``; 0 for never."""
+    metric: str = "loss"
+    """Figure of the validation data that ``keep`` and ``patience`` go by: its ``loss`` (lower is better), or of
+    greedy translations the share of ``exact`` ones, ``bleu`` or ``chrf`` (higher is better)."""
     dropout: float = 0.0
     label_smoothing: float = 0.0
     clip_norm: float = 1.0

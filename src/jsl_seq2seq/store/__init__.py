@@ -1,7 +1,7 @@
 """Saving and loading: model directories that are never half-written and never silently wrong."""
 
 from .directory import holds_model, load_model, save_model, shipped_model, tour_model
-from .saved_model import STARTER, EpochMetrics, Example, Moments, Progress, SavedModel, Stage
+from .saved_model import STARTER, EpochMetrics, Example, Moments, Progress, SavedModel, Stage, best_epoch
 
 __all__ = [
     "STARTER",
@@ -11,6 +11,7 @@ __all__ = [
     "Progress",
     "SavedModel",
     "Stage",
+    "best_epoch",
     "holds_model",
     "load_model",
     "save_model",

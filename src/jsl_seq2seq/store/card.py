@@ -24,6 +24,7 @@ _NO_OPTION = frozenset({
 
 _OFF: Mapping[str, Any] = {
     "batch_tokens": 0, "accumulate": 1, "position_shift": 0, "patience": 0, "tied_embeddings": False,
+    "metric": "loss",
 }  # fmt: skip
 """Settings that are left out of a new model's command where this value switches them off. All others stand in it,
 also where they have their default: a later release may have another one. A command that goes on from a model has
@@ -94,7 +95,10 @@ def _result(model: SavedModel) -> str:
     ]
     if last.valid_loss is not None:
         lines.append(f"- 検証データの損失: {last.valid_loss:.4f}")
-    if last.valid_exact is not None:
+    found = model.metadata.get("validation")
+    if isinstance(found, Mapping) and all(type(found.get(key)) is int for key in ("exact", "sentences")):
+        lines.append(f"- 検証データの完全一致: {found['exact'] / max(found['sentences'], 1):.1%}")
+    elif last.valid_exact is not None:
         lines.append(f"- 検証データの完全一致: {last.valid_exact:.1%}")
     return "\n".join(lines)
 
@@ -192,6 +196,7 @@ def stage_command(model: SavedModel, stage: Stage, load: Path | None, save: Path
     unused = {
         "average": stage.settings.get("keep") != "average",
         "batch_size": bool(stage.settings.get("batch_tokens")),
+        "metric": not stage.valid_name,
     }
     given |= {
         name: value

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import math
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field, fields
 from functools import partial
 from typing import Any
@@ -42,7 +43,12 @@ class Progress:
 
 @dataclass(frozen=True)
 class EpochMetrics:
-    """One point of the training curve. Losses are nats per target token."""
+    """One point of the training curve. Losses are nats per target token.
+
+    Attributes:
+        valid_exact: share of validation sentences that are translated exactly, 0 to 1.
+        valid_bleu, valid_chrf: of the same translations, 0 to 100; measured where ``TrainingConfig.metric`` asks.
+    """
 
     epoch: int
     loss: float
@@ -50,10 +56,30 @@ class EpochMetrics:
     tokens_per_second: float
     valid_loss: float | None = None
     valid_exact: float | None = None
-    """Share of validation sentences translated exactly, 0 to 1; measured at the end of training."""
+    valid_bleu: float | None = None
+    valid_chrf: float | None = None
 
     def to_json(self) -> dict[str, Any]:
         return asdict(self)
+
+    def valid(self, metric: str) -> float | None:
+        """The figure of ``TrainingConfig.metric``; ``None`` if it was not measured."""
+        return getattr(self, f"valid_{metric}")
+
+    def score(self, metric: str) -> float | None:
+        """The same with a sign that makes the higher one the better."""
+        value = self.valid(metric)
+        return -value if metric == "loss" and value is not None else value
+
+
+def best_epoch(history: Iterable[EpochMetrics], metric: str) -> EpochMetrics | None:
+    """The best epoch by ``metric``, the first of equals; ``None`` if it was never measured."""
+    best, highest = None, -math.inf
+    for point in history:
+        score = point.score(metric)
+        if score is not None and score > highest:
+            best, highest = point, score
+    return best
 
 
 @dataclass(frozen=True)

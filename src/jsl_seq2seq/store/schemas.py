@@ -106,6 +106,8 @@ class EpochEntry(Schema):
     tokens_per_second: Number
     valid_loss: Number | None = None
     valid_exact: Number | None = None
+    valid_bleu: Number | None = None
+    valid_chrf: Number | None = None
 
 
 class ExampleEntry(Open):

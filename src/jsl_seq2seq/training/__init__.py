@@ -1,15 +1,16 @@
 """Training: schedule, updates, the loop, and the whole job."""
 
 from .job import Checkpoints, TrainingJob, TrainingRequest, TrainingResult
-from .loop import CheckpointSelector, NullReporter, Outcome, Reporter, fit
+from .loop import CheckpointSelector, Outcome, Reporter, Reporters, Run, fit
 from .trainer import Trainer
 
 __all__ = [
     "CheckpointSelector",
     "Checkpoints",
-    "NullReporter",
     "Outcome",
     "Reporter",
+    "Reporters",
+    "Run",
     "Trainer",
     "TrainingJob",
     "TrainingRequest",

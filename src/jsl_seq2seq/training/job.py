@@ -22,14 +22,15 @@ from ..store.metadata import describe_run, now, published, stages_of, with_stage
 from ..tokenize import Tokenizers
 from ..translate.translator import Translator
 from .data import check_encoded, longest, new_tokenizers, read_data, tokenizers_of
-from .loop import CheckpointSelector, NullReporter, Outcome, Parameters, Reporter, fit
+from .loop import CheckpointSelector, Outcome, Parameters, Reporter, Run, fit
 from .schedule import scheduled
 from .trainer import Trainer
+from .validation import Figures, Validation, evenly
 
 _MODEL_OPTIONS = ("d_model", "n_heads", "n_layers", "d_ff", "max_seq_len", "tied_embeddings")
 _BATCH_OPTIONS = ("batch_size", "batch_tokens", "accumulate", "seed")
 _DESCRIBED = ("backend", "precision", "git_commit", "package_version", "trained_at")
-_OF_THE_WEIGHTS = ("evaluation", "made_by")
+_OF_THE_WEIGHTS = ("evaluation", "made_by", "validation")
 """Metadata that says how the weights did in a test, and how they were made."""
 _EXAMPLES = 5
 _CHECKED = 500
@@ -94,6 +95,7 @@ class TrainingJob:
 
     Attributes:
         notes: what is unusual about the data, and what a continued run does differently, in Japanese.
+        validation: the validation data that are translated after each epoch; ``None`` without.
 
     Raises:
         UserError: the request cannot be carried out.
@@ -129,10 +131,11 @@ class TrainingJob:
             check_encoded(encoded, refuse_unknown=False, limit=self.start.config.max_seq_len)
             self._valid_pairs = encoded.pairs
             unknown += encoded.notes()
+        self.validation = Validation(self.valid.pairs, self.training.metric) if self.valid else None
         self._note_data(unknown)
         # read now: at the end of a long training, the files may have changed or gone
-        self._checked = _spread(self.corpus.pairs, _CHECKED)
-        self._valid_checked = _spread(self.valid.pairs, _CHECKED) if self.valid else []
+        self._checked = evenly(self.corpus.pairs, _CHECKED)
+        self._valid_checked = evenly(self.valid.pairs, _CHECKED) if self.valid else []
         self.backend: Backend = choose_backend(
             request.backend, request.device, precision=request.precision, together=True
         )
@@ -200,9 +203,20 @@ class TrainingJob:
             self._valid_pairs,
             start.progress,
             selector,
-            reporter or NullReporter(),
+            reporter or Reporter(),
             should_stop,
             after_epoch,
+            self._translating(trainer, should_stop),
+            Run(
+                0,
+                0,
+                start.progress.start,
+                start.progress.epoch,
+                start.progress.until,
+                self.training.metric,
+                start.history,
+                len(self.validation.pairs) if self.validation else 0,
+            ),
         )
         if processes.rank:  # process 0 has the same parameters; it alone saves and reports
             return TrainingResult(start, 0, 0, outcome.interrupted)
@@ -218,6 +232,14 @@ class TrainingJob:
             return TrainingResult(model, 0, 0, outcome.interrupted, (note,), outcome.failure)
         return result
 
+    def _translating(self, trainer: Trainer, should_stop: Callable[[], bool]) -> Callable[[], Figures]:
+        """Measures the figures of :attr:`validation` with the trainer's parameters."""
+        validation = self.validation
+        if validation is None:
+            return Figures
+        translator = trainer.translator(self.start, self.backend, validation.max_tags)
+        return lambda: validation.measure(translator, self.backend.processes, should_stop)
+
     def _selector(self) -> CheckpointSelector:
         """With the state that the run had when it was interrupted."""
         run = [point for point in self.start.history if point.epoch > self.start.progress.start]
@@ -225,11 +247,16 @@ class TrainingJob:
 
     def _check_validation(self) -> None:
         training = self.training
-        for name, used in (("keep", training.keep == "best"), ("patience", training.patience > 0)):
+        deciding = {
+            "keep": training.keep == "best",
+            "patience": training.patience > 0,
+            "metric": "metric" in self._request.options,
+        }
+        for name, used in deciding.items():
             if used and not self._request.valid:
                 value = getattr(training, name)
                 raise UserError(
-                    f"{name}（{value}）は検証の損失で決まるので、検証データが要ります。",
+                    f"{name}（{value}）は検証の結果で決まるので、検証データが要ります。",
                     f"検証データを指定するか、{name} を指定せずに学習してください。",
                     code="validation-data-missing",
                     setting=name,
@@ -332,16 +359,12 @@ class TrainingJob:
         if training.keep == "average":
             count = sum(name.startswith(_RECENT) for name in others)
             self._recent = [others[f"{_RECENT}{number}"] for number in range(count)]
-        start = replace(start, training=training, parameters=others.get(_LAST, loaded.parameters))
-        if start.history:  # what was measured when it was interrupted is no end of a training
-            last = replace(start.history[-1], valid_exact=None)
-            start = replace(start, history=(*start.history[:-1], last))
-        self.start = start
+        self.start = replace(start, training=training, parameters=others.get(_LAST, loaded.parameters))
         if self._selector().exhausted and start.progress.epoch < start.progress.until:
             self.notes.append(
-                f"検証の損失が {training.patience} エポック下がらなかったので、もう終わっています（patience）。"
+                f"検証の結果が {training.patience} エポックよくならなかったので、もう終わっています（patience）。"
             )
-        return start
+        return self.start
 
     def _rescheduled(self, training: TrainingConfig, progress: Progress) -> TrainingConfig:
         """The settings with a ``cosine`` from the peak at ``progress`` to the run's last update."""
@@ -429,10 +452,10 @@ class TrainingJob:
         translator = Translator(model, self.backend)
         examples = _translated(translator, self._checked, should_stop)
         valid = _translated(translator, self._valid_checked, should_stop)
-        if valid and len(valid) == len(self._valid_checked) and model.history:
-            last = replace(model.history[-1], valid_exact=_exact(valid) / len(valid))
-            model = replace(model, history=(*model.history[:-1], last))
-        model = replace(model, examples=tuple(_spread(examples, _EXAMPLES)))
+        if valid and len(valid) == len(self._valid_checked):
+            found = {"sentences": len(valid), "exact": _exact(valid)}
+            model = replace(model, metadata={**model.metadata, "validation": found})
+        model = replace(model, examples=tuple(evenly(examples, _EXAMPLES)))
         return TrainingResult(
             model, _exact(examples), len(examples), outcome.interrupted, failure=outcome.failure
         )
@@ -462,10 +485,3 @@ def _translated(
 
 def _exact(examples: Sequence[Example]) -> int:
     return sum(example.hypothesis == example.reference for example in examples)
-
-
-def _spread(items: Sequence[Any], count: int) -> list[Any]:
-    """At most ``count`` items, evenly spaced over the whole sequence."""
-    if len(items) <= count:
-        return list(items)
-    return [items[round(i * (len(items) - 1) / (count - 1))] for i in range(count)]

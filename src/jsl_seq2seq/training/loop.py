@@ -7,7 +7,6 @@ import time
 from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from typing import Protocol
 
 import numpy as np
 
@@ -18,6 +17,7 @@ from ..errors import Failure
 from ..settings import TrainingConfig
 from ..store import EpochMetrics, Progress
 from .trainer import Trainer
+from .validation import Figures, Stopped
 
 _STOP_INTERVAL = 8
 """Batches between two all-reduces in which processes agree whether to stop."""
@@ -28,35 +28,73 @@ _VALID_BATCH = 64
 Parameters = dict[str, np.ndarray]
 
 
-class Reporter(Protocol):
-    """Receives a run's progress."""
+@dataclass(frozen=True)
+class Run:
+    """A run as it begins, or begins again.
 
-    def start(self, done: int, total: int) -> None:
-        """The run has ``total`` batches, of which ``done`` were finished before."""
+    Attributes:
+        done, total: batches from the epoch at which it begins to its last; of these finished before.
+        start, epoch, until: epochs that were finished when the run first began, that are finished now, and its last.
+        metric: of ``TrainingConfig``: what the best epoch is the best by.
+        history: all epochs so far, those of earlier runs included.
+        translated: validation sentences that are translated after each epoch; 0 without validation data.
+    """
+
+    done: int
+    total: int
+    start: int = 0
+    epoch: int = 0
+    until: int = 0
+    metric: str = "loss"
+    history: tuple[EpochMetrics, ...] = ()
+    translated: int = 0
+
+
+class Reporter:
+    """Receives a run's progress. This class ignores it; a subclass overrides what it wants to receive."""
+
+    def start(self, run: Run) -> None:
+        """The run begins."""
 
     def batch(self, tokens: int, loss: Callable[[], float]) -> None:
         """A batch of ``tokens`` target tokens is finished. ``loss()`` waits for the device."""
+
+    def validating(self) -> None:
+        """An epoch's batches are finished, and the validation data are about to be measured."""
 
     def epoch(self, metrics: EpochMetrics) -> None:
         """An epoch is finished."""
 
 
-class NullReporter:
-    """A :class:`Reporter` without effect."""
+class Reporters(Reporter):
+    """Passes a run's progress on to several reporters, in order."""
 
-    def start(self, done: int, total: int) -> None: ...
+    def __init__(self, *reporters: Reporter) -> None:
+        self._reporters = reporters
 
-    def batch(self, tokens: int, loss: Callable[[], float]) -> None: ...
+    def start(self, run: Run) -> None:
+        for reporter in self._reporters:
+            reporter.start(run)
 
-    def epoch(self, metrics: EpochMetrics) -> None: ...
+    def batch(self, tokens: int, loss: Callable[[], float]) -> None:
+        for reporter in self._reporters:
+            reporter.batch(tokens, loss)
+
+    def validating(self) -> None:
+        for reporter in self._reporters:
+            reporter.validating()
+
+    def epoch(self, metrics: EpochMetrics) -> None:
+        for reporter in self._reporters:
+            reporter.epoch(metrics)
 
 
 class CheckpointSelector:
     """Selects the parameters that a run saves (``TrainingConfig.keep``) and stops it early (``patience``).
 
     Args:
-        history: the run's epochs so far; the best validation loss and the epochs since then follow from it.
-        best: the parameters with the best validation loss so far; ``None`` if they were not saved.
+        history: the run's epochs so far; the best ``metric`` and the epochs since then follow from it.
+        best: the parameters with the best ``metric`` so far; ``None`` if they were not saved.
         recent: the parameters after the last epochs, oldest first.
     """
 
@@ -68,11 +106,11 @@ class CheckpointSelector:
         recent: Sequence[Parameters] = (),
     ) -> None:
         self._training = training
-        self._best_loss, self._epochs_since_best = float("inf"), 0
+        self._best_score, self._epochs_since_best = -math.inf, 0
         for metrics in history:
             self._improves(metrics)
         self._best = best
-        self._selected_loss = self._best_loss if best is not None else float("inf")
+        self._selected_score = self._best_score if best is not None else -math.inf
         self._recent: deque[Parameters] = deque(recent, maxlen=training.average)
 
     def update(self, metrics: EpochMetrics, parameters: Callable[[], Parameters]) -> None:
@@ -80,21 +118,22 @@ class CheckpointSelector:
         if self._training.keep == "average":
             self._recent.append(parameters())
         self._improves(metrics)
-        loss = metrics.valid_loss
-        if self._training.keep == "best" and loss is not None and loss < self._selected_loss:
-            self._selected_loss, self._best = loss, parameters()
+        score = metrics.score(self._training.metric)
+        if self._training.keep == "best" and score is not None and score > self._selected_score:
+            self._selected_score, self._best = score, parameters()
 
     def _improves(self, metrics: EpochMetrics) -> None:
-        """Count the epochs since the best validation loss."""
-        if metrics.valid_loss is None:
+        """Count the epochs since the best one."""
+        score = metrics.score(self._training.metric)
+        if score is None:
             return
         self._epochs_since_best += 1
-        if metrics.valid_loss < self._best_loss:
-            self._best_loss, self._epochs_since_best = metrics.valid_loss, 0
+        if score > self._best_score:
+            self._best_score, self._epochs_since_best = score, 0
 
     @property
     def exhausted(self) -> bool:
-        """Whether ``patience`` epochs have passed without a better validation loss."""
+        """Whether ``patience`` epochs have passed without a better ``metric``."""
         return 0 < self._training.patience <= self._epochs_since_best
 
     @property
@@ -119,7 +158,7 @@ class Outcome:
     Attributes:
         history: one entry for each epoch that was finished now.
         interrupted: whether ``should_stop``, or ``failure``, ended it early.
-        failure: what made it impossible to measure the validation loss. The parameters are those of the epoch's
+        failure: what made it impossible to measure the validation data. The parameters are those of the epoch's
             last update, and ``progress.batch`` is the number of its batches: resumed, it is measured again.
     """
 
@@ -138,6 +177,8 @@ def fit(
     reporter: Reporter,
     should_stop: Callable[[], bool],
     after_epoch: Callable[[Progress, tuple[EpochMetrics, ...]], None] = lambda *_: None,
+    translate: Callable[[], Figures] = Figures,
+    run: Run | None = None,
 ) -> Outcome:
     """Train until epoch ``progress.until``, from the middle of an epoch if ``progress`` lies there.
 
@@ -146,6 +187,8 @@ def fit(
         should_stop: asked after each batch, of validation too; the batch is always finished. An epoch whose
             validation was cut off is validated anew when the run is resumed.
         after_epoch: called after each epoch but the last, with what :class:`Outcome` would hold now.
+        translate: translates ``valid`` and returns the figures, after each epoch.
+        run: what the reporter receives, but for its batches, which are counted here.
 
     Raises:
         Failure: the loss is NaN or infinite.
@@ -158,7 +201,7 @@ def fit(
 
     per_epoch = len(order_of(progress.epoch))
     history: list[EpochMetrics] = []
-    reporter.start(progress.batch, epochs * per_epoch)
+    reporter.start(replace(run or Run(0, 0), done=progress.batch, total=epochs * per_epoch))
     while progress.epoch < progress.until and not selector.exhausted:
         order, begun = order_of(progress.epoch), progress
         losses: list[tuple[Array, int]] = []
@@ -175,14 +218,17 @@ def fit(
                 progress = _summed(trainer, losses, begun, progress, time.perf_counter() - started)
                 return Outcome(progress, tuple(history), interrupted=True)
         ended = _summed(trainer, losses, begun, progress, time.perf_counter() - started)
+        valid_loss, figures = None, Figures()
         try:
-            valid_loss = _valid_loss(trainer, valid, stopping) if valid else None
-        except _Stopped:
+            if valid:
+                reporter.validating()
+                valid_loss, figures = _valid_loss(trainer, valid, stopping), translate()
+        except Stopped:
             return Outcome(ended, tuple(history), interrupted=True)
         # out of memory on a device has many types, and the epoch's updates are made
         except Exception as error:
             return Outcome(ended, tuple(history), interrupted=True, failure=error)
-        history.append(_metrics(ended, valid_loss))
+        history.append(_metrics(ended, valid_loss, figures))
         progress = replace(
             progress,
             step=trainer.step,
@@ -244,27 +290,24 @@ def _summed(
     return replace(progress, loss_sum=float(loss_sum), tokens=int(tokens), seconds=begun.seconds + seconds)
 
 
-def _metrics(ended: Progress, valid_loss: float | None) -> EpochMetrics:
+def _metrics(ended: Progress, valid_loss: float | None, figures: Figures) -> EpochMetrics:
     """A point of the training curve, from the sums over a whole epoch."""
     loss, speed = ended.loss_sum / ended.tokens, ended.tokens / ended.seconds
-    return EpochMetrics(ended.epoch + 1, loss, ended.seconds, speed, valid_loss)
-
-
-class _Stopped(Exception):
-    """A stop was asked for in the middle of validation."""
+    measured = {f"valid_{name}": value for name, value in vars(figures).items()}
+    return EpochMetrics(ended.epoch + 1, loss, ended.seconds, speed, valid_loss, **measured)
 
 
 def _valid_loss(trainer: Trainer, valid: Sequence[EncodedPair], stopping: Callable[[], bool]) -> float | None:
     """The mean over all tokens, nats; ``None`` if it is NaN or infinite. One batch is in memory at a time.
 
     Raises:
-        _Stopped: ``stopping()``, which is asked between two batches.
+        Stopped: ``stopping()``, which is asked between two batches.
     """
     processes = trainer.processes
     total = tokens = 0.0
     for start in range(0, len(valid), _VALID_BATCH):
         if start and stopping():
-            raise _Stopped
+            raise Stopped
         if (start // _VALID_BATCH) % processes.world_size == processes.rank:
             batch = make_batch(valid[start : start + _VALID_BATCH], trainer.source_length)
             total += trainer.loss(batch) * batch.tokens

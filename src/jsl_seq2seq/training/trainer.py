@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 
@@ -14,7 +15,8 @@ from ..data.batching import Batch, EncodedPair, make_batch
 from ..model import Dropout, Positions, Transformer, flatten, parameter_shapes, unflatten
 from ..model.layers import identity
 from ..settings import ModelConfig, TrainingConfig
-from ..store import Moments
+from ..store import Moments, SavedModel
+from ..translate.translator import Translator
 from .schedule import adam_rates
 
 
@@ -51,7 +53,7 @@ class Trainer:
         self._captured_accumulate = self.ops.capture(self._accumulate)
         self._captured_apply = self.ops.capture(self._apply_accumulated)
         self._accumulated: Array | None = None
-        # for losses without gradients: the same memory, without a tape
+        # for losses and translations without gradients: the same memory, without a tape
         self._eval_ops = backend.training_ops(None)
         views = self._eval_ops.named_views(self._flat, self._shapes)
         self._eval_model = Transformer(self._eval_ops, views, config)
@@ -97,6 +99,19 @@ class Trainer:
         array = self._eval_ops.array
         loss = self._eval_model.loss(array(batch.source), array(batch.target_in), array(batch.target_out))
         return float(self._eval_ops.to_host(loss))
+
+    def translator(self, model: SavedModel, backend: Backend, max_tags: int) -> Translator:
+        """A translator with the parameters as they are whenever it is called.
+
+        Args:
+            model: the tokenizers; its parameters are not used.
+            max_tags: the longest translation.
+        """
+        network: Any = (
+            self._eval_ops,
+            self._eval_model,
+        )  # every backend's operations without a tape decode, too
+        return Translator(model, backend, network=network, max_tags=max_tags)
 
     def parameters(self) -> dict[str, np.ndarray]:
         """A copy of the parameters on the host."""

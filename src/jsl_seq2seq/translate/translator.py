@@ -14,7 +14,7 @@ from typing import Any, Literal, NamedTuple
 import numpy as np
 
 from ..backends.backend import is_out_of_memory
-from ..backends.interface import GraphDecodingOps, pad_rows
+from ..backends.interface import DecodingOps, GraphDecodingOps, pad_rows
 from ..backends.registry import Backend, choose_backend
 from ..errors import Failure, UserError
 from ..model import Capture, Transformer, count_parameters, flatten, parameter_shapes
@@ -218,6 +218,9 @@ class Translator:
 
     Args:
         model: from :func:`jsl_seq2seq.store.load_model`, or fresh from training.
+        network: translate with this network, on these operations, instead of the model's parameters on ``backend``:
+            one in training, whose parameters change between two calls.
+        max_tags: the longest translation of a sentence; ``None`` for the most that the model may write.
     """
 
     def __init__(
@@ -226,16 +229,14 @@ class Translator:
         backend: Backend,
         directory: Path | None = None,
         dictionary: Dictionary | None = None,
+        network: tuple[DecodingOps, Transformer[DecodingOps]] | None = None,
+        max_tags: int | None = None,
     ) -> None:
         self.directory = directory
         self.config = model.config
         self.tokenizers: Tokenizers = model.tokenizers
-        self.ops = backend.open(None)
-        shapes = parameter_shapes(model.config)
-        flat = flatten(model.parameters, shapes)
-        with self.ops.exclusive():
-            parameters = self.ops.named_views(self.ops.array(flat), shapes)
-        self._network = Transformer(self.ops, parameters, model.config)
+        self.ops, self._network = network or _network(model, backend)
+        self._max_tags = min(most_tags(model.config), max_tags or MAX_TAGS)
         self._graphs = (
             GraphGreedy(self.ops, self._network) if isinstance(self.ops, GraphDecodingOps) else None
         )
@@ -417,7 +418,7 @@ class Translator:
             Failure: it does not suffice for one of them alone.
         """
         group = [sources[index] for index in indices]
-        longest, words, constraints = most_tags(self.config), self._open_words, []
+        longest, words, constraints = self._max_tags, self._open_words, []
         if words is not None:
             own = [pieces[index] for index in indices]
             constraints = [words.constraint(piece.source, piece.evidence) for piece in own]
@@ -651,7 +652,7 @@ class Translator:
             )
         if not hypothesis.finished:
             warnings.append(
-                f"文の終わりが出ないまま上限（{most_tags(self.config)} {tokenizers.target.name}）に達しました。"
+                f"文の終わりが出ないまま上限（{self._max_tags} {tokenizers.target.name}）に達しました。"
             )
         return warnings
 
@@ -689,6 +690,16 @@ class Translator:
             for name, weights in capture.weights.items()
             for stack, _, kind in [name.split(".")]
         }
+
+
+def _network(model: SavedModel, backend: Backend) -> tuple[DecodingOps, Transformer[DecodingOps]]:
+    """The operations of a backend, and the network with the model's parameters on them."""
+    ops = backend.open(None)
+    shapes = parameter_shapes(model.config)
+    flat = flatten(model.parameters, shapes)
+    with ops.exclusive():
+        parameters = ops.named_views(ops.array(flat), shapes)
+    return ops, Transformer(ops, parameters, model.config)
 
 
 def most_tags(config: ModelConfig) -> int:
