@@ -406,7 +406,7 @@ def test_a_file_in_place(program: Program, model: Path, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("content", "output", "code", "said"),
     [
-        (None, "out", 2, "読めません: in"),
+        (None, "out", 2, "ありません: in"),
         (b"", "missing/out", 1, "訳を書けません: missing"),
         (b"", ".", 1, "訳を書けません"),
         ("ありがとう".encode("cp932"), "out", 2, "in の 1 行目が UTF-8 ではありません"),

@@ -56,7 +56,7 @@ def read_bytes(monkeypatch: pytest.MonkeyPatch) -> Counter[str]:
         def readall(self) -> bytes:
             pytest.fail("the whole file was read into memory")
 
-    monkeypatch.setattr(corpus, "_open", lambda path: io.BufferedReader(Counting(path)))
+    monkeypatch.setattr(corpus, "open_text", lambda path: io.BufferedReader(Counting(path)))
     return counts
 
 

@@ -96,21 +96,21 @@ def test_of_equal_words_the_last_counts(tmp_path: Path) -> None:
         ("\t<都市>\n".encode(), 1, "言葉がありません", "dictionary-line"),
         ("# 説明\n市\t\n".encode(), 2, "タグがありません", "dictionary-line"),
         ("市\t<都市> 町\n".encode(), 1, "町", "dictionary-line"),
-        ("市\t<都市>\n".encode("utf-16"), 1, "UTF-8", "dictionary-not-utf8"),
-        ("村\t<村>\n".encode() + "市\t<都市>\n".encode("cp932"), 2, "UTF-8", "dictionary-not-utf8"),
+        ("市\t<都市>\n".encode("utf-16"), 1, "UTF-8", "not-utf8"),
+        ("村\t<村>\n".encode() + "市\t<都市>\n".encode("cp932"), 2, "UTF-8", "not-utf8"),
     ],
 )
 def test_a_wrong_line_is_named(tmp_path: Path, content: bytes, line: int, words: str, code: str) -> None:
     path = tmp_path / "words.tsv"
     path.write_bytes(content)
-    with refused(UserError, f"{path} の {line} 行目", words, code=code, path=path, line=line):
+    with refused(UserError, f"{path} の {line} 行目", words, code=code, line=line):
         Dictionary.read(path)
 
 
 def test_a_file_that_cannot_be_read(tmp_path: Path) -> None:
-    with refused(UserError, "nothing.tsv", code="dictionary-unreadable"):
+    with refused(UserError, "nothing.tsv", code="data-missing"):
         Dictionary.read(tmp_path / "nothing.tsv")
-    with refused(UserError, code="dictionary-unreadable"):
+    with refused(UserError, code="data-not-read"):
         Dictionary.read(tmp_path)
 
 

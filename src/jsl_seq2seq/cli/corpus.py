@@ -6,8 +6,9 @@ from pathlib import Path
 from typing import Annotated
 
 from ..corpus import write_splits
+from ..data.formats.format import read_lines
 from ..errors import Failure, UserError
-from ..io.files import read_utf8, write_utf8
+from ..io.files import write_utf8
 from ..settings import require_range
 from ..store.card import quoted
 from . import options as opt
@@ -90,22 +91,7 @@ def _label(path: Path, output: Path | None, lexicon: Path | None) -> None:
     """Write draft tags for the sentences of a file, one a line, to a file or to standard output."""
     from ..corpus.analyser import label_lines  # noqa: PLC0415  an extra
 
-    try:
-        texts = read_utf8(path, _LARGEST).splitlines()
-    except UnicodeDecodeError:
-        raise UserError(
-            f"ファイルが UTF-8 ではありません: {path}",
-            "エディターで「UTF-8」を選んで保存し直してください。",
-            code="label-not-utf8",
-            path=str(path),
-        ) from None
-    except OSError as error:
-        raise UserError(
-            f"ファイルを読めません: {path}（{error.strerror}）",
-            "ファイル名と、いまいるフォルダーを確かめてください。",
-            code="label-unreadable",
-            path=str(path),
-        ) from None
+    texts = read_lines(path, "文のファイル", _LARGEST)
     lines = label_lines((text for text in texts if text.strip()), lexicon)
     if output is None:
         for line in lines:

@@ -15,9 +15,9 @@ from typing import Annotated, Any
 import typer
 
 from ..backends.registry import choose_backend
-from ..data.formats.format import MAX_LINE, likely_encoding
+from ..data.formats.format import MAX_LINE, likely_encoding, not_read, open_text
 from ..errors import Failure, UserError
-from ..io.files import new_file, open_regular
+from ..io.files import new_file
 from ..io.text import one_line
 from ..model import count_parameters
 from ..search.beam import penalized
@@ -37,6 +37,8 @@ _LINES = 512
 """Lines that are translated before the first of them is printed: those of like length go side by side."""
 _BLOCK = 1 << 20
 """Bytes that are read at once, if as many are there."""
+
+_INPUT = "訳す文のファイル"
 
 _LONG_PREPARATION = 1.5
 """Seconds of preparation after which a line on standard error gives the reason."""
@@ -203,29 +205,16 @@ def _export(translations: Sequence[Translation | None], directory: Path, force: 
 @contextmanager
 def _reading(path: Path) -> Iterator[Callable[[int], bytes]]:
     """Reads the file of --input, at most so many bytes at once. Raises UserError if it cannot be read."""
-    try:
-        content = open_regular(path)
-    except OSError as error:
-        raise _not_readable(path, error) from None
+    content = open_text(path, _INPUT)
 
     def read(size: int) -> bytes:
         try:
             return content.read1(size)
         except OSError as error:
-            raise _not_readable(path, error) from None
+            raise not_read(path, error, _INPUT) from None
 
     with content:
         yield read
-
-
-def _not_readable(path: Path, error: OSError) -> UserError:
-    return UserError(
-        f"訳す文のファイルを読めません: {path}（{error.strerror}）",
-        "名前と、ファイルの権限を確かめてください。",
-        code="input-file-not-readable",
-        path=path,
-        reason=error.strerror,
-    )
 
 
 @contextmanager

@@ -7,9 +7,9 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from ..backends.registry import choose_backend
+from ..data.formats.format import read_lines
 from ..errors import Failure, UserError
 from ..extras import is_missing, optional
-from ..io.files import read_utf8
 from ..model import count_parameters
 from ..store import load_model, shipped_model
 from ..translate import Translator
@@ -103,16 +103,7 @@ def _token(file: Path | None) -> str:
     """The token of the file, else that of the environment; empty without either."""
     if file is None:
         return os.environ.get(TOKEN_VARIABLE, "")
-    try:
-        token = read_utf8(file, _LONGEST_TOKEN).strip()
-    except (OSError, UnicodeDecodeError) as error:
-        raise UserError(
-            f"トークンのファイルを読めません: {file}",
-            "ファイル名と、UTF-8 の文字で書かれていることを確かめてください。",
-            code="token-unreadable",
-            path=file,
-            reason=str(error),
-        ) from None
+    token = "\n".join(read_lines(file, "トークンのファイル", _LONGEST_TOKEN)).strip()
     if not token:
         raise UserError(
             f"トークンのファイルが空です: {file}",

@@ -13,8 +13,8 @@ from importlib import resources
 from importlib.resources.abc import Traversable
 from pathlib import Path
 
+from ..data.formats.format import read_lines
 from ..errors import UserError
-from ..io.files import read_utf8
 from .conjugation import ADJECTIVE_CLASSES, VERB_CLASSES, check_base
 
 _LARGEST = 1 << 26
@@ -122,7 +122,7 @@ def read_lexicon(path: Path | None = None) -> Lexicon:
     """
     packaged = resources.files("jsl_seq2seq") / "assets" / "lexicon"
     folder: Traversable = packaged
-    extra: list[tuple[str, str]] = []
+    extra: list[tuple[str, list[str]]] = []
     if path is not None:
         if path.is_dir():
             folder = path
@@ -143,8 +143,8 @@ def read_lexicon(path: Path | None = None) -> Lexicon:
     words: list[Word] = []
     functions: set[str] = set()
     classes: dict[str, tuple[str, ...]] = {}
-    for name, text in files + extra:
-        for number, cells in _rows(text):
+    for name, lines in files + extra:
+        for number, cells in _rows(lines):
             where = f"{name} の {number} 行目"
             if name == "functions.tsv":
                 functions.add(_two(cells, where)[0])
@@ -158,37 +158,14 @@ def read_lexicon(path: Path | None = None) -> Lexicon:
     return lexicon
 
 
-def _read(source: Traversable) -> str:
-    try:
-        if isinstance(source, Path):
-            return read_utf8(source, _LARGEST)
-        return source.read_text(encoding="utf-8-sig")  # of the package, which may lie in an archive
-    except FileNotFoundError:
-        raise UserError(
-            f"語彙のファイルがありません: {source}",
-            "ファイル名を確かめてください。",
-            code="lexicon-missing",
-            path=source,
-        ) from None
-    except UnicodeDecodeError:
-        raise UserError(
-            f"語彙のファイルが UTF-8 ではありません: {source}",
-            "UTF-8 で保存し直してください。",
-            code="lexicon-not-read",
-            path=source,
-            reason="UTF-8",
-        ) from None
-    except OSError as error:
-        raise UserError(
-            f"語彙のファイルを読めません: {source}（{error.strerror}）",
-            code="lexicon-not-read",
-            path=source,
-            reason=str(error.strerror),
-        ) from None
+def _read(source: Traversable) -> list[str]:
+    if isinstance(source, Path):
+        return read_lines(source, "語彙のファイル", _LARGEST)
+    return source.read_text(encoding="utf-8-sig").splitlines()  # of the package, which may lie in an archive
 
 
-def _rows(text: str) -> Iterable[tuple[int, list[str]]]:
-    for number, line in enumerate(text.splitlines(), start=1):
+def _rows(lines: Iterable[str]) -> Iterable[tuple[int, list[str]]]:
+    for number, line in enumerate(lines, start=1):
         if line.strip() and not line.startswith("#"):
             yield number, [cell.strip() for cell in line.split("\t")]
 

@@ -18,11 +18,11 @@ from typing import Any, BinaryIO, overload
 import numpy as np
 
 from ..errors import UserError
-from ..io.files import open_regular
 from ..tokenize import CHARACTERS_AND_TAGS, Tokenizers
 from ..version import __version__
 from . import cache
 from .formats import FORMATS, OTHERWISE, Format, Lines
+from .formats.format import open_text
 from .pairs import SentencePair, pair_of
 from .ragged import Ragged, RaggedWriter
 
@@ -149,7 +149,7 @@ def read_corpus(path: Path, tokenizers: Tokenizers = CHARACTERS_AND_TAGS) -> Cor
     """
     kind = _format_of(path)
     if not is_large(path):
-        with _open(path) as file:
+        with open_text(path) as file:
             return _collected(file, str(path), kind, tokenizers)
 
     def build(directory: Path) -> dict[str, Any]:
@@ -311,7 +311,7 @@ def _store(path: Path, kind: Format, tokenizers: Tokenizers, directory: Path) ->
     files = [(directory / f"{side}.ids").open("w+b") for side in _SIDES]
     try:
         rows = _Rows(tokenizers, files)
-        with _open(path) as file:
+        with open_text(path) as file:
             before = os.fstat(file.fileno())
             for line, pair in _read(Lines(file, name, digest.update), kind, tokenizers):
                 rows.add(line, pair)
@@ -391,7 +391,7 @@ def _key(path: Path, tokenizers: Tokenizers) -> str:
 
 def _digest_of(path: Path) -> str:
     """SHA-256 of the file's bytes."""
-    with _open(path) as file:
+    with open_text(path) as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
@@ -421,22 +421,3 @@ def _format_of(path: Path) -> Format:
             path=path,
         )
     return FORMATS.get(ending, OTHERWISE)
-
-
-def _open(path: Path) -> io.BufferedReader:
-    try:
-        return open_regular(path)
-    except FileNotFoundError:
-        raise UserError(
-            f"データのファイルがありません: {path}",
-            "ファイル名と、いまいるフォルダーを確かめてください。",
-            code="data-missing",
-            path=path,
-        ) from None
-    except OSError as error:
-        raise UserError(
-            f"データのファイルを読めません: {path}（{error.strerror}）",
-            code="data-not-read",
-            path=path,
-            reason=error.strerror,
-        ) from None

@@ -7,14 +7,14 @@ that match at one place the longest is taken, and from left to right none overla
 
 from __future__ import annotations
 
-import errno
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from ..data.formats.format import read_lines
 from ..errors import UserError
-from ..io.files import is_regular, locked, read_bytes, replace_file
+from ..io.files import is_regular, locked, replace_file
 from ..store.directory import DICTIONARY
 from ..tokenize.inflection import GODAN
 from ..tokenize.normalize import JAPANESE, hiragana
@@ -23,7 +23,6 @@ from ..tokenize.tokenizer import format_tags, parse_tags
 MAX_BYTES = 64 << 20
 """A larger file is refused unread."""
 
-_BOM = b"\xef\xbb\xbf"
 _HAN, _KATAKANA = re.compile("[\u3400-\u9fff]"), re.compile("[ァ-ヶ]")
 _HINT = "1 行に「言葉<TAB><タグ> <タグ> …」と書きます（<TAB> はタブ文字）。"
 
@@ -178,8 +177,7 @@ def _other_lines(path: Path, word: str) -> list[str]:
     if not is_regular(path):
         return []
     _read(path)  # raises for a wrong line before anything is written
-    lines = [raw.decode("utf-8") for raw in read_bytes(path, MAX_BYTES).removeprefix(_BOM).splitlines()]
-    return [line for line in lines if line.startswith("#") or line.partition("\t")[0].strip() != word]
+    return [line for line in _lines(path) if line.startswith("#") or line.partition("\t")[0].strip() != word]
 
 
 def _joined(lines: Sequence[str]) -> bytes:
@@ -205,39 +203,15 @@ def _stems(word: str) -> Iterable[tuple[str, tuple[str, ...] | None, bool]]:
 
 
 def _read(path: Path) -> Sequence[Entry]:
-    try:
-        content = read_bytes(path, MAX_BYTES)
-    except OSError as error:
-        if error.errno == errno.EFBIG:
-            raise UserError(
-                f"辞書のファイルが大きすぎます: {path}",
-                "分けるか、不要な行を消してください。",
-                code="dictionary-too-large",
-                path=path,
-                limit=MAX_BYTES,
-            ) from None
-        raise UserError(
-            f"辞書のファイルを読めません: {path}（{error.strerror}）",
-            "ファイル名と、いまいるフォルダーを確かめてください。",
-            code="dictionary-unreadable",
-            path=path,
-        ) from None
-    entries = []
-    for number, raw in enumerate(content.removeprefix(_BOM).splitlines(), start=1):
-        where = f"{path} の {number} 行目"
-        try:
-            line = raw.decode("utf-8")
-        except UnicodeDecodeError:
-            raise UserError(
-                f"{where}が UTF-8 ではありません。",
-                "エディターで「UTF-8」を選んで保存し直してください。",
-                code="dictionary-not-utf8",
-                path=path,
-                line=number,
-            ) from None
-        if line.strip() and not line.startswith("#"):
-            entries.append(_entry(line, where, path, number))
-    return entries
+    return [
+        _entry(line, f"{path} の {number} 行目", path, number)
+        for number, line in enumerate(_lines(path), start=1)
+        if line.strip() and not line.startswith("#")
+    ]
+
+
+def _lines(path: Path) -> list[str]:
+    return read_lines(path, "辞書のファイル", MAX_BYTES)
 
 
 def _entry(line: str, where: str, path: Path, number: int) -> Entry:

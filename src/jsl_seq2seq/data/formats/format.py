@@ -1,13 +1,20 @@
-"""What every corpus format comes down to: the lines of a UTF-8 file, and rows of a sentence and its target."""
+"""What every corpus format comes down to: the lines of a UTF-8 file, and rows of a sentence and its target.
+
+All other text files that a user names (dictionaries, sentences) are opened and read here, too: one set of errors.
+"""
 
 from __future__ import annotations
 
 import codecs
+import io
+import os
 import re
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any, BinaryIO, NamedTuple
 
 from ...errors import UserError
+from ...io.files import open_regular
 
 SOURCE_NAMES = ("source", "日本語", "text")
 TARGET_NAMES = ("target", "tags", "タグ", "gloss")
@@ -20,6 +27,61 @@ MAX_LINE = 1 << 22
 _JAPANESE = re.compile("[ぁ-ヶ\uff61-\uff9f]")
 _HALF_WIDTH = re.compile("[\uff61-\uff9f]")
 _UTF16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
+
+
+def open_text(path: Path, what: str = "データのファイル") -> io.BufferedReader:
+    """A file that a user has named, open for reading bytes.
+
+    Args:
+        what: the file, in Japanese.
+
+    Raises:
+        UserError: there is none, or it cannot be read.
+    """
+    try:
+        return open_regular(path)
+    except FileNotFoundError:
+        raise UserError(
+            f"{what}がありません: {path}",
+            "ファイル名と、いまいるフォルダーを確かめてください。",
+            code="data-missing",
+            path=path,
+        ) from None
+    except OSError as error:
+        raise not_read(path, error, what) from None
+
+
+def not_read(path: Path, error: OSError, what: str = "データのファイル") -> UserError:
+    """The error of a file that a user has named and that cannot be read."""
+    return UserError(
+        f"{what}を読めません: {path}（{error.strerror}）",
+        "名前と、ファイルの権限を確かめてください。",
+        code="data-not-read",
+        path=path,
+        reason=error.strerror,
+    )
+
+
+def read_lines(path: Path, what: str, limit: int) -> list[str]:
+    """The lines of a UTF-8 file that a user has named, without their ends.
+
+    Args:
+        what: the file, in Japanese.
+        limit: bytes of the largest file that is read.
+
+    Raises:
+        UserError: there is none, it is too large or cannot be read, or a line is not UTF-8 or far too long.
+    """
+    with open_text(path, what) as file:
+        if os.fstat(file.fileno()).st_size > limit:
+            raise UserError(
+                f"{what}が大きすぎます: {path}",
+                f"{limit:,} バイトまでです。分けるか、不要な行を消してください。",
+                code="data-too-large",
+                path=path,
+                limit=limit,
+            )
+        return [line.rstrip("\r\n") for line in Lines(file, str(path))]
 
 
 class Lines(Iterator[str]):
