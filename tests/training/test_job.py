@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from jsl_seq2seq.data import read_starter_corpus
 from jsl_seq2seq.errors import UserError
-from jsl_seq2seq.store import SavedModel
-from jsl_seq2seq.training import TrainingJob, TrainingRequest
+from jsl_seq2seq.store import EpochMetrics, SavedModel
+from jsl_seq2seq.training import TrainingJob, TrainingRequest, TrainingResult
 
 from ..refusals import refused
 from ..small_models import (
@@ -213,3 +215,30 @@ def test_impossible_options(tmp_path: Path, options: dict[str, Any], named: str)
 )
 def test_extreme_options_that_are_possible(tmp_path: Path, options: dict[str, Any]) -> None:
     assert train(tmp_path, epochs=1, **options).model.progress.epoch == 1
+
+
+@pytest.mark.parametrize(
+    ("losses", "keep", "nothing", "overfitted"),
+    [
+        ([1.0, 0.5], "last", False, None),
+        ([1.0, 0.5, 0.505], "last", False, None),
+        ([1.0, 0.5, 0.6], "last", False, 2),
+        ([1.0, 0.5, 0.6], "best", False, None),
+        ([1.0, 99.0], "last", True, 1),
+        ([None, 0.5], "last", False, None),
+        ([], "last", False, None),
+    ],
+)
+def test_what_a_result_says_of_its_curve(
+    losses: list[float | None], keep: str, nothing: bool, overfitted: int | None
+) -> None:
+    model = trained_small()
+    history = tuple(
+        EpochMetrics(epoch, loss or 1.0, 0.0, 0.0, valid_loss=loss) for epoch, loss in enumerate(losses, 1)
+    )
+    training, progress = replace(model.training, keep=keep), replace(model.progress, start=0)
+    result = TrainingResult(
+        replace(model, training=training, progress=progress, history=history), 0, 0, False
+    )
+    assert result.uniform_loss == pytest.approx(np.log(model.config.vocab_size.target))
+    assert (result.learnt_nothing, result.overfitted_after) == (nothing, overfitted)

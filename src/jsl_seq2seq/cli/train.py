@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import math
 import shutil
 import signal
 import tempfile
@@ -36,12 +35,6 @@ from .progress import BarReporter, LineReporter, figure, is_terminal, translated
 
 _SHOWN_TAGS = 12
 """Tags of an example that are printed: a model that has learnt little repeats itself to the limit."""
-
-_OVERFITTED = 1.02
-"""A validation loss that ends above this many times its lowest value is said to have risen."""
-
-_WORSE = 2
-"""A loss above this many times that of guessing is reported as nothing learnt; at the first step it is near 1."""
 
 INTERRUPTED = 130
 """Exit code of a training that was stopped with Ctrl-C and saved: 128 + SIGINT, as shells expect."""
@@ -240,11 +233,10 @@ def _show(result: TrainingResult, directory: Path, quiet: bool, as_json: bool) -
     if result.checked:
         found.append(f"例文 {result.checked} のうち {result.exact} が完全に一致")
     say(f"学習しました: {'、'.join(found)}")
-    _show_validation(model)
-    guessing = math.log(model.config.vocab_size.target)
-    if loss is not None and loss > _WORSE * guessing:
+    _show_validation(result)
+    if result.learnt_nothing:
         note(
-            f"警告: 何も学習していません。でたらめに選んでも、損失は {guessing:.1f} ほどです。\n"
+            f"警告: 何も学習していません。でたらめに選んでも、損失は {result.uniform_loss:.1f} ほどです。\n"
             f"  → --learning-rate（いまは {model.training.learning_rate:g}）を小さくしてください。"
         )
     written = model.tokenizers.target.join
@@ -257,12 +249,12 @@ def _show(result: TrainingResult, directory: Path, quiet: bool, as_json: bool) -
     say(f"試す: jsl-seq2seq --load {quoted(directory)} --predict {in_quotes(model.sample)}")
 
 
-def _show_validation(model: SavedModel) -> None:
+def _show_validation(result: TrainingResult) -> None:
     """The run's best epoch on validation data, and that training went on past it; nothing without such data."""
-    metric = model.training.metric
+    model, metric = result.model, result.model.training.metric
     run = [point for point in model.history if point.epoch > model.progress.start]
-    best, lowest = best_epoch(run, metric), best_epoch(run, "loss")
-    if best is None or lowest is None:
+    best = best_epoch(run, metric)
+    if best is None:
         return
     last, kept = run[-1], model.training.keep == "best"
     say(f"検証: 最良は {_figures(best, metric)}{'、この重みを保存' if kept else ''}")
@@ -274,9 +266,9 @@ def _show_validation(model: SavedModel) -> None:
             f"      保存した重みで、{found['sentences']} 文のうち {found['exact']} 文が完全に一致"
             f"（{found['exact'] / found['sentences']:.1%}）".replace("%", " %")
         )
-    if (last.valid_loss or 0) > _OVERFITTED * (lowest.valid_loss or 0) and not kept:
+    if result.overfitted_after is not None:
         say(
-            f"  {lowest.epoch} エポックのあとは、検証の損失が上がりました（過学習）。"
+            f"  {result.overfitted_after} エポックのあとは、検証の損失が上がりました（過学習）。"
             "--keep best なら最良の重みを保存します。"
         )
 

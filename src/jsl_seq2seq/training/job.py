@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from functools import cached_property
@@ -17,7 +18,7 @@ from ..data.encoding import EncodedPair, EncodedPairs, encode_corpus
 from ..errors import JslError, UserError
 from ..model.initialization import initial_parameters
 from ..settings import DATA_SETTINGS, ModelConfig, TrainingConfig
-from ..store import EpochMetrics, Example, Progress, SavedModel, Stage, load_model
+from ..store import EpochMetrics, Example, Progress, SavedModel, Stage, best_epoch, load_model
 from ..store.metadata import describe_run, now, published, stages_of, with_stage
 from ..tokenize import Tokenizers
 from ..translate.translator import Translator
@@ -35,6 +36,10 @@ _OF_THE_WEIGHTS = ("evaluation", "made_by", "validation")
 _EXAMPLES = 5
 _CHECKED = 500
 """Sentences of the data that are translated at the end to count the exact ones."""
+_WORSE_THAN_UNIFORM = 2
+"""At the first step the loss is about 1 times that of the uniform distribution."""
+_OVERFITTED = 1.02
+"""The validation loss has risen if it ends above this many times its lowest value."""
 _LAST, _RECENT = "last", "recent."
 """Keys of ``SavedModel.resume_parameters``; ``recent.0`` is the oldest."""
 
@@ -88,6 +93,27 @@ class TrainingResult:
     interrupted: bool
     notes: tuple[str, ...] = ()
     failure: Exception | None = None
+
+    @property
+    def uniform_loss(self) -> float:
+        """ln V: the loss of the uniform distribution over the target vocabulary, in nats per token."""
+        return math.log(self.model.config.vocab_size.target)
+
+    @property
+    def learnt_nothing(self) -> bool:
+        """Whether the last epoch's loss is above :data:`_WORSE_THAN_UNIFORM` times :attr:`uniform_loss`."""
+        history = self.model.history
+        return bool(history) and history[-1].loss > _WORSE_THAN_UNIFORM * self.uniform_loss
+
+    @property
+    def overfitted_after(self) -> int | None:
+        """The run's epoch of the lowest validation loss, if the loss rose after it and the last weights were saved."""
+        model = self.model
+        run = [point for point in model.history if point.epoch > model.progress.start]
+        lowest = best_epoch(run, "loss")
+        if lowest is None or lowest.valid_loss is None or model.training.keep == "best":
+            return None
+        return lowest.epoch if (run[-1].valid_loss or 0) > _OVERFITTED * lowest.valid_loss else None
 
 
 class TrainingJob:
