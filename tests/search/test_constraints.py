@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import reduce
 
 import numpy as np
 import pytest
@@ -33,7 +34,7 @@ def constraint(text: str) -> OpenWordConstraint:
 def allowed(text: str, word: str) -> str:
     """What may follow a word that has been begun, as letters, ``]`` for its end."""
     found = constraint(text)
-    state = found.state_after([BEGIN, *(IDS[letter] for letter in word)])
+    state = reduce(found.after, [BEGIN, *(IDS[letter] for letter in word)], OUTSIDE)
     letters = {index: letter for letter, index in IDS.items()} | {END: "]"}
     return "".join(sorted(letters[index] for index in found.allowed(state) or ()))
 

@@ -748,8 +748,6 @@ class _Predicate:
     asked: bool = False
     done: bool = False
     honorific: bool = False
-    head_negated: bool = False
-    surface_base: str = ""
     closed: bool = False
 
 
@@ -1418,12 +1416,6 @@ class _Reader:
         item = self.push(self.emit(_PHRASES[text], index, best), "adverb", base=text)
         return self.after_noun(best, item) if self.name(best) in _of("だ です の を が は") else best
 
-    def asks_later(self, index: int) -> bool:
-        """Whether the sentence ends as a request or a question: すみませんが only opens it then."""
-        return bool(self.mark) or any(
-            name in _of("くださる^ か お願い 願う ちょうだい") for name in self.names[index:]
-        )
-
     # -- words ---------------------------------------------------------------------------------------------
 
     def longest(
@@ -1720,7 +1712,7 @@ class _Reader:
             item = self.push(self.emit("だろう", index, end), "verb")
             return self.predicate(end, _Predicate(item, "v", None))
         item = self.push(self.marks(word.tags, index, end), "verb", word=word, base=last.base)
-        return self.predicate(end, _Predicate(item, "v", word, surface_base=last.base))
+        return self.predicate(end, _Predicate(item, "v", word))
 
     def do(self, index: int, end: int) -> int:
         """する by itself: どうする, Xをする, AくするとNにする."""
@@ -2734,7 +2726,7 @@ class _Reader:
             return self.after_noun(index + 1, predicate.item)
         if token is not None and token.is_verb and token.base in ("得る", "うる", "える"):
             predicate.added += self.emit("できる", index, index + 1)
-            return self.predicate_again(index + 1, predicate)
+            return self.predicate(index + 1, predicate)
         if token is None or not token.is_verb or not head.form.startswith("連用形"):
             return 0
         if (
@@ -2756,11 +2748,7 @@ class _Reader:
             predicate.word = None
         if token.form == "意志推量形":
             return self.volitional(index, index + 1, predicate)
-        return self.predicate_again(index + 1, predicate)
-
-    def predicate_again(self, index: int, predicate: _Predicate) -> int:
-        predicate.surface_base = "複合"
-        return self.predicate(index, predicate)
+        return self.predicate(index + 1, predicate)
 
     def finish(self, predicate: _Predicate) -> None:
         """Put the tags of the endings behind the predicate, and apply もう."""
@@ -3812,9 +3800,7 @@ class _Reader:
                 item = self.push(self.emit("来る らしい", index, index + 1), "verb", word=found, base="来る")
                 return self.predicate(index + 1, _Predicate(item, "n", found, verbal=False))
             item = self.push(marks, "verb", word=word, base=token.base)
-            return self.predicate(
-                index + 1, _Predicate(item, "v", word, list(extra), surface_base=token.base)
-            )
+            return self.predicate(index + 1, _Predicate(item, "v", word, list(extra)))
         if kind == "形容詞":
             if token.name == "ない":
                 return self.nothing(index)
@@ -4044,7 +4030,7 @@ class _Reader:
         ):
             written = OPEN + token.surface + verb.base
             item = self.push(self.marks([written], index, index + 2), "verb", base=verb.base)
-            return self.predicate_again(index + 2, _Predicate(item, "v", None))
+            return self.predicate(index + 2, _Predicate(item, "v", None))
         if stem is not None and re.match(
             r"に\|(?:いく|くる|行く|来る|帰る|出かける|戻る|向かう)[\^!]?\|", self.rest(index + 1)
         ):

@@ -1,6 +1,6 @@
 """Numbers as people type them: 37.5度, 10:30, 3/15, 50%, 03-1234-5678, 5〜6人, ￥1000, with their tags.
 
-Templates write ``{数字.時刻}``; the kinds are the keys of ``KINDS``. Plain whole numbers with a counter are
+Templates write ``{数字.時刻}``; the kinds are the keys of ``_kinds``. Plain whole numbers with a counter are
 ``{数.円}`` and come from words.py. The text is what ``normalize`` leaves: full-width digits, ％ and ： become
 ASCII and the commas of 12,345 go, so that those spellings need no sentences of their own.
 """

@@ -33,13 +33,11 @@ class SplitReport:
         directory: where the files are.
         counts: pairs per split.
         tags: distinct tags in the training set.
-        longest_training: characters of the longest training sentence.
     """
 
     directory: Path
     counts: dict[str, int]
     tags: int
-    longest_training: int
 
 
 @dataclass
@@ -156,7 +154,6 @@ def write_splits(
         directory,
         {name: len(pairs) for name, pairs in splits.items()},
         len({tag for pair in splits["train"] for tag in pair.tags}),
-        max(len(pair.source) for pair in splits["train"]),
     )
 
 

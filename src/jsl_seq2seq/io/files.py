@@ -100,16 +100,6 @@ def read_bytes(path: Path, limit: int, links: bool = True) -> bytes:
     return content
 
 
-def read_utf8(path: Path, limit: int) -> str:
-    """The content as UTF-8, a byte-order mark left out.
-
-    Raises:
-        OSError: as :func:`read_bytes`.
-        UnicodeDecodeError: it is not UTF-8.
-    """
-    return read_bytes(path, limit).decode("utf-8-sig")
-
-
 def write_bytes(path: Path, content: bytes, sync: bool = True) -> None:
     """Put a file with this content in the place of what is there, whole or not at all.
 
@@ -124,7 +114,7 @@ def write_bytes(path: Path, content: bytes, sync: bool = True) -> None:
 
 
 def write_utf8(path: Path, text: str, sync: bool = True) -> None:
-    """The same with text, as UTF-8 and with the line ends that it has; half a surrogate pair becomes ``?``."""
+    """:func:`write_bytes` of UTF-8, with the line ends that the text has; half a surrogate pair becomes ``?``."""
     write_bytes(path, text.encode("utf-8", "replace"), sync)
 
 

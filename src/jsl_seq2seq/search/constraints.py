@@ -124,13 +124,6 @@ class OpenWordConstraint:
         rest = tuple(one for one in state.ending if len(one) > state.written and one[state.written] == index)
         return State(True, frozenset(), rest, state.written + 1, copied)
 
-    def state_after(self, ids: Sequence[int]) -> State:
-        """The state after a whole prefix."""
-        state = OUTSIDE
-        for index in ids:
-            state = self.after(state, index)
-        return state
-
 
 class ConstrainedRows:
     """The constraints of a batch's rows, over the ids that any of them allows.
