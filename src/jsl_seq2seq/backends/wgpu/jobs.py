@@ -178,7 +178,7 @@ def _four_axes(
 
 
 def lanes(engine: Engine, length: int) -> int:
-    """How many threads share a row."""
+    """How many threads share a row of ``length`` elements: a power of two up to 64; 1 on a processor."""
     if engine.serial:
         return 1
     count = 1
@@ -196,7 +196,7 @@ def row_job(
     reads: list[Tensor],
     writes: list[Tensor],
 ) -> None:
-    """Ask for a kernel that includes ``rows.wgsl``."""
+    """Queue a kernel that includes ``rows.wgsl``, over ``rows`` rows of ``length`` elements."""
     share = lanes(engine, length)
     constants: Constants = (("LANES", share),)
     engine.add(
@@ -212,7 +212,10 @@ def row_job(
 
 
 def softmax(engine: Engine, scores: Tensor, mask: Tensor | None) -> Tensor:
-    """Softmax over the last axis of what the mask lets through; see ``softmax.wgsl``."""
+    """Softmax over the last axis of scores [..., S]; 0 where the mask (broadcast to that shape) is false.
+
+    A row without any true element is all 0. See ``softmax.wgsl``.
+    """
     if len(scores.shape) > 4:
         flat = plain(engine, scores).reshaped((-1, *scores.shape[-3:]))
         if mask is not None:
@@ -248,7 +251,7 @@ def softmax(engine: Engine, scores: Tensor, mask: Tensor | None) -> Tensor:
 
 
 def softmax_gradient(engine: Engine, g: Tensor, y: Tensor) -> Tensor:
-    """dx = y ⊙ (g - Σ g ⊙ y)."""
+    """dx = y ⊙ (g - Σ g ⊙ y), sums over the last axis: twice [..., S] -> [..., S]."""
     factor = g.factor
     g = g if g.packed else elementwise(engine, SCALE, g)
     out = empty(engine, y.shape)
@@ -264,7 +267,7 @@ def softmax_gradient(engine: Engine, g: Tensor, y: Tensor) -> Tensor:
 
 
 def log_softmax(engine: Engine, logits: Tensor) -> Tensor:
-    """log softmax over the last axis."""
+    """x - max x - log Σ e^(x - max x) over the last axis: [..., V] -> [..., V]."""
     logits = plain(engine, logits)
     out = empty(engine, logits.shape)
     length = logits.shape[-1]
@@ -274,7 +277,7 @@ def log_softmax(engine: Engine, logits: Tensor) -> Tensor:
 
 
 def top_k(engine: Engine, x: Tensor, k: int) -> tuple[Tensor, Tensor]:
-    """The k largest elements along the last axis, and their indices."""
+    """The k largest elements along the last axis, and their int32 indices: [..., V] -> twice [..., k]."""
     x = plain(engine, x)
     shape = (*x.shape[:-1], k)
     values, places = empty(engine, shape), empty(engine, shape, "int32")
@@ -293,7 +296,8 @@ def top_k(engine: Engine, x: Tensor, k: int) -> tuple[Tensor, Tensor]:
 def layer_norm(
     engine: Engine, x: Tensor, weight: Tensor, bias: Tensor, epsilon: float
 ) -> tuple[Tensor, Tensor]:
-    """The normalised rows, and each row's (mean, 1/σ) for the gradient."""
+    """(x - mean) / σ · γ + β (Ba et al. 2016) of rows: [..., D], γ and β [D] -> [..., D], and each row's (mean, 1/σ),
+    [R, 2], for the gradient."""
     length = x.shape[-1]
     rows = x.size // length
     out, stats = empty(engine, x.shape), empty(engine, (rows, 2))
@@ -313,7 +317,8 @@ def layer_norm(
 def layer_norm_gradient(
     engine: Engine, g: Tensor, x: Tensor, weight: Tensor, stats: Tensor
 ) -> tuple[Tensor, Tensor, Tensor]:
-    """dx, dweight and dbias; the latter two lie one after the other, as parameters do."""
+    """g, x [..., D], γ [D] and stats [R, 2] -> dx [..., D], dγ [D] and dβ [D]; the latter two lie one after the other,
+    as parameters do."""
     length = x.shape[-1]
     rows = x.size // length
     dx = empty(engine, x.shape)
@@ -357,7 +362,13 @@ def layer_norm_gradient(
 
 
 class Loss(NamedTuple):
-    """What :func:`cross_entropy` leaves for its gradient."""
+    """What :func:`cross_entropy` leaves for its gradient.
+
+    Attributes:
+        mean: [2], the mean loss and the number of rows in it.
+        rows: [R, 3], what ``cross_entropy.wgsl`` keeps of each row.
+        logits, targets: [R, V] and [R], as they were given.
+    """
 
     mean: Tensor
     rows: Tensor
@@ -368,7 +379,12 @@ class Loss(NamedTuple):
 
 
 def cross_entropy(engine: Engine, logits: Tensor, targets: Tensor, ignore: int, smoothing: float) -> Loss:
-    """The mean loss (and the count of rows in it), each row's share of it."""
+    """Label-smoothed cross-entropy (Szegedy et al. 2016, §7), averaged over the rows whose target is not ``ignore``.
+
+    Args:
+        logits: [..., V].
+        targets: integers [...].
+    """
     logits, targets = plain(engine, logits), plain(engine, targets)
     length = logits.shape[-1]
     count = logits.size // length
@@ -434,7 +450,7 @@ _UPDATE_GROUP = 1024
 
 
 def embedding(engine: Engine, weight: Tensor, ids: Tensor) -> Tensor:
-    """Row ids[i] of the weight for every i."""
+    """Row ids[i] of the weight for every i: [V, D] and integers [...] -> [..., D]."""
     vocabulary, length = weight.shape
     out = empty(engine, (*ids.shape, length))
     engine.add(
@@ -458,7 +474,7 @@ def embedding(engine: Engine, weight: Tensor, ids: Tensor) -> Tensor:
 
 
 def embedding_gradient(engine: Engine, g: Tensor, ids: Tensor, shape: tuple[int, ...]) -> Tensor:
-    """Every use of a row adds to that row's gradient."""
+    """dweight[v] = Σ g[i] over all i with ids[i] = v: [..., D] and integers [...] -> ``shape``, [V, D]."""
     factor = 1.0
     if g.packed:
         factor = g.factor
@@ -486,7 +502,8 @@ def embedding_gradient(engine: Engine, g: Tensor, ids: Tensor, shape: tuple[int,
 
 
 def dropout(engine: Engine, x: Tensor, rate: float, key: Tensor, site: int) -> Tensor:
-    """Zero what the hash of (key, site, position) chooses, divide the rest by 1 - rate."""
+    """0 where the hash of (key, site, position) is below rate · 2³², else x / (1 - rate) (Srivastava et al. 2014); any
+    shape."""
     out = empty(engine, x.shape)
     engine.add(
         Job(
@@ -563,7 +580,7 @@ def _filling(
 
 
 def clip_norm(engine: Engine, gradient: Tensor, max_norm: float) -> Tensor:
-    """g · min(1, max_norm / ‖g‖)."""
+    """g · min(1, max_norm / ‖g‖) (Pascanu et al. 2013, Algorithm 1): [N] -> [N]."""
     size = gradient.size
     piece = max(_UPDATE_GROUP, -(-size // 256))
     pieces = -(-size // piece)
@@ -608,7 +625,11 @@ def adam(
     rates: Tensor,
     betas: tuple[float, float],
 ) -> None:
-    """One step of Adam, in place; see ``adam.wgsl``."""
+    """One step of Adam (Kingma & Ba 2015, Algorithm 1) on flat [N] arrays, in place; see ``adam.wgsl``.
+
+    Args:
+        rates: [2], α and ε of this step, bias corrections included.
+    """
     size = parameters.size
     beta1, beta2 = betas
     engine.add(

@@ -1,4 +1,6 @@
-"""Adam as one Triton kernel: everything is read once and written once.
+"""Adam (Kingma & Ba 2015, Algorithm 1) as one Triton kernel: everything is read once and written once.
+
+    m ← β₁ m + (1 - β₁) g,   v ← β₂ v + (1 - β₂) g²,   θ ← θ - α m / (√v + ε)
 
 With 22 million parameters PyTorch's own operations move 2 GB through memory for one update, this one 0.7 GB.
 """
@@ -21,7 +23,13 @@ def adam_update(
     betas: tuple[float, float],
     bf16_copy: torch.Tensor | None,
 ) -> None:
-    """One step on flat [N] arrays, in place; ``bf16_copy`` [N], if any, gets the new parameters, rounded."""
+    """One step on flat float32 [N] arrays, in place.
+
+    Args:
+        gradient: [N], float32 or bfloat16.
+        rates: [2], α and ε of this step, bias corrections included (the paper's §2).
+        bf16_copy: [N], becomes the new parameters, rounded to bfloat16.
+    """
     size = parameters.numel()
     _adam[(triton.cdiv(size, _BLOCK),)](
         parameters,

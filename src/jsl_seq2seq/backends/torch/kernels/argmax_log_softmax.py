@@ -10,7 +10,7 @@ _BLOCK = 1024
 
 
 def argmax_log_softmax(logits: torch.Tensor, added: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-    """[R, V] and [V] -> values [R, 1] and int32 places [R, 1]; of equals the first."""
+    """Logits [R, V] and added [V] -> the largest values [R, 1] and their int32 indices [R, 1]; of equals the first."""
     logits = logits.contiguous()
     rows, columns = logits.shape
     values = torch.empty(rows, 1, device=logits.device, dtype=logits.dtype)

@@ -1,6 +1,6 @@
 """Attention of one query for each sentence and head, as decoding needs it: softmax(q Kᵀ / √E) V.
 
-One program goes along the keys of one head and keeps the largest score, the sum and the mixture so far
+One program goes along the keys of one head and keeps the largest score, Σ e^score and the weighted sum of values so far
 (Milakov & Gimelshein 2018, Algorithm 3). It can first write the newest key and value into their cache.
 """
 
@@ -28,7 +28,7 @@ def attend(
 
     Args:
         newest: a key and a value, [B, H, 1, E], and the place [1], an integer on the device, where they are put into
-            ``key`` and ``value`` before anybody looks.
+            ``key`` and ``value`` before the scores are computed.
     """
     batch, heads, _, width = query.shape
     length = key.shape[2]

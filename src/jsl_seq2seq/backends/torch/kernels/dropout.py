@@ -1,6 +1,6 @@
-"""Dropout in one kernel: the random words are computed where they are needed and never written down.
+"""Dropout (Srivastava et al. 2014) in one kernel: the random words are computed where they are needed, not stored.
 
-They are the words of :mod:`jsl_seq2seq.backends.torch.bits`, so the same elements fall on every backend.
+They are those of :func:`jsl_seq2seq.backends.torch.dropout.random_bits`: the same elements are zeroed on every backend.
 """
 
 from __future__ import annotations
@@ -15,7 +15,10 @@ _BLOCK = 1024
 
 
 def dropout(x: torch.Tensor, drop: Drop) -> torch.Tensor:
-    """Zero the elements that fall, scale the others. Its own gradient: the same is done to the result's."""
+    """yᵢ = xᵢ · scale where the random word of element i reaches the threshold, else 0; any shape.
+
+    The gradient is the same function of the result's gradient.
+    """
     x = x.contiguous()
     y = torch.empty_like(x)
     _dropout[(triton.cdiv(x.numel(), _BLOCK),)](

@@ -1,4 +1,4 @@
-"""What a decoder begins with: a tag's vector, scaled, plus that of its place."""
+"""The decoder's input: tag embeddings, scaled, plus encodings of their positions (Vaswani et al. 2017, §3.4, §3.5)."""
 
 from __future__ import annotations
 

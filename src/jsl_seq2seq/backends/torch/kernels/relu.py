@@ -1,4 +1,4 @@
-"""Back through max(0, x W + b): the gradient before the ReLU, and its sum over the rows, which is the bias's."""
+"""The gradient of y = max(0, x W + b) before the ReLU, and its sum over the rows, which is the gradient of b."""
 
 from __future__ import annotations
 

@@ -28,7 +28,7 @@ def parts(rows: int) -> tuple[int, int]:
 
 
 def column_sums(x: torch.Tensor) -> torch.Tensor:
-    """[n, R, N], whose last axis is dense -> [n, N] in float32."""
+    """Σᵣ x[:, r, :]: [n, R, N], whose last axis is dense -> [n, N] in float32."""
     n, rows, columns = x.shape
     count, each = parts(rows)
     blocks = triton.cdiv(columns, COLUMNS)

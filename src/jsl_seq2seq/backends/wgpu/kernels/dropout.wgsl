@@ -1,7 +1,7 @@
 // y = x · scale where the hash of (key, site, position) reaches the threshold, else 0 (Srivastava et al. 2014);
 // plus `extra`, the residual connection, where there is one.
 //
-// The hash is PCG (Jarzynski & Olano 2020, JCGT 9(3)), word for word the one in ops/numpy.py. The gradient is
+// The hash is PCG (Jarzynski & Olano 2020, JCGT 9(3)), word for word the one in backends/numpy.py. The gradient is
 // the same job on g.
 
 struct Job {
