@@ -8,6 +8,7 @@ import pytest
 
 from jsl_seq2seq.errors import UserError
 from jsl_seq2seq.evaluation import diagnose
+from jsl_seq2seq.evaluation.diagnosis import LONGEST
 from jsl_seq2seq.translate.translator import Translator
 
 from ..refusals import refused
@@ -80,3 +81,9 @@ def test_open_words_token_by_token(text: str) -> None:
     assert attention is not None
     labels = tuple(found.label(place.tag) for place in found.places)
     assert labels == attention["decoder.0.cross"].query_labels
+
+
+def test_a_text_that_would_take_minutes_is_refused(translator: Translator) -> None:
+    assert len(diagnose(translator, "わ" * LONGEST).deletions) == LONGEST
+    with refused(UserError, "長すぎます", code="text-too-long-to-explain", found=LONGEST + 1, limit=LONGEST):
+        diagnose(translator, "わ" * (LONGEST + 1))

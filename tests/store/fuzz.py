@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import random
 from collections.abc import Callable
+from copy import deepcopy
 from typing import Any
 
 Mutation = Callable[[random.Random, bytes], bytes]
@@ -136,7 +137,7 @@ def mutate_json(chance: random.Random, content: bytes) -> bytes:
 
 def _changed(chance: random.Random, values: Any) -> Any:
     if not isinstance(values, dict | list) or not values or chance.random() < 0.02:
-        return chance.choice(ODD)
+        return deepcopy(chance.choice(ODD))  # the next change may be one of its own
     keys = list(values) if isinstance(values, dict) else range(len(values))
     key = chance.choice(keys)
     kind = chance.random()

@@ -15,9 +15,14 @@ from typing import Any
 
 import numpy as np
 
+from ..errors import UserError
 from ..settings import EOS, PAD, SOS
 from ..tokenize import Encoding, Tokenizers
 from ..translate.translator import Translation, Translator
+
+LONGEST = 200
+"""Units of a sentence that can be diagnosed. One without each unit is translated: work that grows with the cube of
+the length."""
 
 EOS_LABEL = "<EOS>"
 """The end of a sentence as a label, as in :class:`~jsl_seq2seq.translate.translation.Attention`."""
@@ -130,9 +135,17 @@ def diagnose(translator: Translator, text: str, alternatives: int = 5) -> Diagno
         alternatives: tags listed at each position, at most.
 
     Raises:
-        UserError: the sentence cannot be translated.
+        UserError: the sentence cannot be translated, or is too long (``text-too-long-to-explain``).
     """
     source = translator.encode(text)
+    if len(source.ids) > LONGEST:
+        raise UserError(
+            f"診断するには文が長すぎます（{len(source.ids):,}、上限は {LONGEST}）。",
+            "短く分けてください。",
+            code="text-too-long-to-explain",
+            found=len(source.ids),
+            limit=LONGEST,
+        )
     translation = replace(translator.translate(source, attention=True), text=text)
     target = translator.tokenizers.target
     written = target.decode(translation.ids)  # slots included
