@@ -265,7 +265,7 @@ def wanted(translator: Translator, text: str, options: Mapping[str, Any]) -> Tra
         n_best=options.get("nBest", 1),
         length_penalty=options.get("lengthPenalty", 0.6),
         attention=options.get("attention", False),
-        dictionary=entries and Dictionary(_entry(word, tags) for word, tags in entries.items()),
+        dictionaries=[entries and Dictionary(_entry(word, tags) for word, tags in entries.items())],
     )
     return found
 

@@ -1,4 +1,4 @@
-/** The two products that nearly all of the time goes to, in WebAssembly SIMD, or in JavaScript where that is not allowed. */
+/** The products that nearly all of the time goes to, in WebAssembly SIMD, or in JavaScript where that is not allowed. */
 import module from "./kernels.wat";
 
 /** Outputs of a linear layer that are computed together; weights and biases are zero-filled to a multiple of it. */
@@ -18,6 +18,10 @@ export interface Kernels {
   linear(x: number, weight: number, bias: number, y: number, rows: number, inputs: number, blocks: number): void;
   /** y[k] = x · E[ids[k]]. Rows of E are `width` wide, a multiple of {@link STEP}; `ids` are integers, `count` > 0. */
   dots(x: number, rows: number, ids: number, y: number, count: number, width: number): void;
+  /** y[h, s] = q[h] · K[s, h]. q is [D] and K [rows, D], with D = heads · size; y is [heads, rows]. */
+  scores(query: number, keys: number, y: number, rows: number, heads: number, size: number): void;
+  /** y[h] = Σₛ w[h, s] V[s, h]. w is [heads, rows], V [rows, D], y [D]. */
+  mix(weights: number, values: number, y: number, rows: number, heads: number, size: number): void;
 }
 
 const PAGE = 1 << 16;
@@ -28,24 +32,32 @@ export async function createKernels(size: number, allowSimd: boolean): Promise<K
     try {
       const memory = new WebAssembly.Memory({ initial: Math.ceil((size * 4) / PAGE) });
       const { instance } = await WebAssembly.instantiate(module, { js: { memory } });
-      const { linear, dots } = instance.exports as Record<"linear" | "dots", (...places: number[]) => void>;
+      const { linear, dots, scores, mix } = instance.exports as Record<
+        "linear" | "dots" | "scores" | "mix",
+        (...places: number[]) => void
+      >;
+      const plain = javascriptKernels(memory.buffer);
       return {
+        ...plain,
         simd: true,
-        floats: new Float32Array(memory.buffer),
-        integers: new Int32Array(memory.buffer),
         linear: (x, weight, bias, y, ...sizes) => linear(x * 4, weight * 4, bias * 4, y * 4, ...sizes),
         dots: (x, rows, ids, y, count, width) => dots(x * 4, rows * 4, ids * 4, y * 4, count, width * 4),
+        // heads of few models are no whole vectors
+        scores: (q, keys, y, rows, heads, size) =>
+          size % 4 ? plain.scores(q, keys, y, rows, heads, size) : scores(q * 4, keys * 4, y * 4, rows, heads, size * 4),
+        mix: (w, values, y, rows, heads, size) =>
+          size % 4 ? plain.mix(w, values, y, rows, heads, size) : mix(w * 4, values * 4, y * 4, rows, heads, size * 4),
       };
     } catch {
       // no WebAssembly, no SIMD, or a Content-Security-Policy without 'wasm-unsafe-eval'
     }
   }
-  return javascriptKernels(size);
+  return javascriptKernels(new ArrayBuffer(size * 4));
 }
 
-function javascriptKernels(size: number): Kernels {
-  const floats = new Float32Array(size);
-  const integers = new Int32Array(floats.buffer);
+function javascriptKernels(memory: ArrayBuffer): Kernels {
+  const floats = new Float32Array(memory);
+  const integers = new Int32Array(memory);
   return {
     simd: false,
     floats,
@@ -82,6 +94,26 @@ function javascriptKernels(size: number): Kernels {
         const row = rows + integers[ids + k] * width;
         for (let element = 0; element < width; element++) sum += floats[x + element] * floats[row + element];
         floats[y + k] = sum;
+      }
+    },
+    scores(query, keys, y, rows, heads, size) {
+      for (let head = 0; head < heads; head++, query += size, keys += size) {
+        for (let row = 0, key = keys; row < rows; row++, key += heads * size) {
+          let sum = 0;
+          for (let element = 0; element < size; element++) sum += floats[query + element] * floats[key + element];
+          floats[y++] = sum;
+        }
+      }
+    },
+    mix(weights, values, y, rows, heads, size) {
+      for (let head = 0; head < heads; head++, weights += rows) {
+        for (let element = 0; element < size; element++, values++) {
+          let sum = 0;
+          for (let row = 0, value = values; row < rows; row++, value += heads * size) {
+            sum += floats[weights + row] * floats[value];
+          }
+          floats[y++] = sum;
+        }
       }
     },
   };

@@ -1,5 +1,5 @@
-;; The two products that nearly all of the time goes to, with 128-bit SIMD (WebAssembly SIMD, phase 5).
-;; All addresses are in bytes and all of them are multiples of 16, except those of single floats.
+;; The products that nearly all of the time goes to, with 128-bit SIMD (WebAssembly SIMD, phase 5).
+;; All addresses, strides and sizes are in bytes; those of vectors are multiples of 16.
 (module
   (import "js" "memory" (memory 1))
 
@@ -76,4 +76,62 @@
       (local.set $y (i32.add (local.get $y) (i32.const 4)))
       (local.set $ids (i32.add (local.get $ids) (i32.const 4)))
       (local.set $count (i32.sub (local.get $count) (i32.const 1)))
-      (br_if $ids_left (local.get $count)))))
+      (br_if $ids_left (local.get $count))))
+  ;; y[h, s] = q[h] . K[s, h] for every head h and row s of K, four elements at a time. q and rows of K are D = H E wide.
+  (func (export "scores")
+    (param $q i32) (param $keys i32) (param $y i32) (param $rows i32) (param $heads i32) (param $size i32)
+    (local $stride i32) (local $row i32) (local $key i32) (local $from i32) (local $end i32) (local $a v128)
+    (local.set $stride (i32.mul (local.get $heads) (local.get $size)))
+    (loop $heads_left
+      (local.set $end (i32.add (local.get $q) (local.get $size)))
+      (local.set $row (i32.const 0))
+      (loop $rows_left
+        (local.set $from (local.get $q))
+        (local.set $key (i32.add (local.get $keys) (i32.mul (local.get $row) (local.get $stride))))
+        (local.set $a (v128.const f32x4 0 0 0 0))
+        (loop $elements_left
+          (local.set $a
+            (f32x4.add (local.get $a) (f32x4.mul (v128.load (local.get $from)) (v128.load (local.get $key)))))
+          (local.set $key (i32.add (local.get $key) (i32.const 16)))
+          (local.set $from (i32.add (local.get $from) (i32.const 16)))
+          (br_if $elements_left (i32.lt_u (local.get $from) (local.get $end))))
+        (f32.store
+          (local.get $y)
+          (f32.add
+            (f32.add (f32x4.extract_lane 0 (local.get $a)) (f32x4.extract_lane 1 (local.get $a)))
+            (f32.add (f32x4.extract_lane 2 (local.get $a)) (f32x4.extract_lane 3 (local.get $a)))))
+        (local.set $y (i32.add (local.get $y) (i32.const 4)))
+        (local.set $row (i32.add (local.get $row) (i32.const 1)))
+        (br_if $rows_left (i32.lt_u (local.get $row) (local.get $rows))))
+      (local.set $q (local.get $end))
+      (local.set $keys (i32.add (local.get $keys) (local.get $size)))
+      (local.set $heads (i32.sub (local.get $heads) (i32.const 1)))
+      (br_if $heads_left (local.get $heads))))
+
+  ;; y[h] = sum over s of w[h, s] V[s, h] for every head h, four elements at a time. y and rows of V are D = H E wide.
+  (func (export "mix")
+    (param $w i32) (param $values i32) (param $y i32) (param $rows i32) (param $heads i32) (param $size i32)
+    (local $stride i32) (local $end i32) (local $from i32) (local $last i32) (local $value i32) (local $a v128)
+    (local.set $stride (i32.mul (local.get $heads) (local.get $size)))
+    (loop $heads_left
+      (local.set $end (i32.add (local.get $y) (local.get $size)))
+      (local.set $last (i32.add (local.get $w) (i32.shl (local.get $rows) (i32.const 2))))
+      (loop $elements_left
+        (local.set $from (local.get $w))
+        (local.set $value (local.get $values))
+        (local.set $a (v128.const f32x4 0 0 0 0))
+        (loop $rows_left
+          (local.set $a
+            (f32x4.add
+              (local.get $a)
+              (f32x4.mul (v128.load32_splat (local.get $from)) (v128.load (local.get $value)))))
+          (local.set $value (i32.add (local.get $value) (local.get $stride)))
+          (local.set $from (i32.add (local.get $from) (i32.const 4)))
+          (br_if $rows_left (i32.lt_u (local.get $from) (local.get $last))))
+        (v128.store (local.get $y) (local.get $a))
+        (local.set $y (i32.add (local.get $y) (i32.const 16)))
+        (local.set $values (i32.add (local.get $values) (i32.const 16)))
+        (br_if $elements_left (i32.lt_u (local.get $y) (local.get $end))))
+      (local.set $w (local.get $last))
+      (local.set $heads (i32.sub (local.get $heads) (i32.const 1)))
+      (br_if $heads_left (local.get $heads)))))

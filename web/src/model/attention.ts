@@ -9,6 +9,7 @@
  * Each position of X is a query; each position of M has a key and a value. Self-attention is M = X; in cross-attention X
  * is the decoder's and M the encoder's. Rows are D = H · E wide; head h has the columns from h · E.
  */
+import type { Kernels } from "../kernels/kernels.ts";
 import type { Layer, Layers } from "./layers.ts";
 
 /** Receives the softmax's weights of one head for one query, one for each key. */
@@ -22,37 +23,59 @@ export interface Memory {
   length: number;
 }
 
+/** Of keys and values: as many as a sentence can have tokens (translate/translator.ts). */
+export const MOST_ROWS = 2_000;
+
+/** Where attention computes: indices of the kernels' memory. Keys and values have room for {@link MOST_ROWS}. */
+export interface Places {
+  readonly query: number;
+  readonly keys: number;
+  readonly values: number;
+  readonly weights: number;
+  readonly result: number;
+}
+
 /**
- * softmax(q Kᵀ / √E) V of every head, side by side, for one query.
+ * softmax(Q Kᵀ / √E) V of every head, side by side.
  *
- * @param query [D].
- * @param memory S rows of D. No row is padding, and none comes later than the query may see, so nothing is masked.
- * @returns the values, weighted by the softmax, [D].
+ * @param queries T rows of D.
+ * @param memory S rows of D. No row is padding, and none comes later than the queries may see, so nothing is masked.
+ * @param observe given a query's row, receives its weights.
+ * @returns for each query the values, weighted by the softmax, [T, D].
  */
-export function attention(query: Float32Array, memory: Memory, heads: number, observe?: Observer): Float32Array {
-  const { keys, values, length } = memory;
-  const width = query.length;
+export function attention(
+  { floats, scores, mix }: Kernels,
+  at: Places,
+  queries: Float32Array,
+  { keys, values, length }: Memory,
+  width: number,
+  heads: number,
+  observe?: (row: number) => Observer | undefined,
+): Float32Array {
   const size = width / heads;
-  const result = new Float32Array(width);
-  const weights = new Float32Array(length);
-  for (let head = 0; head < heads; head++) {
-    const [first, last] = [head * size, (head + 1) * size];
-    let largest = -Infinity;
-    for (let s = 0; s < length; s++) {
-      let score = 0;
-      for (let e = first; e < last; e++) score += query[e] * keys[s * width + e];
-      weights[s] = score / Math.sqrt(size);
-      largest = Math.max(largest, weights[s]);
+  const result = new Float32Array(queries.length);
+  floats.set(keys.subarray(0, length * width), at.keys);
+  floats.set(values.subarray(0, length * width), at.values);
+  for (let start = 0; start < queries.length; start += width) {
+    floats.set(queries.subarray(start, start + width), at.query);
+    scores(at.query, at.keys, at.weights, length, heads, size);
+    const observer = observe?.(start / width);
+    for (let head = 0, first = at.weights; head < heads; head++, first += length) {
+      softmax(floats, first, first + length, 1 / Math.sqrt(size));
+      observer?.(head, floats.slice(first, first + length));
     }
-    let total = 0;
-    for (let s = 0; s < length; s++) total += weights[s] = Math.exp(weights[s] - largest);
-    for (let s = 0; s < length; s++) {
-      const weight = (weights[s] /= total);
-      for (let e = first; e < last; e++) result[e] += weight * values[s * width + e];
-    }
-    observe?.(head, weights);
+    mix(at.weights, at.values, at.result, length, heads, size);
+    result.set(floats.subarray(at.result, at.result + width), start);
   }
   return result;
+}
+
+/** exp(x · factor) / Σ exp(x · factor) of [first, last), in place; the largest is subtracted, or exp would overflow. */
+function softmax(x: Float32Array, first: number, last: number, factor: number): void {
+  let [largest, total] = [-Infinity, 0];
+  for (let i = first; i < last; i++) if (x[i] > largest) largest = x[i];
+  for (let i = first; i < last; i++) total += x[i] = Math.exp((x[i] - largest) * factor);
+  for (let i = first; i < last; i++) x[i] /= total;
 }
 
 /** H attentions in parallel, each on its own E = D / H wide projection of the same input. */
@@ -64,7 +87,7 @@ export class MultiHeadAttention {
 
   /** @param name the parameters' prefix, such as `encoder.layers.0.self_attn`. */
   constructor(
-    layers: Layers,
+    private readonly layers: Layers,
     name: string,
     private readonly width: number,
     private readonly heads: number,
@@ -82,12 +105,7 @@ export class MultiHeadAttention {
 
   /** Queries [T, D] attend to a memory -> [T, D]. */
   attend(queries: Float32Array, memory: Memory, observe?: (row: number) => Observer | undefined): Float32Array {
-    const { width } = this;
-    const heads = new Float32Array(queries.length);
-    for (let row = 0; row * width < queries.length; row++) {
-      const query = queries.subarray(row * width, (row + 1) * width);
-      heads.set(attention(query, memory, this.heads, observe?.(row)), row * width);
-    }
-    return this.project(heads);
+    const { kernels, attention: places } = this.layers;
+    return this.project(attention(kernels, places, queries, memory, this.width, this.heads, observe));
   }
 }

@@ -1,6 +1,7 @@
 /** The layers around attention: linear, layer norm, feed-forward, embedding, with their weights in the kernels' memory. */
 import { BLOCK, createKernels, roundUp, STEP, type Kernels } from "../kernels/kernels.ts";
 import type { Model } from "../weights.ts";
+import { MOST_ROWS, type Places } from "./attention.ts";
 
 /** Rows that a linear layer computes in one call; also how much is computed between two looks at the clock. */
 export const ROWS = 16;
@@ -21,6 +22,7 @@ export class Layers {
     private readonly x: number,
     private readonly y: number,
     private readonly ids: number,
+    readonly attention: Places,
   ) {}
 
   /** Copy the matrices of a model into the memory of new kernels. */
@@ -28,20 +30,30 @@ export class Layers {
     const { config, tensors } = model.header;
     const plans: Plan[] = [];
     let end = 0;
+    const take = (size: number): number => (end += roundUp(size, STEP)) - roundUp(size, STEP);
     for (const { name, shape } of tensors) {
       if (shape.length < 2) continue;
       const rows = isRows(name);
-      plans.push({ name, at: end, rows });
       const [inputs, outputs] = shape;
-      end += rows
+      const size = rows
         ? inputs * roundUp(outputs, STEP)
         : (inputs + 1) * roundUp(outputs, BLOCK); // the bias lies behind the weights
+      plans.push({ name, at: take(size), rows });
     }
     const widest = roundUp(Math.max(config.d_model, config.d_ff), BLOCK);
-    const [x, y] = [end, end + ROWS * widest];
-    const ids = y + Math.max(ROWS * widest, roundUp(config.vocab_size.target, 4));
-    const kernels = await createKernels(ids + config.vocab_size.target, allowSimd);
-    const layers = new Layers(kernels, model, new Map(plans.map(({ name, at }) => [name, at])), x, y, ids);
+    const [x, y] = [take(ROWS * widest), take(Math.max(ROWS * widest, config.vocab_size.target))];
+    const ids = take(config.vocab_size.target);
+    const rows = MOST_ROWS * config.d_model;
+    const attention = {
+      query: take(config.d_model),
+      keys: take(rows),
+      values: take(rows),
+      weights: take(MOST_ROWS * config.n_heads),
+      result: take(config.d_model),
+    };
+    const kernels = await createKernels(end, allowSimd);
+    const places = new Map(plans.map(({ name, at }) => [name, at]));
+    const layers = new Layers(kernels, model, places, x, y, ids, attention);
     for (const plan of plans) layers.copy(plan);
     return layers;
   }
