@@ -18,11 +18,14 @@ class Transformer(Generic[OpsT_co]):
 
     Args:
         parameters: arrays of ``ops`` under the names of :func:`~jsl_seq2seq.model.parameters.parameter_specs`.
+
+    Attributes:
+        parameters: the same.
     """
 
     def __init__(self, ops: OpsT_co, parameters: Mapping[str, Array], config: ModelConfig) -> None:
         self._ops = ops
-        self.config = config
+        self.config, self.parameters = config, parameters
         self.encoder = Encoder(ops, parameters, config)
         self.decoder = Decoder(ops, parameters, config)
 

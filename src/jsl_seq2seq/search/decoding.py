@@ -17,9 +17,11 @@ from typing import NamedTuple
 import numpy as np
 
 from ..backends.interface import MASKED, Array, DecodingOps, GraphDecodingOps, Mask, pad_rows
+from ..backends.network import NetworkBatch, NetworkDecodingOps, Shortlist
 from ..errors import Failure
 from ..model import Transformer
 from ..model.decoder import DecoderCache
+from ..model.layers import sinusoid
 from ..settings import EOS, PAD, SOS, ModelConfig
 from .constraints import ConstrainedRows, OpenWordConstraint
 
@@ -108,6 +110,9 @@ def decoding_step(
     """
     source = pad_rows(sources, PAD, at_least=model.config.source_length)
     if model.config.attention_masks:
+        if isinstance(ops, NetworkDecodingOps):
+            shortlist = None if rows is None else Shortlist(rows.ids, rows.possible)
+            return _NetworkStep(_started(ops, model, source, capacity, shortlist))
         return _CachedStep(ops, model, source, capacity, rows)
     return _UncachedStep(ops, model, source)
 
@@ -186,6 +191,35 @@ class _CachedStep(Step):
         self._source, self._written = source, written
 
 
+def _started(
+    ops: NetworkDecodingOps,
+    model: Transformer[DecodingOps],
+    source: np.ndarray,
+    capacity: int,
+    shortlist: Shortlist | None = None,
+) -> NetworkBatch:
+    """Sentences [B, S], encoded with the model as a compiled network."""
+
+    def positions(position: int) -> list[float]:
+        return sinusoid(position, model.config.d_model)
+
+    network = ops.network(model.config, model.parameters, positions)
+    return network.start(source, PAD, capacity, shortlist)
+
+
+class _NetworkStep(Step):
+    """A compiled step."""
+
+    def __init__(self, batch: NetworkBatch) -> None:
+        self._batch = batch
+
+    def __call__(self, latest: np.ndarray) -> np.ndarray:
+        return self._batch.log_probs(latest)
+
+    def keep(self, rows: np.ndarray) -> None:
+        self._batch.keep(rows)
+
+
 class _UncachedStep(Step):
     """Recomputes every position: without a causal mask each of them sees the newest."""
 
@@ -226,6 +260,12 @@ def greedy(
     """
     if isinstance(ops, GraphDecodingOps) and model.config.attention_masks and not constraints:
         tags, scores = (graph or GraphGreedy(ops, model))(sources, max_length)
+        return [_ended(*row, max_length) for row in zip(tags.tolist(), scores.tolist(), strict=True)]
+    if isinstance(ops, NetworkDecodingOps) and model.config.attention_masks and not constraints:
+        source = pad_rows(sources, PAD, at_least=model.config.source_length)
+        batch = _started(ops, model, source, max_length + 1)
+        tags, scores = batch.greedy(SOS, EOS, model.config.never_decoded, max_length + 1)
+        require_finite(scores)
         return [_ended(*row, max_length) for row in zip(tags.tolist(), scores.tolist(), strict=True)]
     found: dict[int, Hypothesis] = {}
     for indices in group_by_padded_length(model.config, sources):

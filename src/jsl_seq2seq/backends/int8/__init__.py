@@ -28,7 +28,7 @@ except Exception as problem:
 
 
 def open_backend(request: Request) -> Backend:
-    """The CPU with 8-bit weights. Raises UserError if a device is asked for."""
+    """The CPU with 8-bit weights, everything compiled. Raises UserError if a device is asked for."""
     if request.device is not None:
         raise UserError(
             "int8 の計算に device はありません（いつも CPU です）。",
@@ -37,6 +37,8 @@ def open_backend(request: Request) -> Backend:
             setting="device",
             device=request.device,
         )
+    from . import passes as passes  # noqa: PLC0415  compiled here, where users are told that it takes a while
+
     return Backend("ndarray", lambda _: Int8Ops(), f"{Int8Ops().device}、int8")
 
 

@@ -21,16 +21,19 @@ from .vectors import LANES, WIDE, flat, mixture_of_one, mixture_of_wide, product
 _ZERO = MACHINE.zero
 
 
-def _given(kind: Any, axes: int, layout: str = "C") -> Any:
+def given(kind: Any, axes: int, layout: str = "C") -> Any:
     """An array that is only read; writable ones may be given, too."""
     return types.Array(kind, axes, layout, readonly=True)
 
 
-_ROW, _ROWS, _HEADS = _given(float32, 1), _given(float32, 2), _given(float32, 4, "A")
+_ROW, _ROWS, _HEADS = given(float32, 1), given(float32, 2), given(float32, 4, "A")
 _NEW_ROWS = types.Array(float32, 2, "C")
 
 _WRITERS = sha256(
-    b"".join(Path(__file__).with_name(name).read_bytes() for name in ("emit.py", "tile.py", "vectors.py"))
+    b"".join(
+        Path(__file__).with_name(f"{name}.py").read_bytes()
+        for name in ("emit", "float_tile", "kernels", "passes", "tile", "vectors")
+    )
 ).hexdigest()[:16]
 """Part of the names that compiled kernels are kept under: Numba itself notices a change of this file only."""
 
@@ -38,7 +41,7 @@ _REORDERED = {"reassoc", "contract", "arcp", "nsz"}
 """Sums may be added up in another order; what is no number stays none."""
 
 
-def _kernel(signature: Any, **options: Any) -> Any:
+def kernel(signature: Any, **options: Any) -> Any:
     """Compiled when this file is imported, for one kind of arrays; the next process finds it on disk."""
 
     def compiled(function: Any) -> Any:
@@ -58,19 +61,16 @@ def _kernel(signature: Any, **options: Any) -> Any:
     return compiled
 
 
-_part: Any = njit(nogil=True, inline="always")
+part: Any = njit(nogil=True, inline="always")
 """Part of a kernel."""
 
 
-@_part
-def _in_bytes(x, inner):
+@part
+def to_bytes(x, rows, width, inner, out, steps):
     """Each row as whole multiples of a step of its own, shifted: [R, I] -> bytes [R, inner], steps [R].
 
     What a row is filled up with does not matter: the weights there are 0.
     """
-    rows, width = x.shape
-    out = np.empty((rows, inner), np.uint8)
-    steps = np.empty(rows, np.float32)
     words = x.view(np.int32)
     for r in range(rows):
         # the largest |x|, found among integers: they are in the same order, and LLVM makes vectors of their maximum
@@ -80,16 +80,16 @@ def _in_bytes(x, inner):
         step = np.int32(largest).view(np.float32) / np.float32(127)
         each = np.float32(1) / step if step > 0 else np.float32(0)
         for i in range(width):
-            out[r, i] = np.uint8(np.int32(np.rint(x[r, i] * each)) + _ZERO)
+            out[r * inner + i] = np.uint8(np.int32(np.rint(x[r, i] * each)) + _ZERO)
         steps[r] = step
-    return out, steps
 
 
-@_kernel(_NEW_ROWS(_ROWS, _given(int8, 1), _given(int32, 1), _ROW, _ROW, intp))
+@kernel(_NEW_ROWS(_ROWS, given(int8, 1), given(int32, 1), _ROW, _ROW, intp))
 def linear(x, values, start, scale, bias, inner):
     """x W + b: [R, I] -> [R, columns]; the rest is :class:`.weights.PackedWeights`."""
     rows, columns = x.shape[0], bias.shape[0]
-    inputs, row_scales = _in_bytes(x, inner)
+    inputs, row_scales = np.empty(rows * inner, np.uint8), np.empty(rows, np.float32)
+    to_bytes(x, rows, x.shape[1], inner, inputs, row_scales)
     out = np.empty((rows, columns), np.float32)
     whole = rows - rows % ROWS
     for column in range(0, columns, COLUMNS):
@@ -100,7 +100,7 @@ def linear(x, values, start, scale, bias, inner):
     return out
 
 
-@_kernel(_NEW_ROWS(_ROWS))
+@kernel(_NEW_ROWS(_ROWS))
 def relu(x):
     """max(0, x): [R, D] -> [R, D]."""
     out = np.empty_like(x)
@@ -110,22 +110,28 @@ def relu(x):
     return out
 
 
-@_kernel(_NEW_ROWS(_ROWS, _ROW, _ROW, float64), fastmath=_REORDERED)
+@njit(nogil=True, error_model="numpy", fastmath=_REORDERED)
+def norm_row(x, weight, bias, epsilon, out):
+    """(x - mean) / √(var + ε) · weight + bias: [D] -> [D]."""
+    width = x.shape[0]
+    total = np.float32(0)
+    for i in range(width):
+        total += x[i]
+    mean = total / np.float32(width)
+    squares = np.float32(0)
+    for i in range(width):
+        squares += (x[i] - mean) * (x[i] - mean)
+    factor = np.float32(1) / np.sqrt(squares / np.float32(width) + np.float32(epsilon))
+    for i in range(width):
+        out[i] = (x[i] - mean) * factor * weight[i] + bias[i]
+
+
+@kernel(_NEW_ROWS(_ROWS, _ROW, _ROW, float64))
 def layer_norm(x, weight, bias, epsilon):
-    """(x - mean) / √(var + ε) · weight + bias: [R, D] -> [R, D]."""
-    rows, width = x.shape
+    """:func:`norm_row` of every row: [R, D] -> [R, D]."""
     out = np.empty_like(x)
-    for r in range(rows):
-        total = np.float32(0)
-        for i in range(width):
-            total += x[r, i]
-        mean = total / np.float32(width)
-        squares = np.float32(0)
-        for i in range(width):
-            squares += (x[r, i] - mean) * (x[r, i] - mean)
-        factor = np.float32(1) / np.sqrt(squares / np.float32(width) + np.float32(epsilon))
-        for i in range(width):
-            out[r, i] = (x[r, i] - mean) * factor * weight[i] + bias[i]
+    for r in range(x.shape[0]):
+        norm_row(x[r], weight, bias, epsilon, out[r])
     return out
 
 
@@ -152,32 +158,37 @@ def _exp(x, count):
         x[n] = p * np.int32((np.int32(k) + np.int32(127)) << np.int32(23)).view(np.float32)
 
 
-@_kernel(_NEW_ROWS(_ROWS, _ROW), fastmath=_REORDERED)
+@njit(nogil=True, error_model="numpy", fastmath=_REORDERED)
+def log_sum_row(x, largest, powers):
+    """log Σ exp(x): [V], the largest of them, and room for V numbers -> a number."""
+    for i in range(x.shape[0]):
+        powers[i] = x[i] - largest
+    _exp(powers, x.shape[0])
+    total = np.float32(0)
+    for i in range(x.shape[0]):
+        total += powers[i]
+    return largest + np.float32(math.log(total))
+
+
+@kernel(_NEW_ROWS(_ROWS, _ROW))
 def log_softmax(x, largest):
     """x - log Σ exp(x): [R, V], and each row's largest [R] -> [R, V]."""
-    rows, width = x.shape
     out = np.empty_like(x)
-    powers = np.empty(width, np.float32)
-    for r in range(rows):
-        for i in range(width):
-            powers[i] = x[r, i] - largest[r]
-        _exp(powers, width)
-        total = np.float32(0)
-        for i in range(width):
-            total += powers[i]
-        shift = largest[r] + np.float32(math.log(total))
-        for i in range(width):
+    powers = np.empty(x.shape[1], np.float32)
+    for r in range(x.shape[0]):
+        shift = log_sum_row(x[r], largest[r], powers)
+        for i in range(x.shape[1]):
             out[r, i] = x[r, i] - shift
     return out
 
 
-@_part
+@part
 def _place(x, i, j, k):
     """Where x[i, j, k] begins, in numbers from x's first."""
     return (i * x.strides[0] + j * x.strides[1] + k * x.strides[2]) // 4
 
 
-@_part
+@part
 def _product(a, i, b, j, width):
     """Σ a[i + e] · b[j + e]."""
     whole = width - width % LANES
@@ -187,7 +198,7 @@ def _product(a, i, b, j, width):
     return total
 
 
-@_part
+@part
 def _softmax(x, count):
     """The first ``count`` of x, in place."""
     largest = x[0]
@@ -203,23 +214,40 @@ def _softmax(x, count):
         x[n] /= total
 
 
-@_part
-def _mix(weights, values, rows, count, out, at, width):
-    """out[at + e] = Σ weights[n] · values[rows[n] + e]."""
+@part
+def _mix(weights, values, rows, start, count, out, at, width):
+    """out[at + e] = Σ weights[n] · values[rows[n] + start + e]."""
     e = 0
     while e + WIDE * LANES <= width:
-        mixture_of_wide(weights, values, rows, count, e, out, at + e)
+        mixture_of_wide(weights, values, rows, count, start + e, out, at + e)
         e += WIDE * LANES
     while e + LANES <= width:
-        mixture_of_one(weights, values, rows, count, e, out, at + e)
+        mixture_of_one(weights, values, rows, count, start + e, out, at + e)
         e += LANES
     while e < width:
+        total = np.float32(0)
         for n in range(count):
-            out[at + e] += weights[n] * values[rows[n] + e]
+            total += weights[n] * values[rows[n] + start + e]
+        out[at + e] = total
         e += 1
 
 
-@_kernel(types.Array(float32, 4, "C")(_HEADS, _HEADS, _HEADS, _given(boolean, 4, "A")))
+@njit(nogil=True, error_model="numpy")
+def attend_row(
+    queries, q, keys, key_rows, key_start, values, value_rows, value_start, count, width, weights, out, at
+):
+    """One head of one query: out[at + e] = Σ softmax(q · k[n] / √E)[n] · v[n, e] over ``count`` keys, at least one.
+
+    ``q``, ``at``, ``start + rows[n]`` are where numbers begin in arrays of one axis; ``weights`` is room for S numbers.
+    """
+    factor = np.float32(1 / math.sqrt(width))
+    for n in range(count):
+        weights[n] = factor * _product(queries, q, keys, key_rows[n] + key_start, width)
+    _softmax(weights, count)
+    _mix(weights, values, value_rows, value_start, count, out, at, width)
+
+
+@kernel(types.Array(float32, 4, "C")(_HEADS, _HEADS, _HEADS, given(boolean, 4, "A")))
 def attend(query, key, value, mask):
     """softmax(Q Kᵀ / √E) V: [B, H, T, E], twice [B, H, S, E], [B or 1, 1, T or 1, S or 1] -> [B, T, H, E].
 
@@ -227,29 +255,23 @@ def attend(query, key, value, mask):
     """
     batch, heads, length, width = query.shape
     places = key.shape[2]
-    factor = np.float32(1 / math.sqrt(width))
     out = np.zeros((batch, length, heads, width), np.float32)
     queries, keys, values, mixtures = flat(query), flat(key), flat(value), flat(out)
     key_step, value_step = key.strides[2] // 4, value.strides[2] // 4
     weights = np.empty(places, np.float32)
-    seen = np.empty(places, np.intp)
-    rows = np.empty(places, np.intp)
+    key_rows, value_rows = np.empty(places, np.intp), np.empty(places, np.intp)
     for b in range(batch):
         for t in range(length):
             count = 0
             for s in range(places):
                 if mask[min(b, mask.shape[0] - 1), 0, min(t, mask.shape[2] - 1), min(s, mask.shape[3] - 1)]:
-                    seen[count] = s
+                    key_rows[count], value_rows[count] = s * key_step, s * value_step
                     count += 1
             if count == 0:
                 continue
             for h in range(heads):
-                q, first = _place(query, b, h, t), _place(key, b, h, 0)
-                for n in range(count):
-                    weights[n] = factor * _product(queries, q, keys, first + seen[n] * key_step, width)
-                _softmax(weights, count)
-                first = _place(value, b, h, 0)
-                for n in range(count):
-                    rows[n] = first + seen[n] * value_step
-                _mix(weights, values, rows, count, mixtures, _place(out, b, t, h), width)
+                attend_row(
+                    queries, _place(query, b, h, t), keys, key_rows, _place(key, b, h, 0), values, value_rows,
+                    _place(value, b, h, 0), count, width, weights, mixtures, _place(out, b, t, h),
+                )  # fmt: skip
     return out

@@ -1,17 +1,19 @@
-"""NumPy's operations, with those that take most of the time compiled, and weights of one byte."""
+"""NumPy's operations with whole networks compiled, and those of weights of one byte besides."""
 
 # Arrays are np.ndarray here, narrower than the interface's: a backend is only handed arrays that it made.
 # pyright: reportIncompatibleMethodOverride=false
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numba
 import numpy as np
 
+from ...settings import ModelConfig
 from ..interface import Mask
+from ..network import Network, NetworkDecodingOps
 from ..numpy import NumpyDecodingOps
 from . import kernels
 from .tile import MACHINE
@@ -22,16 +24,41 @@ Array = np.ndarray
 _EVERYTHING = np.ones((1, 1, 1, 1), bool)
 
 
-class Int8Ops(NumpyDecodingOps):
+class CompiledOps(NumpyDecodingOps, NetworkDecodingOps):
+    """The CPU, for translating in float32: NumPy's operations, and networks compiled as one."""
+
+    name = "numba"
+
+    def __init__(self) -> None:
+        super().__init__(None)
+        self.device = f"CPU (Numba {numba.__version__})"
+        self._networks: dict[int, tuple[Network, object]] = {}
+        """By the ids of the parameters, which are kept so that no other mapping gets the same id."""
+
+    def network(
+        self, config: ModelConfig, parameters: Mapping[str, Any], positions: Callable[[int], Any]
+    ) -> Network:
+        from .network import CompiledNetwork  # noqa: PLC0415  compiles for seconds, once, what one operation needs not
+
+        key = id(parameters)
+        if key not in self._networks:
+            self._networks[key] = (
+                CompiledNetwork(config, parameters, positions, self.precision),
+                parameters,
+            )
+        return self._networks[key][0]
+
+
+class Int8Ops(CompiledOps):
     """The CPU, for translating. Everything but the linear layers stays float32.
 
     Weights are quantized at their first use, and must not change afterwards.
     """
 
-    precision = "int8"
+    name, precision = "ndarray", "int8"
 
     def __init__(self) -> None:
-        super().__init__(None)
+        super().__init__()
         self.device = f"CPU (Numba {numba.__version__}、{MACHINE.name})"
         self._packed: dict[tuple[int, ...], tuple[PackedWeights, object]] = {}
         """By the ids of the arrays they were made from, which are kept so that no other array gets the same id."""

@@ -23,7 +23,8 @@ _VECTOR = vector(FLOAT, LANES)
 _ZEROS = ir.Constant(_VECTOR, [0.0] * LANES)
 
 
-def _multiply_add(builder: Any, a: Any, b: Any, c: Any) -> Any:
+def multiply_add(builder: Any, a: Any, b: Any, c: Any) -> Any:
+    """a · b + c, in one instruction where there is one."""
     return builder.fadd(builder.fmul(a, b, flags=["contract"]), c, flags=["contract"])
 
 
@@ -39,7 +40,7 @@ def product(typing: Any, a: Any, i: Any, b: Any, j: Any, width: Any) -> Any:
             x, y = (
                 load(builder, *at, _VECTOR) for at in ((left, builder.add(i, e)), (right, builder.add(j, e)))
             )
-            return [_multiply_add(builder, x, y, total)]
+            return [multiply_add(builder, x, y, total)]
 
         (total,) = loop(builder, width, LANES, [_ZEROS], add)
         reduce, zero = f"llvm.vector.reduce.fadd.v{LANES}f32", ir.Constant(FLOAT, 0.0)
@@ -67,7 +68,7 @@ def _mixing(vectors: int) -> Any:
                 weight = everywhere(builder, builder.load(builder.gep(weights, [n])), LANES)
                 row = builder.add(builder.load(builder.gep(places, [n])), start)
                 return [
-                    _multiply_add(
+                    multiply_add(
                         builder, weight, load(builder, values, builder.add(row, offset), _VECTOR), total
                     )
                     for offset, total in zip(offsets, totals, strict=True)
