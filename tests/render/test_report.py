@@ -9,6 +9,9 @@ from pathlib import Path
 
 import pytest
 
+from jsl_seq2seq.corpus.grammar import read_grammar
+from jsl_seq2seq.corpus.lexicon import read_lexicon
+from jsl_seq2seq.corpus.phenomena import phenomena
 from jsl_seq2seq.data import parse_corpus
 from jsl_seq2seq.errors import UserError
 from jsl_seq2seq.evaluation import Evaluation, Search, evaluate
@@ -55,6 +58,18 @@ def test_the_page(translator: Translator, found: FileReport) -> None:
         assert word in page
     assert "<b>わたし" not in page and "&lt;b&gt;わたし" in page
     assert "models/&lt;m&gt;" in page
+
+
+def test_phenomena_have_japanese_names_and_explanations(translator: Translator) -> None:
+    lines = "わたしはのみます\t<私> <食べる>\tverb-negation\nわたし\t<私>\t自分の現象\n"
+    page = report_page(evaluation(evaluate(translator, parse_corpus(lines, "x.tsv"))))
+    assert "動詞の否定（verb-negation）" in page and phenomena()["verb-negation"].explanation in page
+    assert '<th scope="row">自分の現象</th>' in page and '<span class="soft">動詞の否定</span>' in page
+
+
+def test_every_phenomenon_of_the_grammar_has_a_name() -> None:
+    assert sorted(phenomena()) == list(phenomena()) == list(read_grammar(read_lexicon()).phenomena)
+    assert all(one.japanese and one.explanation for one in phenomena().values())
 
 
 def test_what_a_citation_needs(found: FileReport) -> None:

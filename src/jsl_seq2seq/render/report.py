@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from ..corpus.phenomena import phenomena
 from ..evaluation.breakdown import worst
 from ..evaluation.evaluation import Evaluation, FileReport
 from ..evaluation.metrics import HOW_TO_INSTALL, align
@@ -43,6 +44,7 @@ def report_page(evaluation: Evaluation) -> str:
         files=[_file(file) for file in evaluation.files],
         signatures=sorted(signatures),
         how_to_install=HOW_TO_INSTALL,
+        phenomena=phenomena(),
         shown_confusions=SHOWN_CONFUSIONS,
     )
 
