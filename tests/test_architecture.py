@@ -76,6 +76,7 @@ LIBRARIES = {
     "onnx": {"interop.onnx"},
     "ctranslate2": {"interop.ctranslate2"},
     "jinja2": {"render.pages"},
+    "tensorboardX": {"training.record"},
     "typer": {"cli"},
     "rich": {"cli"},
     "fastapi": {"serve"},

@@ -26,7 +26,7 @@ ALWAYS = {
     "--accumulate", "--batch-size", "--batch-tokens", "--checkpoint-every", "--clip-norm", "--d-ff", "--d-model",
     "--dropout", "--epochs", "--label-smoothing", "--learning-rate", "--max-seq-len", "--min-count", "--n-heads",
     "--n-layers", "--no-training-state", "--position-shift", "--preset", "--save", "--schedule", "--seed",
-    "--source-units", "--target-units", "--tied-embeddings", "--valid", "--warmup-steps",
+    "--source-units", "--target-units", "--tensorboard", "--tied-embeddings", "--valid", "--warmup-steps",
     # corpus, export
     "--format",
     "--label", "--lexicon",

@@ -70,6 +70,9 @@ Compared = Annotated[
 CheckpointEvery = Annotated[
     int | None, _option("--checkpoint-every", "N エポックごとに途中でも保存する", _RUN, "N")
 ]
+TensorBoardDir = Annotated[
+    Path | None, _option("--tensorboard", "TensorBoard の記録を書くフォルダー", _RUN, "DIR")
+]
 Resume = Annotated[bool, _option("--resume", "--save にある中断した学習の続きを、合計 epochs まで", _RUN)]
 NoTrainingState = Annotated[bool, _option("--no-training-state", "続きの学習に使う状態を保存しない", _RUN)]
 Beam = Annotated[

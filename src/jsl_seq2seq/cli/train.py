@@ -20,12 +20,14 @@ from ..data import is_large
 from ..errors import Failure, JslError, UserError
 from ..io.files import POLITE_SIGNALS, locked
 from ..model import count_parameters
+from ..render.curve import CurveFile
 from ..settings import DATA_SETTINGS, SETTINGS, require_range
 from ..settings.presets import preset_options
 from ..store import EpochMetrics, SavedModel, best_epoch, holds_model, load_model, save_model
 from ..store.card import in_quotes, quoted
 from ..store.directory import CONFIG
-from ..training import Checkpoints, Reporter, TrainingJob, TrainingRequest, TrainingResult
+from ..training import Checkpoints, Reporter, Reporters, TrainingJob, TrainingRequest, TrainingResult
+from ..training.record import MetricsFile, TensorBoard
 from ..translate import Translator
 from . import options as opt
 from .console import NO_TAGS, note, report, say, say_json
@@ -77,6 +79,7 @@ def train(
     max_seq_len: opt.MaxSeqLen = None,
     tied_embeddings: opt.TiedEmbeddings = None,
     checkpoint_every: opt.CheckpointEvery = None,
+    tensorboard: opt.TensorBoardDir = None,
     resume: opt.Resume = False,
     no_training_state: opt.NoTrainingState = False,
     predict: opt.Predict = None,
@@ -100,7 +103,7 @@ def train(
     if exporting and save is not None:
         opt.exports(save, export_dir)  # refused before anything is learnt
     result, directory, stopped = run_training(
-        request, save, not no_training_state, quiet, as_json, checkpoint_every
+        request, save, not no_training_state, quiet, as_json, checkpoint_every, tensorboard
     )
     if result.failure:
         raise result.failure
@@ -144,11 +147,13 @@ def run_training(
     quiet: bool,
     as_json: bool,
     checkpoint_every: int | None = None,
+    tensorboard: Path | None = None,
 ) -> tuple[TrainingResult, Path, bool]:
     """Train, save and print.
 
     Args:
         checkpoint_every: after how many epochs to save while training goes on; ``None`` for only at the end.
+        tensorboard: where TensorBoard's event files go; ``None`` for nowhere.
 
     Returns:
         The result, the directory it was saved to, and whether a signal asked to stop, in time or too late.
@@ -165,6 +170,9 @@ def run_training(
         _compute_share(job)
     together = job.backend.processes.world_size > 1
     place = _absolute(directory)  # the working directory may be gone by the end
+    warn = lambda text: inform(f"警告: {text}")  # noqa: E731
+    lines, curve = MetricsFile(place, warn), CurveFile(place, warn)
+    board = None if tensorboard is None else TensorBoard(_absolute(tensorboard))
     with locked(place):  # from the start: hours of training must not end in "someone else saves there"
         inform(f"バックエンド: {job.backend.name}（{job.backend.reason}）")
         inform(f"データ: {job.corpus.name}、{len(job.corpus.pairs)} 文")
@@ -183,7 +191,12 @@ def run_training(
             inform(f"保存先: {directory}（--save で変えられます）")
         with _stoppable(inform, together or quiet) as stop, _reporter(quiet or as_json) as reporter:
             every = Checkpoints(checkpoint_every, _saver(place, stop)) if checkpoint_every else None
-            result = job.run(reporter, stop.asked, every, _final_saver(place, keep_training_state, stop))
+            reporters = Reporters(reporter, lines, curve, *([board] if board else []))
+            result = job.run(reporters, stop.asked, every, _final_saver(place, keep_training_state, stop))
+            lines.finish(result.model.history)
+            curve.finish()
+            if board:
+                board.close()
     for line in result.notes:
         inform(f"警告: {line}")
     _show(result, directory, quiet, as_json)

@@ -118,6 +118,21 @@ def write_utf8(path: Path, text: str, sync: bool = True) -> None:
     write_bytes(path, text.encode("utf-8", "replace"), sync)
 
 
+def append_bytes(path: Path, content: bytes) -> None:
+    """Add bytes to the end of a regular file, in one piece.
+
+    Raises:
+        OSError: there is none, it is a link or something else, or it cannot be written.
+    """
+    _require_regular(path.lstat(), path)
+    flags = os.O_WRONLY | os.O_APPEND
+    for flag in ("O_NOFOLLOW", "O_BINARY", "O_CLOEXEC", "O_NONBLOCK"):
+        flags |= getattr(os, flag, 0)
+    with os.fdopen(os.open(path, flags), "ab", buffering=0) as file:
+        _require_regular(os.fstat(file.fileno()), path)
+        file.write(content)
+
+
 @contextlib.contextmanager
 def new_file(path: Path, sync: bool = True) -> Iterator[BinaryIO]:
     """A file to write to, which becomes ``path`` when the block ends without an error, forced to disk if ``sync``;
