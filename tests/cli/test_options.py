@@ -29,7 +29,7 @@ ALWAYS = {
     "--source-units", "--target-units", "--tensorboard", "--tied-embeddings", "--valid", "--warmup-steps",
     # corpus, export
     "--format",
-    "--label", "--lexicon",
+    "--label", "--lexicon", "--target-loss",
     # serve
     "--access-log", "--allow-host", "--allow-origin", "--host", "--model", "--port", "--token-file", "--trusted-proxy",
 }  # fmt: skip

@@ -217,18 +217,3 @@ def test_how_it_learns_may_change(tmp_path: Path) -> None:
     job = small_job(tmp_path, load=tmp_path / "m", epochs=2, learning_rate=0.5, dropout=0.3)
     assert (job.training.learning_rate, job.training.dropout) == (0.5, 0.3)
     assert job.training.batch_size == load_model(tmp_path / "m").training.batch_size == 3
-
-
-def test_new_tags_need_a_new_model(tmp_path: Path) -> None:
-    save_model(train(tmp_path, epochs=1).model, tmp_path / "m")
-    data = other_data(tmp_path, ["わたし\t<私> <新しい>"])
-    with refused(UserError, "other.tsv", "<新しい>", "--load を外して"):
-        small_job(tmp_path, load=tmp_path / "m", data=data)
-
-
-def test_sentences_without_a_known_character_are_named(tmp_path: Path) -> None:
-    save_model(train(tmp_path, epochs=1).model, tmp_path / "m")
-    data = other_data(tmp_path, ["わたし\t<私>", "龍龍\t<私>"])
-    job = small_job(tmp_path, load=tmp_path / "m", data=data)
-    assert len(job.corpus.pairs) == 2 and len(job._pairs) == 1
-    assert any("other.tsv の 1 文" in note and "龍龍" in note for note in job.notes)

@@ -1,4 +1,4 @@
-"""Tags that the vocabulary lacks: in validation data, below ``min_count``, and in data to go on with."""
+"""Tags that the vocabulary lacks: in validation data, and below ``min_count``."""
 
 from __future__ import annotations
 
@@ -103,12 +103,8 @@ def test_rare_tags_and_characters_are_left_to_the_unknown(tmp_path: Path) -> Non
     assert same_training_state(resumed, whole)
 
 
-def test_unknown_tags_of_data_to_go_on_with_are_refused(tmp_path: Path) -> None:
+def test_rare_tags_of_a_loaded_models_data_cannot_be_chosen_anew(tmp_path: Path) -> None:
     save_model(small_job(tmp_path, epochs=1).run().model, tmp_path / "m")
-    data = written(tmp_path, "more.tsv", UNKNOWN)
-    with refused(UserError, "more.tsv", "語彙にないタグ", "<感謝>") as caught:
-        small_job(tmp_path, load=tmp_path / "m", data=data)
-    assert caught is None
     with refused(UserError, "min_count", "新しいモデル"):
         small_job(tmp_path, load=tmp_path / "m", min_count=2)
 

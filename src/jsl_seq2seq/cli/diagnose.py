@@ -8,7 +8,7 @@ from typing import Annotated
 from ..evaluation import Diagnosis
 from ..evaluation import diagnose as diagnose_sentence
 from ..evaluation.diagnosis import Place
-from ..store import load_model, shipped_model
+from ..store import load_model, model_directory
 from ..translate.translator import dictionary_of
 from . import options as opt
 from .console import columns, note, say, say_json
@@ -31,8 +31,8 @@ def diagnose(
     quiet: opt.Quiet = False,
     as_json: opt.Json = False,
 ) -> None:
-    model = load_model(load or shipped_model(), record=False)
-    words = dictionary_of(load or shipped_model(), dictionary)
+    model = load_model(model_directory(load), record=False)
+    words = dictionary_of(model_directory(load), dictionary)
     diagnosis = diagnose_sentence(opened(model, backend, device, precision, quiet, words), text)
     if as_json:
         say_json(diagnosis.to_json())

@@ -13,7 +13,7 @@ from ..evaluation import evaluate as evaluate_corpus
 from ..evaluation.metrics import HOW_TO_INSTALL, has_sacrebleu
 from ..io.files import require_own
 from ..render.report import REPORT_FILES, write_report
-from ..store import SavedModel, load_model, shipped_model
+from ..store import SavedModel, is_builtin, load_model, model_directory
 from ..store.directory import WEIGHTS, read_config
 from ..store.metadata import now
 from ..translate.translator import DEFAULT_PENALTY, Translator, dictionary_of
@@ -52,9 +52,9 @@ def evaluate(
         )
     if report is not None:
         require_own(report, REPORT_FILES)  # before the work, and once more behind it
-    model = load_model(load or shipped_model())
+    model = load_model(model_directory(load))
     corpora = [_read(path, model) for path in data]
-    words = dictionary_of(load or shipped_model(), dictionary)
+    words = dictionary_of(model_directory(load), dictionary)
     translator = opened(model, backend, device, precision, quiet, words)
     search = Search(
         1 if beam is None else beam, DEFAULT_PENALTY if length_penalty is None else length_penalty
@@ -62,9 +62,9 @@ def evaluate(
     sentences = sum(len(corpus.pairs) for corpus in corpora)
     with counted("訳しています", "文", sentences, quiet) as progress:
         files = tuple(evaluate_corpus(translator, corpus, search, progress, model) for corpus in corpora)
-    files_of_model = read_config(load or shipped_model(), record=False)["metadata"]["files"]
+    files_of_model = read_config(model_directory(load), record=False)["metadata"]["files"]
     found = Evaluation(
-        str(load) if load else "付属のモデル",
+        "付属のモデル" if is_builtin(load) else str(load),
         __version__,
         _computed(translator),
         search,

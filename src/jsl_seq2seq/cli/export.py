@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Annotated
 
 from ..errors import UserError
-from ..store import SavedModel, load_model, shipped_model
+from ..store import SavedModel, load_model, model_directory
 from . import options as opt
 from .console import note, say
 
@@ -43,7 +43,7 @@ def export(
             "ほかの形式で書き出すなら、--format onnx のように形式を指定してください。",
             code="no-weights-named",
         )
-    model = load_model(load or shipped_model(), record=False)
+    model = load_model(model_directory(load), record=False)
     run_weight_export(model, export_weights, opt.exports(load, export_dir), quiet)
 
 
@@ -67,7 +67,7 @@ def _export_model(name: str, given: Sequence[Path], load: Path | None, quiet: bo
         )
     *model, destination = given
     made = export_model(
-        load_model(model[0] if model else load or shipped_model(), record=False), name, destination
+        load_model(model_directory(model[0] if model else load), record=False), name, destination
     )
     if quiet:
         say(str(destination))

@@ -108,7 +108,7 @@ HINTS: dict[str, Callable[[JslError], str]] = {
         "文を短く分けるか、--beam を減らすか、--backend ndarray を使ってください。"
     ),
     "unknown-tags": lambda error: (
-        f"--load を外して新しいモデルを学習するか、その{error.name}の文をデータから外してください。"
+        f"--load か --resume を外して新しいモデルを学習するか、その{error.name}の文をデータから外してください。"
     ),
     "validation-data-missing": lambda error: (
         f"--valid FILE で検証データを指定するか、{flag(error.setting)} を外してください。"

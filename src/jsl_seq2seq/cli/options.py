@@ -37,7 +37,7 @@ def _model(name: str, text: str) -> Any:
 
 
 Load = Annotated[
-    Path | None, _option("--load", "モデルのフォルダー［train 以外は付属のモデル］", _RUN, "DIR")
+    Path | None, _option("--load", "モデル。builtin は付属のもの［train 以外は builtin］", _RUN, "DIR")
 ]
 Save = Annotated[Path | None, _option("--save", "保存先［models/jsl-seq2seq/日時］", _RUN, "DIR")]
 Data = Annotated[Path | None, _option("--data", "学習データ（TSV、CSV、JSONL）［付属の例文］", _RUN, "FILE")]
@@ -138,6 +138,13 @@ Metric = Annotated[
     str | None,
     _training("metric", "検証で比べるもの: loss、exact（完全一致）、bleu、chrf", "NAME"),
 ]
+Freeze = Annotated[
+    str | None,
+    _option("--freeze", "学習しない部分: encoder、embeddings など［none］", _TRAINING, "NAME"),
+]
+TargetLoss = Annotated[
+    float | None, _training("target_loss", "学習の損失がこれより小さくなったら終える。0 なら使わない", "X")
+]
 ClipNorm = Annotated[float | None, _training("clip_norm", "勾配の大きさの上限。0 なら切らない")]
 Dropout = Annotated[float | None, _training("dropout", "学習中に 0 にする割合")]
 LabelSmoothing = Annotated[float | None, _training("label_smoothing", "正解以外に配る確率の割合")]
@@ -190,14 +197,17 @@ def exports(model: Path | None, chosen: Path | None) -> Path:
     """The folder of exports: --export-dir, else ``exports`` in the model directory.
 
     Args:
-        model: ``None`` for the shipped model, which may not be written to; its exports go to ``./exports``.
+        model: as in :func:`jsl_seq2seq.store.is_builtin`; the shipped model may not be written to, and its exports
+            go to ``./exports``.
 
     Raises:
         UserError: ``exports`` is a link. The model may be somebody else's, and so may be what the link leads to.
     """
+    from ..store import is_builtin  # noqa: PLC0415  most options are of commands that export nothing
+
     if chosen is not None:
         return chosen
-    found = (model or Path()) / "exports"
+    found = (Path() if is_builtin(model) else model or Path()) / "exports"
     if is_link(found):
         raise UserError(
             f"書き出し先がフォルダーではなくリンクです: {found}",
@@ -215,6 +225,7 @@ NEEDS: _Table = {
         "--export-attn": ("--predict",),
         "--force-export": ("--export-attn",),
         "--export-dir": ("--export-attn", "--export-weights"),
+        "--freeze": ("--load", "--resume"),
     },
     "predict": {
         "--force-export": ("--export-attn",),

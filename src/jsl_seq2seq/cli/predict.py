@@ -21,7 +21,7 @@ from ..io.files import new_file
 from ..io.text import one_line
 from ..model import count_parameters
 from ..search.beam import penalized
-from ..store import SavedModel, load_model, shipped_model
+from ..store import SavedModel, load_model, model_directory
 from ..translate import Candidate, Translation, Translator
 from ..translate.dictionary import Dictionary
 from ..translate.translator import DEFAULT_PENALTY, dictionary_of
@@ -72,8 +72,8 @@ def predict(
     wanted = [*(texts or []), *(predict or [])]
     if not wanted and input_file is None:
         raise UserError("訳す文がありません。", 'たとえば: jsl-seq2seq predict "ありがとう"', code="no-text")
-    model = load_model(load or shipped_model(), record=False)
-    words = dictionary_of(load or shipped_model(), dictionary)
+    model = load_model(model_directory(load), record=False)
+    words = dictionary_of(model_directory(load), dictionary)
     translator = opened(model, backend, device, precision, quiet, words)
     with _results_to(output_file):
         certain = run_prediction(

@@ -11,7 +11,7 @@ from ..data.formats.format import read_lines
 from ..errors import Failure, UserError
 from ..extras import is_missing, optional
 from ..model import count_parameters
-from ..store import load_model, shipped_model
+from ..store import load_model, model_directory
 from ..translate import Translator
 from ..translate.translator import dictionary_of
 from . import options as opt
@@ -85,7 +85,7 @@ def _directories(load: Path | None, named: Sequence[str]) -> dict[str, Path]:
     """Name -> model directory."""
     found: dict[str, Path] = {}
     if load is not None or not named:
-        found["default"] = load or shipped_model()
+        found["default"] = model_directory(load)
     for one in named:
         name, equals, directory = one.partition("=")
         if not equals or not name.strip() or not directory or name in found:
@@ -95,7 +95,7 @@ def _directories(load: Path | None, named: Sequence[str]) -> dict[str, Path]:
                 code="model-not-named",
                 written=one,
             )
-        found[name] = Path(directory)
+        found[name] = model_directory(Path(directory))
     return found
 
 

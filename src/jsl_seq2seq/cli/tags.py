@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Annotated
 
 from ..backends.registry import choose_backend
-from ..store import load_model, shipped_model
+from ..store import load_model, model_directory
 from ..tokenize.tokenizer import format_tags
 from ..translate import Translator
 from ..translate.tag_list import listed
@@ -21,7 +21,7 @@ def tags(
     load: opt.Load = None,
     as_json: opt.Json = False,
 ) -> None:
-    model = load_model(load or shipped_model(), record=False)
+    model = load_model(model_directory(load), record=False)
     known = listed(Translator(model, choose_backend("ndarray")).tags)
     found = known if part is None else [one for one in known if one.matches(part)]
     if as_json:

@@ -23,7 +23,7 @@ from ..model import count_parameters
 from ..render.curve import CurveFile
 from ..settings import DATA_SETTINGS, SETTINGS, require_range
 from ..settings.presets import preset_options
-from ..store import EpochMetrics, SavedModel, best_epoch, holds_model, load_model, save_model
+from ..store import EpochMetrics, SavedModel, best_epoch, holds_model, load_model, model_directory, save_model
 from ..store.card import in_quotes, quoted
 from ..store.directory import CONFIG
 from ..training import Checkpoints, Reporter, Reporters, TrainingJob, TrainingRequest, TrainingResult
@@ -64,6 +64,7 @@ def train(
     warmup_steps: opt.WarmupSteps = None,
     schedule: opt.Schedule = None,
     clip_norm: opt.ClipNorm = None,
+    freeze: opt.Freeze = None,
     dropout: opt.Dropout = None,
     label_smoothing: opt.LabelSmoothing = None,
     position_shift: opt.PositionShift = None,
@@ -71,6 +72,7 @@ def train(
     average: opt.Average = None,
     patience: opt.Patience = None,
     metric: opt.Metric = None,
+    target_loss: opt.TargetLoss = None,
     seed: opt.Seed = None,
     d_model: opt.DModel = None,
     n_heads: opt.NHeads = None,
@@ -96,6 +98,8 @@ def train(
         if name in SETTINGS | DATA_SETTINGS and value is not None
     }
     settings = preset_options(preset) | given
+    if load is not None:
+        load = model_directory(load)
     request = TrainingRequest(settings, backend, device, data, valid, load, precision=precision)
     if resume:
         request = resuming(request, save)
@@ -246,6 +250,11 @@ def _show(result: TrainingResult, directory: Path, quiet: bool, as_json: bool) -
     if result.checked:
         found.append(f"例文 {result.checked} のうち {result.exact} が完全に一致")
     say(f"学習しました: {'、'.join(found)}")
+    if loss is not None and loss < model.training.target_loss:
+        say(
+            f"（損失が {model.training.target_loss:g} より小さくなったので、"
+            f"{model.progress.epoch} エポックで終わりました）"
+        )
     _show_validation(result)
     if result.learnt_nothing:
         note(

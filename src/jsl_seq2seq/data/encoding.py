@@ -159,6 +159,11 @@ def learn(corpus: Corpus, tokenizers: Tokenizers, min_count: int = 1) -> Tokeniz
     )
 
 
+def extend(corpus: Corpus, tokenizers: Tokenizers) -> Tokenizers:
+    """Tokenizers with what they lack of a corpus behind their own tokens, whose ids stay what they are."""
+    return tokenizers.extended(corpus.source.names, corpus.target.names)
+
+
 def encode_corpus(corpus: Corpus, tokenizers: Tokenizers) -> EncodedCorpus:
     """The corpus as ids. What a vocabulary lacks is left out of a source, and UNK in a target."""
     source, target = tokenizers.source, tokenizers.target

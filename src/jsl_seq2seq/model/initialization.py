@@ -1,17 +1,54 @@
-"""First values of a new model's parameters."""
+"""First values of a new model's parameters, and of those that a larger vocabulary adds to a trained one's."""
 
 from __future__ import annotations
+
+from collections.abc import Mapping
 
 import numpy as np
 
 from ..settings import ModelConfig
 from . import ParameterSpec, parameter_specs
 
+_SPREAD = 0.1
+"""Standard deviation of a new token's values around the mean, as a share of that of the other tokens' values."""
+
 
 def initial_parameters(config: ModelConfig, seed: int) -> dict[str, np.ndarray]:
     """Float32 arrays as :mod:`jsl_seq2seq.model.parameters` describes them; the same seed gives the same values."""
     generator = np.random.default_rng([seed, 0])
     return {name: _draw(spec, generator) for name, spec in parameter_specs(config).items()}
+
+
+def extended_parameters(
+    parameters: Mapping[str, np.ndarray], config: ModelConfig, seed: int
+) -> dict[str, np.ndarray]:
+    """A trained model's parameters with values for the tokens behind its own.
+
+    A new token's embedding, output weights and bias are the mean over the tokens that there are, and a little noise
+    that tells new tokens apart. With the mean, the new tokens change the other tokens' probabilities little: each of
+    them is as probable as a token is on average, or less (Hewitt 2021, "Initializing New Word Embeddings for
+    Pretrained Language Models").
+
+    Args:
+        parameters: of the same shape but for the sizes of vocabularies, which may be smaller.
+        config: with the sizes to come.
+    """
+    generator = np.random.default_rng([seed, 3])
+    return {
+        name: _grown(parameters[name], spec.shape, generator)
+        for name, spec in parameter_specs(config).items()
+    }
+
+
+def _grown(values: np.ndarray, shape: tuple[int, ...], generator: np.random.Generator) -> np.ndarray:
+    """``values`` filled up to ``shape`` along the one axis where they are shorter."""
+    for axis, (length, wanted) in enumerate(zip(values.shape, shape, strict=True)):
+        if length < wanted:
+            mean = values.mean(axis, keepdims=True)
+            more = [wanted - length if one == axis else size for one, size in enumerate(shape)]
+            noise = _SPREAD * values.std(axis, keepdims=True) * generator.standard_normal(more)
+            return np.concatenate([values, (mean + noise).astype(np.float32)], axis)
+    return values
 
 
 def _draw(spec: ParameterSpec, generator: np.random.Generator) -> np.ndarray:

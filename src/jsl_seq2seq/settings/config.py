@@ -200,6 +200,11 @@ class TrainingConfig:
     metric: str = "loss"
     """Figure of the validation data that ``keep`` and ``patience`` go by: its ``loss`` (lower is better), or of
     greedy translations the share of ``exact`` ones, ``bleu`` or ``chrf`` (higher is better)."""
+    target_loss: float = 0.0
+    """Stop after an epoch whose training loss is below this, nats per target token; 0 for never."""
+    freeze: str = "none"
+    """Parameters that training leaves as they are: ``encoder``, ``decoder``, ``embeddings`` or a module's name such as
+    ``encoder.layers.0``, several separated by commas; ``none`` for none."""
     dropout: float = 0.0
     label_smoothing: float = 0.0
     clip_norm: float = 1.0
@@ -222,14 +227,16 @@ class TrainingConfig:
                     setting=name,
                     value=value,
                 )
-        if not 0 <= self.clip_norm < math.inf:
-            raise UserError(
-                f"clip_norm は 0 以上の数にしてください（いまの値: {self.clip_norm}）。",
-                "勾配を切らないなら 0 とします。",
-                code="setting-negative",
-                setting="clip_norm",
-                value=self.clip_norm,
-            )
+        for name in ("clip_norm", "target_loss"):
+            value = getattr(self, name)
+            if not 0 <= value < math.inf:
+                raise UserError(
+                    f"{name} は 0 以上の数にしてください（いまの値: {value}）。",
+                    "使わないなら 0 とします。",
+                    code="setting-negative",
+                    setting=name,
+                    value=value,
+                )
         for name in ("dropout", "label_smoothing", "beta1", "beta2"):
             value = getattr(self, name)
             if not 0 <= value < 1:

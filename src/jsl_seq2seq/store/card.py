@@ -23,8 +23,8 @@ _NO_OPTION = frozenset({
 """Settings that the command line has no option for, and the epochs, which are counted."""
 
 _OFF: Mapping[str, Any] = {
-    "batch_tokens": 0, "accumulate": 1, "position_shift": 0, "patience": 0, "tied_embeddings": False,
-    "metric": "loss",
+    "batch_tokens": 0, "accumulate": 1, "position_shift": 0, "patience": 0, "target_loss": 0.0,
+    "freeze": "none", "tied_embeddings": False, "metric": "loss",
 }  # fmt: skip
 """Settings that are left out of a new model's command where this value switches them off. All others stand in it,
 also where they have their default: a later release may have another one. A command that goes on from a model has

@@ -83,6 +83,20 @@ def tour_model() -> Path:
     return Path(str(resources.files("jsl_seq2seq") / "assets" / "tour" / "model"))
 
 
+BUILTIN = Path("builtin")
+"""What the shipped model is called where a directory is asked for."""
+
+
+def is_builtin(model: Path | None) -> bool:
+    """Whether the shipped model is meant: by its name, or because none is named."""
+    return model is None or model == BUILTIN
+
+
+def model_directory(model: Path | None) -> Path:
+    """The directory of the model that is meant: itself, or the shipped one's."""
+    return shipped_model() if model is None or model == BUILTIN else model
+
+
 def save_model(model: SavedModel, directory: Path) -> None:
     """Write a model directory, replacing the model that is there, if any, in one step.
 

@@ -110,9 +110,11 @@ class Stage:
 
     Attributes:
         start, end, until: epochs that were finished when it began, that are finished now, and that were wanted.
-        interrupted: whether it was stopped before ``until``, other than by patience.
+        interrupted: whether it was stopped before ``until``, other than by patience or its target loss.
         settings: ``TrainingConfig.to_json()`` without ``epochs``.
         units: the fields of ``DATA_SETTINGS`` that were given for a new model's vocabulary.
+        extended_from: how many ids each side's vocabulary had, ``source`` and ``target``, before it was extended for
+            this run's data; empty if it was not.
         data_name, data_digest: as in :class:`SavedModel`; the same of the validation data, empty if there is none.
         backend, precision: what computed. device: which one was asked for, ``None`` if none was.
         processes: how many trained together.
@@ -129,6 +131,7 @@ class Stage:
     data_name: str
     data_digest: str
     units: dict[str, Any] = field(default_factory=dict)
+    extended_from: dict[str, int] = field(default_factory=dict)
     valid_name: str = ""
     valid_digest: str = ""
     backend: str = ""
@@ -156,7 +159,8 @@ class Stage:
         settings = self.settings
         other_run = latest.start != self.start
         begins_anew = not self.training_state or (
-            other_run and (settings.get("keep") != "last" or settings.get("patience"))
+            other_run
+            and (settings.get("keep") != "last" or settings.get("patience") or settings.get("target_loss"))
         )
         same_slope = settings.get("schedule") != "cosine" or self.until == latest.until
         return alike and not begins_anew and same_slope

@@ -57,6 +57,7 @@ class StageEntry(Open):
     interrupted: bool
     settings: dict[str, int | float | str | bool]
     units: dict[str, int | float | str | bool] = {}
+    extended_from: dict[Literal["source", "target"], Count] = {}
     data_name: str
     data_digest: Digest
     valid_name: str = ""

@@ -90,6 +90,10 @@ class Vocabulary:
         """The tokens behind ids."""
         return tuple(map(self._by_id.__getitem__, ids))
 
+    def extended(self, tokens: Iterable[str], reserved: Iterable[str]) -> Vocabulary:
+        """This vocabulary with further tokens behind its own, whose ids stay what they are."""
+        return Vocabulary((*self.tokens, *tokens), reserved, self.specials[len(SPECIALS) :])
+
 
 class Unknown(NamedTuple):
     """Something that a vocabulary lacks.
@@ -273,6 +277,18 @@ class Tokenizer(ABC):
         """
         kept = sorted(unit for unit, count in counts.items() if count >= min_count)
         return type(self)(Vocabulary(kept, self.reserved), self.normalizer)
+
+    def lacking(self, units: Iterable[str]) -> list[str]:
+        """The tokens that this tokenizer needs for units and lacks, in code-point order."""
+        return sorted({unit for unit in units if self.token_for(unit) is None and not self.is_silent(unit)})
+
+    def extended(self, tokens: Sequence[str]) -> Self:
+        """This tokenizer with further tokens, such as those of :meth:`lacking`; all ids stay what they are."""
+        return self.with_vocabulary(self.vocabulary.extended(tokens, self.reserved))
+
+    def with_vocabulary(self, vocabulary: Vocabulary) -> Self:
+        """This tokenizer with another vocabulary, which has all the tokens of its own."""
+        return type(self)(vocabulary, self.normalizer)
 
     def to_json(self) -> dict[str, Any]:
         """What ``vocabulary.json`` holds beside the tokens, by key."""
@@ -461,6 +477,9 @@ class SubwordTokenizer(Tokenizer):
         pieces, merges = learn_subwords(sentences, counts.keys() - rare, self.size)
         return SubwordTokenizer(Vocabulary(pieces, self.reserved), self.normalizer, merges, self.size)
 
+    def with_vocabulary(self, vocabulary: Vocabulary) -> Self:
+        return type(self)(vocabulary, self.normalizer, self.merges, self.size)
+
     def to_json(self) -> dict[str, Any]:
         return {"merges": [list(merge) for merge in self.merges]}
 
@@ -500,6 +519,9 @@ class TargetTokenizer(Tokenizer):
     def tags(self) -> tuple[str, ...]:
         """The tokens that are a unit each."""
         return self.vocabulary.tokens
+
+    def lacking(self, units: Iterable[str]) -> list[str]:
+        return sorted({piece for unit in units for piece in self.pieces(unit)} - set(self.vocabulary.tokens))
 
     def has(self, unit: str) -> bool:
         """Whether a unit can be written."""
@@ -615,6 +637,9 @@ class OpenTagTokenizer(TagTokenizer):
                 pieces[piece] += count
         kept = sorted(piece for piece, count in pieces.items() if count >= min_count)
         return OpenTagTokenizer(Vocabulary(kept, self.reserved), self.normalizer, self.evidence)
+
+    def with_vocabulary(self, vocabulary: Vocabulary) -> Self:
+        return type(self)(vocabulary, self.normalizer, self.evidence)
 
     def decode(self, ids: Iterable[int]) -> tuple[str, ...]:
         return tuple(tag for tag, _, _ in self.decode_spans(tuple(ids)))
@@ -784,6 +809,16 @@ class Tokenizers:
         return Tokenizers(
             self.source.learn(sources, sample, min_count), self.target.learn(targets, min_count=min_count)
         )
+
+    def extended(self, source: Iterable[str], target: Iterable[str]) -> Tokenizers:
+        """These with tokens for further units of both sides; all ids stay what they are.
+
+        Where open words can be written, a new character is one that they can be written with.
+        """
+        characters, units = self.source.lacking(source), list(target)
+        if isinstance(self.target, OpenTagTokenizer):
+            units += [self.target.OPEN + character for character in characters]
+        return Tokenizers(self.source.extended(characters), self.target.extended(self.target.lacking(units)))
 
     @property
     def settings(self) -> dict[str, Any]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, fields, replace
+from dataclasses import asdict, dataclass, fields, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -17,12 +17,13 @@ from ..data import SentencePair, overlap, read_corpus, sentence_keys
 from ..data.encoding import EncodedPair, EncodedPairs, encode_corpus
 from ..errors import JslError, UserError
 from ..model.initialization import initial_parameters
-from ..settings import DATA_SETTINGS, ModelConfig, TrainingConfig
+from ..settings import DATA_SETTINGS, ModelConfig, TrainingConfig, VocabSize
 from ..store import EpochMetrics, Example, Progress, SavedModel, Stage, best_epoch, load_model
 from ..store.metadata import describe_run, now, published, stages_of, with_stage
 from ..tokenize import Tokenizers
 from ..translate.translator import Translator
 from .data import check_encoded, longest, new_tokenizers, read_data, tokenizers_of
+from .finetuning import extended, extension_notes, fine_tuning_settings, frozen_spans, is_extensible
 from .loop import CheckpointSelector, Outcome, Parameters, Reporter, Run, fit
 from .schedule import scheduled
 from .trainer import Trainer
@@ -138,8 +139,12 @@ class TrainingJob:
         self.valid = read_corpus(request.valid, tokenizers) if request.valid else None
         self._valid_digest = self.valid.digest if self.valid else ""
         self._valid_name = published(request.valid).as_posix() if request.valid else ""
+        self._known: VocabSize | None = None
         if loaded is None:
             tokenizers = new_tokenizers(self.corpus, tokenizers, request.options)
+        else:
+            loaded = self._extended(loaded, request)
+            tokenizers = loaded.tokenizers
         encoded = encode_corpus(self.corpus, tokenizers)
         # what is rare in the very data that the vocabulary was made from may be unknown
         check_encoded(encoded, refuse_unknown=loaded is not None and loaded.data_digest != self._digest)
@@ -147,6 +152,9 @@ class TrainingJob:
         self._best: Parameters | None = None
         self._recent: list[Parameters] = []
         self.start = self._continued(loaded, request) if loaded else self._fresh(tokenizers, request)
+        self._frozen = frozen_spans(
+            self.start.config, self.training.freeze, self._known or self.start.config.vocab_size
+        )
         self._check_validation()
         self._check_average()
         check_encoded(encoded, refuse_unknown=False, limit=self.start.config.max_seq_len)
@@ -207,7 +215,13 @@ class TrainingJob:
                 processes=processes.world_size,
             )
         trainer = Trainer(
-            self.backend, start.config, start.training, start.parameters, start.moments, start.progress.step
+            self.backend,
+            start.config,
+            start.training,
+            start.parameters,
+            start.moments,
+            start.progress.step,
+            self._frozen,
         )
         selector = self._selector()
         every = checkpoints.every if checkpoints else 0
@@ -320,6 +334,20 @@ class TrainingJob:
         parameters = initial_parameters(config, training.seed)
         return SavedModel(config, training, tokenizers, parameters, progress=progress)
 
+    def _extended(self, loaded: SavedModel, request: TrainingRequest) -> SavedModel:
+        """The loaded model with what its vocabularies lack of other data than it was trained with."""
+        if loaded.data_digest == self._digest:
+            before = loaded.stages[-1].extended_from if loaded.stages else {}
+            self._known = VocabSize(**before) if len(before) == len(fields(VocabSize)) else None
+            return loaded
+        if request.resume or not is_extensible(loaded):
+            return loaded
+        model = extended(loaded, self.corpus)
+        if model is not loaded:
+            self._known = loaded.config.vocab_size
+            self.notes += extension_notes(loaded.tokenizers, model.tokenizers, self.corpus.name)
+        return model
+
     def _continued(self, loaded: SavedModel, request: TrainingRequest) -> SavedModel:
         for name in _MODEL_OPTIONS:
             wanted, fixed = request.options.get(name), getattr(loaded.config, name)
@@ -332,8 +360,10 @@ class TrainingJob:
                     value=wanted,
                     fixed=fixed,
                 )
-        training = _overridden(loaded.training, request.options)
-        progress = loaded.progress
+        training, progress = loaded.training, loaded.progress
+        if self._digest != loaded.data_digest and not request.resume:
+            training = _overridden(training, fine_tuning_settings(training, self._pairs))
+        training = _overridden(training, request.options)
         if training.seed != loaded.training.seed:
             self.notes.append(f"seed を {loaded.training.seed} から {training.seed} に変えて続けます。")
         if not loaded.config.attention_masks:
@@ -354,6 +384,11 @@ class TrainingJob:
             progress = replace(progress, batch=0, loss_sum=0.0, tokens=0, seconds=0.0)
         if self._digest != loaded.data_digest:
             self.notes.append(f"前回とは違うデータで続けます（前回: {loaded.data_name}）。")
+            if not request.resume:
+                self.notes.append(
+                    f"学習率は {training.learning_rate:g}（{training.schedule}）、{training.epochs} エポック、"
+                    f"1 回の更新に {training.batch_size} 文で学習します。"
+                )
         goal = loaded.progress.until or loaded.training.epochs
         if request.resume:
             until = request.options.get("epochs", goal)
@@ -465,6 +500,7 @@ class TrainingJob:
             data_name=self._data_name,
             data_digest=self._digest,
             units={name: request.options[name] for name in sorted(DATA_SETTINGS) if name in request.options},
+            extended_from=asdict(self._known) if self._known else {},
             valid_name=self._valid_name,
             valid_digest=self._valid_digest,
             device=request.device,

@@ -90,7 +90,8 @@ class Reporters(Reporter):
 
 
 class CheckpointSelector:
-    """Selects the parameters that a run saves (``TrainingConfig.keep``) and stops it early (``patience``).
+    """Selects the parameters that a run saves (``TrainingConfig.keep``) and stops it early (``patience``,
+    ``target_loss``).
 
     Args:
         history: the run's epochs so far; the best ``metric`` and the epochs since then follow from it.
@@ -107,6 +108,7 @@ class CheckpointSelector:
     ) -> None:
         self._training = training
         self._best_score, self._epochs_since_best = -math.inf, 0
+        self._loss = math.inf
         for metrics in history:
             self._improves(metrics)
         self._best = best
@@ -124,6 +126,7 @@ class CheckpointSelector:
 
     def _improves(self, metrics: EpochMetrics) -> None:
         """Count the epochs since the best one."""
+        self._loss = metrics.loss
         score = metrics.score(self._training.metric)
         if score is None:
             return
@@ -135,6 +138,11 @@ class CheckpointSelector:
     def exhausted(self) -> bool:
         """Whether ``patience`` epochs have passed without a better ``metric``."""
         return 0 < self._training.patience <= self._epochs_since_best
+
+    @property
+    def finished(self) -> bool:
+        """Whether the run ends here, before its last epoch."""
+        return self.exhausted or self._loss < self._training.target_loss
 
     @property
     def recent(self) -> tuple[Parameters, ...]:
@@ -202,7 +210,7 @@ def fit(
     per_epoch = len(order_of(progress.epoch))
     history: list[EpochMetrics] = []
     reporter.start(replace(run or Run(0, 0), done=progress.batch, total=epochs * per_epoch))
-    while progress.epoch < progress.until and not selector.exhausted:
+    while progress.epoch < progress.until and not selector.finished:
         order, begun = order_of(progress.epoch), progress
         losses: list[tuple[Array, int]] = []
         started = time.perf_counter()
@@ -240,7 +248,7 @@ def fit(
         )
         reporter.epoch(history[-1])
         selector.update(history[-1], trainer.parameters)
-        if progress.epoch == progress.until or selector.exhausted:
+        if progress.epoch == progress.until or selector.finished:
             break
         if stopping():
             return Outcome(progress, tuple(history), interrupted=True)

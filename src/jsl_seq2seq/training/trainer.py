@@ -29,6 +29,7 @@ class Trainer:
         parameters: the values to start from.
         moments: Adam's state to go on from; ``None`` starts at zero.
         step: updates made so far.
+        frozen: [start, end) of the parameters in the flat array that no update changes, in order.
     """
 
     def __init__(
@@ -39,14 +40,17 @@ class Trainer:
         parameters: dict[str, np.ndarray],
         moments: Moments | None = None,
         step: int = 0,
+        frozen: Sequence[tuple[int, int]] = (),
     ) -> None:
         self.ops = backend.training_ops(Tape())
         self.training, self.step, self.processes = training, step, backend.processes
         self.source_length, self._masked = config.source_length, config.attention_masks
         self._shapes = parameter_shapes(config)
         self._flat = self._to_device(parameters)
-        self._m = self.ops.zeros(self._flat.shape) if moments is None else self._to_device(moments.m)
-        self._v = self.ops.zeros(self._flat.shape) if moments is None else self._to_device(moments.v)
+        self._pieces, self._frozen = _pieces(self._flat.shape[0], frozen), frozenset(map(str, frozen))
+        # a frozen parameter's moments are zero, and its gradient is: so is Adam's step
+        self._m = self.ops.zeros(self._flat.shape) if moments is None else self._to_device(moments.m, frozen)
+        self._v = self.ops.zeros(self._flat.shape) if moments is None else self._to_device(moments.v, frozen)
         self._named = self.ops.named_views(self._flat, self._shapes)
         self._model = Transformer(self.ops, self._named, config)
         self._captured_update = self.ops.capture(self._update)
@@ -174,15 +178,35 @@ class Trainer:
         return loss, ops.gradients(loss, self._named)
 
     def _optimizer_step(self, gradient: Array, rates: Array) -> None:
-        """Clip the gradient [N], and one step of Adam."""
+        """Clip the gradient [N], and one step of Adam; both without the frozen parameters."""
         ops, training = self.ops, self.training
+        if self._frozen:
+            for name, piece in self._eval_ops.named_views(gradient, self._pieces).items():
+                if name in self._frozen:
+                    self._eval_ops.reset(piece)
         if training.clip_norm:
             gradient = ops.clip_norm(gradient, training.clip_norm)
         betas = (training.beta1, training.beta2)
         ops.adam_update(self._flat, gradient, self._m, self._v, ops.array(rates), betas)
 
-    def _to_device(self, named: dict[str, np.ndarray]) -> Array:
-        return self.ops.array(flatten(named, self._shapes))
+    def _to_device(self, named: dict[str, np.ndarray], zeroed: Sequence[tuple[int, int]] = ()) -> Array:
+        flat = flatten(named, self._shapes)
+        for start, end in zeroed:
+            flat[start:end] = 0
+        return self.ops.array(flat)
 
     def _to_host(self, flat: Array) -> dict[str, np.ndarray]:
         return unflatten(np.array(self.ops.to_host(flat)), self._shapes)
+
+
+def _pieces(size: int, spans: Sequence[tuple[int, int]]) -> dict[str, tuple[int, ...]]:
+    """The shapes of the pieces of a flat array [size]: each span, called by ``str(span)``, and what lies between."""
+    pieces: dict[str, tuple[int, ...]] = {}
+    before = 0
+    for start, end in [*spans, (size, size)]:
+        if before < start:
+            pieces[str((before, start))] = (start - before,)
+        if start < end:
+            pieces[str((start, end))] = (end - start,)
+        before = end
+    return pieces
