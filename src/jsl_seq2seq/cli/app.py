@@ -21,6 +21,7 @@ import typer
 import typer.core
 
 from ..errors import UserError
+from ..io.files import require_reachable
 from ..version import __version__
 from .console import say
 from .options import NEEDS, NEUTRAL, NOT_BESIDE
@@ -45,6 +46,9 @@ COMMANDS = {
     "export-burn": ("convert", "取り込んだモデルを、元の Rust/Burn の形式で書き出します。"),
 }
 """Each command: the module of this folder that has a function of its name (``_`` for ``-``), and its help text."""
+
+PLACES = ("DIR", "DIR1", "DIR2", "FILE")
+"""What the help calls a value that is a path. Such a place is looked at before a command begins."""
 
 _WELCOME = f"""jsl-seq2seq {__version__}　日本語 → 手話タグ
 
@@ -187,6 +191,11 @@ class JapaneseCommand(_JapaneseHelp, typer.core.TyperCommand):
                 self.name or "",
                 {_written(param): str(values.get(param.name)) for param in order if _stands(param, values)},
             )
+            for param in dict.fromkeys(order):
+                if param.metavar in PLACES and _stands(param, values):
+                    given = values[param.name]
+                    for place in given if isinstance(given, list | tuple) else [given]:
+                        require_reachable(Path(place))
             for param, times in Counter(order).items():
                 single = not param.multiple and param.nargs == 1 and not getattr(param, "is_flag", False)
                 if times > 1 and single:

@@ -68,6 +68,8 @@ def run(arguments: Sequence[str]) -> int:
         hint = "モデルやバッチを小さくするか、文を短くしてください。"
         return report(Failure("メモリーが足りません。", hint, code="out-of-memory"), as_json)
     except Exception as error:
+        if isinstance(error, OSError) and error.filename is not None:
+            return report(_place_failed(error), as_json)
         from .usage import usage_error
 
         mistake = usage_error(error)
@@ -193,6 +195,17 @@ def _wrapped(kind: type[ResultStream | NoteStream], stream: io.TextIOWrapper) ->
     )
     wrapped.wrapped = stream
     return wrapped
+
+
+def _place_failed(error: OSError) -> Failure:
+    """What is said where no command has better words for a file or folder that failed."""
+    return Failure(
+        f"ファイルやフォルダーを使えません: {error.filename}（{error.strerror}）",
+        "名前と権限と、空き容量を確かめてください。",
+        code="place-failed",
+        path=str(error.filename),
+        reason=error.strerror,
+    )
 
 
 def _unwritable(error: OSError) -> Failure:

@@ -180,6 +180,29 @@ def require_replaceable(path: Path) -> None:
             _require_regular(status, path)
 
 
+def require_reachable(path: Path) -> None:
+    """Check that it can be found out what stands at a path, and inside of it if that is a folder.
+
+    Whether anything stands there does not matter.
+
+    Raises:
+        UserError: the name is too long or has a zero byte, links lead in a circle, or a folder may not be entered.
+    """
+    try:
+        with contextlib.suppress(FileNotFoundError, NotADirectoryError):
+            path.stat()
+            (path / "a").lstat()  # whatever is there or not: looking takes the permission to enter
+    except (OSError, ValueError) as error:  # ValueError: a zero byte
+        reason = error.strerror if isinstance(error, OSError) else "名前に使えない文字があります"
+        raise UserError(
+            f"この場所は使えません: {path}（{reason}）",
+            "名前と、途中のフォルダーの権限を確かめてください。",
+            code="place-unreachable",
+            path=path,
+            reason=reason,
+        ) from None
+
+
 def is_regular(path: Path) -> bool:
     """Whether the path leads to a regular file; False, too, where that cannot be found out."""
     try:
