@@ -46,6 +46,47 @@ def test_cross_entropy(
     check(backend, 3 * normal(seed, *lead, classes), targets, ignore, epsilon)
 
 
+@given(rows=st.integers(1, 9), classes=row_sizes, ignore=st.integers(0, 4), seed=seeds)
+def test_consistency(backend: Backend, rows: int, classes: int, ignore: int, seed: int) -> None:
+    """R-Drop's divergence, of rows whose targets all, partly or never count."""
+    half = np.random.default_rng(seed).integers(0, classes, rows)
+    targets = np.concatenate([half, half])
+
+    def formula(logits: torch.Tensor) -> torch.Tensor:
+        flat = torch.from_numpy(targets)
+        summed = torch.nn.functional.cross_entropy(logits, flat, ignore_index=ignore, reduction="sum")
+        p, q = logits.log_softmax(-1).chunk(2)
+        kl = torch.nn.functional.kl_div
+        both = (
+            kl(q, p, log_target=True, reduction="none") + kl(p, q, log_target=True, reduction="none")
+        ).sum(-1)
+        seen = torch.from_numpy(half != ignore)
+        count = max(int(seen.sum()), 1)
+        return summed / max(2 * int(seen.sum()), 1) + 0.7 * (both[seen].sum() / 2) / count
+
+    agree(
+        backend,
+        lambda ops, x: ops.cross_entropy(x, ops.array(targets), ignore, consistency=0.7),
+        formula,
+        3 * normal(seed, 2 * rows, classes),
+    )
+
+
+def test_equal_predictions_have_no_divergence(backend: Backend) -> None:
+    half = normal(3, 4, 6)
+    logits, targets = np.concatenate([half, half]), np.array([1, 2, 0, 5] * 2)
+
+    def compute(ops: Ops, x: Array, consistency: float) -> Array:
+        return ops.cross_entropy(x, ops.array(targets), 0, 0.1, consistency)
+
+    plain, drawn = (
+        backend.differentiate(lambda ops, x, c=c: compute(ops, x, c), [logits], np.ones(()))
+        for c in (0.0, 5.0)
+    )
+    assert drawn[0] == pytest.approx(plain[0], rel=1e-6)
+    assert_close(drawn[1][0], plain[1][0], backend.dtype)
+
+
 def test_many_targets(backend: Backend) -> None:
     """More rows than one workgroup sums."""
     targets = np.random.default_rng(1).integers(0, 9, (40, 20))

@@ -23,7 +23,8 @@ ALWAYS = {
     "--load", "--n-best", "--precision", "--predict", "--quiet", "--report", "--strict",
     "--input", "--output",
     # train
-    "--accumulate", "--batch-size", "--batch-tokens", "--checkpoint-every", "--clip-norm", "--d-ff", "--d-model",
+    "--accumulate", "--batch-size", "--batch-tokens", "--checkpoint-every", "--clip-norm", "--consistency", "--d-ff",
+    "--d-model",
     "--dropout", "--epochs", "--label-smoothing", "--learning-rate", "--max-seq-len", "--min-count", "--n-heads",
     "--n-layers", "--no-training-state", "--position-shift", "--preset", "--save", "--schedule", "--seed",
     "--source-units", "--target-units", "--tensorboard", "--tied-embeddings", "--valid", "--warmup-steps",

@@ -68,12 +68,13 @@ def test_dropout_and_smoothing_change_what_is_learnt() -> None:
         replace(TRAINING, label_smoothing=0.1),
         replace(TRAINING, clip_norm=0),
         replace(TRAINING, clip_norm=0.01),
+        replace(TRAINING, dropout=0.1, consistency=1.0),
     ):
         learner = trainer(training)
         for _ in range(2):
             learner.update(batch())
         results.append(b"".join(array.tobytes() for array in learner.parameters().values()))
-    assert len(set(results)) == 5
+    assert len(set(results)) == 6
 
 
 def test_each_step_drops_something_else_and_the_seed_decides() -> None:

@@ -288,7 +288,12 @@ class TrainingOps(InferenceOps):
 
     @abstractmethod
     def cross_entropy(
-        self, logits: Array, targets: Array, ignore: int, label_smoothing: float = 0.0
+        self,
+        logits: Array,
+        targets: Array,
+        ignore: int,
+        label_smoothing: float = 0.0,
+        consistency: float = 0.0,
     ) -> Array:
         """-log softmax(logits)[target], averaged over the targets that are not ``ignore``.
 
@@ -297,6 +302,9 @@ class TrainingOps(InferenceOps):
             targets: [...] integers.
             label_smoothing: ε; the target distribution is (1 - ε) on the target and ε/V everywhere
                 (Szegedy et al. 2016, §7).
+            consistency: α of R-Drop (Liang et al. 2021, §2.2). The second half of the rows are the first half's
+                sentences once more, with other dropout; α · ½ (KL(p‖q) + KL(q‖p)) between the two distributions
+                of each position is added, averaged over the positions that are not ``ignore``.
 
         Returns:
             A scalar; 0 if every target is ``ignore``.

@@ -194,7 +194,12 @@ class NumpyOps(NumpyDecodingOps, TrainingOps):
         return self._recorded(x * kept, (x,), lambda g: (g * kept,))
 
     def cross_entropy(
-        self, logits: Array, targets: Array, ignore: int, label_smoothing: float = 0.0
+        self,
+        logits: Array,
+        targets: Array,
+        ignore: int,
+        label_smoothing: float = 0.0,
+        consistency: float = 0.0,
     ) -> Array:
         classes = logits.shape[-1]
         log_p = self.log_softmax(logits).reshape(-1, classes)
@@ -206,6 +211,10 @@ class NumpyOps(NumpyDecodingOps, TrainingOps):
         wanted[rows, flat] += 1 - label_smoothing
         wanted *= real[:, None] / log_p.dtype.type(count)
         loss = -np.vdot(wanted, log_p)
+        if consistency:
+            divergence, by_logits = _divergence(log_p, real * log_p.dtype.type(consistency / count))
+            loss = loss + divergence
+            wanted -= by_logits  # the gradient is p - wanted
 
         def vjp(g: Array) -> tuple[Array, ...]:  # dlogits = (p - wanted) / count on real positions
             p = np.exp(log_p) * (real[:, None] / log_p.dtype.type(count))
@@ -278,3 +287,27 @@ def _pcg(x: Array) -> Array:
     state = x * np.uint32(747796405) + np.uint32(2891336453)
     word = ((state >> ((state >> np.uint32(28)) + np.uint32(4))) ^ state) * np.uint32(277803737)
     return (word >> np.uint32(22)) ^ word
+
+
+def _divergence(log_p: Array, weights: Array) -> tuple[Array, Array]:
+    """Σ w ½ (KL(p‖q) + KL(q‖p)) of the first half of the rows, p, and the second, q, and its gradient.
+
+    KL(p‖q) + KL(q‖p) = Σ (p - q)(log p - log q). By the logits of p, half of it has the gradient
+    ½ (p (log p - log q - KL(p‖q)) + p - q), and the same with p and q exchanged by those of q.
+
+    Args:
+        log_p: log-probabilities [R, V].
+        weights: [R], of which both halves are the same.
+
+    Returns:
+        A scalar, and the gradient by the logits, [R, V].
+    """
+    half = len(log_p) // 2
+    # each position stands in both halves, so the weights of all rows together are twice those of one half
+    weights = 2 * weights[:half, None]
+    p, q = np.exp(log_p[:half]), np.exp(log_p[half:])
+    difference = log_p[:half] - log_p[half:]
+    kl_pq, kl_qp = (p * difference).sum(-1, keepdims=True), -(q * difference).sum(-1, keepdims=True)
+    by_p = p * (difference - kl_pq) + p - q
+    by_q = q * (-difference - kl_qp) + q - p
+    return np.sum(weights * (kl_pq + kl_qp)) / 2, np.concatenate([weights * by_p, weights * by_q]) / 2

@@ -148,6 +148,9 @@ TargetLoss = Annotated[
 ClipNorm = Annotated[float | None, _training("clip_norm", "勾配の大きさの上限。0 なら切らない")]
 Dropout = Annotated[float | None, _training("dropout", "学習中に 0 にする割合")]
 LabelSmoothing = Annotated[float | None, _training("label_smoothing", "正解以外に配る確率の割合")]
+Consistency = Annotated[
+    float | None, _training("consistency", "2 回の予測を近づける重み（R-Drop）。0 なら使わない")
+]
 Seed = Annotated[int | None, _training("seed", "乱数の種。同じなら同じ結果")]
 
 DModel = Annotated[int | None, _model("d_model", "ベクトルの幅")]
@@ -158,7 +161,8 @@ TiedEmbeddings = Annotated[
     bool | None, _option("--tied-embeddings", "タグの入力と出力で同じベクトルを使う", _MODEL)
 ]
 Preset = Annotated[
-    str | None, _option("--preset", "大きさの名前: tiny、small、base、large［tiny］", _MODEL, "NAME")
+    str | None,
+    _option("--preset", "設定の名前: tiny、small、base、large、low-resource［tiny］", _MODEL, "NAME"),
 ]
 MaxSeqLen = Annotated[int | None, _model("max_seq_len", "最も長い文")]
 

@@ -67,6 +67,7 @@ def train(
     freeze: opt.Freeze = None,
     dropout: opt.Dropout = None,
     label_smoothing: opt.LabelSmoothing = None,
+    consistency: opt.Consistency = None,
     position_shift: opt.PositionShift = None,
     keep: opt.Keep = None,
     average: opt.Average = None,

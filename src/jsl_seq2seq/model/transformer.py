@@ -49,6 +49,7 @@ class Transformer(Generic[OpsT_co]):
         label_smoothing: float = 0.0,
         drop: Regularizer = identity,
         positions: Positions | None = None,
+        consistency: float = 0.0,
     ) -> Array:
         """Cross-entropy averaged over the real target tokens.
 
@@ -56,6 +57,7 @@ class Transformer(Generic[OpsT_co]):
             source: [B, S].
             target_in: SOS and the tags, [B, T].
             target_out: the tags and EOS, [B, T]; PAD there is not counted.
+            consistency: as of :meth:`.TrainingOps.cross_entropy`, with each sentence twice, B/2 rows apart.
         """
         logits = self(source, target_in, drop, positions=positions)
-        return self._ops.cross_entropy(logits, target_out, PAD, label_smoothing)
+        return self._ops.cross_entropy(logits, target_out, PAD, label_smoothing, consistency)

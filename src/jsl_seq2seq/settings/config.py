@@ -207,6 +207,9 @@ class TrainingConfig:
     ``encoder.layers.0``, several separated by commas; ``none`` for none."""
     dropout: float = 0.0
     label_smoothing: float = 0.0
+    consistency: float = 0.0
+    """Weight of R-Drop (Liang et al. 2021): each sentence passes through the model twice, and the two predictions,
+    which dropout makes different, are drawn together. It doubles the time of a step; 0 for off."""
     clip_norm: float = 1.0
     """Largest Euclidean norm of the whole gradient; 0 leaves gradients alone."""
     seed: int = 0
@@ -227,7 +230,7 @@ class TrainingConfig:
                     setting=name,
                     value=value,
                 )
-        for name in ("clip_norm", "target_loss"):
+        for name in ("clip_norm", "target_loss", "consistency"):
             value = getattr(self, name)
             if not 0 <= value < math.inf:
                 raise UserError(

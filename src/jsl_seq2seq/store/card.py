@@ -69,6 +69,7 @@ def _settings(model: SavedModel) -> str:
         "バッチ": training.batch_size,
         "dropout": training.dropout,
         "label_smoothing": training.label_smoothing,
+        "consistency": training.consistency,
         "seed": training.seed,
         "データ": "付属の例文" if model.data_name == STARTER else model.data_name,
         "検証データ": (stages[-1].valid_name if stages else "") or "なし",

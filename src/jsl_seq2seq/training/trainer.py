@@ -131,9 +131,10 @@ class Trainer:
             [(self.training.seed * 0x9E3779B1 + self.step + part * 0x85EBCA6B) % 2**32], np.uint32
         )
 
-    @staticmethod
-    def _inputs(batch: Batch) -> tuple[np.ndarray, ...]:
-        return batch.source, batch.target_in, batch.target_out
+    def _inputs(self, batch: Batch) -> tuple[np.ndarray, ...]:
+        """The batch's arrays; with ``consistency`` each sentence twice, which dropout then makes two."""
+        arrays = batch.source, batch.target_in, batch.target_out
+        return tuple(np.concatenate([ids, ids]) for ids in arrays) if self.training.consistency else arrays
 
     def _positions(self, batch: Batch, part: int) -> tuple[np.ndarray, ...]:
         """The shifted positions of the batch's tokens, [S] and [T]; nothing without ``position_shift``."""
@@ -174,7 +175,8 @@ class Trainer:
         drop = Dropout(ops, training.dropout, ops.array(key)) if training.dropout else identity
         capacity = self._model.config.max_seq_len + training.position_shift + ops.pad_multiple
         shifted = Positions(ops.array(positions[0]), ops.array(positions[1]), capacity) if positions else None
-        loss = self._model.loss(source, target_in, target_out, training.label_smoothing, drop, shifted)
+        smoothing, consistency = training.label_smoothing, training.consistency
+        loss = self._model.loss(source, target_in, target_out, smoothing, drop, shifted, consistency)
         return loss, ops.gradients(loss, self._named)
 
     def _optimizer_step(self, gradient: Array, rates: Array) -> None:

@@ -148,15 +148,26 @@ class TorchOps(TrainingOps, DecodingOps):
         return Drop(rate, key, site, before)
 
     def cross_entropy(
-        self, logits: Array, targets: Array, ignore: int, label_smoothing: float = 0.0
+        self,
+        logits: Array,
+        targets: Array,
+        ignore: int,
+        label_smoothing: float = 0.0,
+        consistency: float = 0.0,
     ) -> Array:
+        rows = logits.reshape(-1, logits.shape[-1]).to(self._dtype)
         total = F.cross_entropy(
-            logits.reshape(-1, logits.shape[-1]).to(self._dtype),
+            rows,
             targets.reshape(-1),
             ignore_index=ignore,
             label_smoothing=label_smoothing,
             reduction="sum",
         )
+        if consistency:
+            p, q = rows.log_softmax(-1).chunk(2)
+            seen, _ = (targets.reshape(-1, 1) != ignore).chunk(2)
+            # ½ (KL(p‖q) + KL(q‖p)) of each pair of rows, of which each counts as two
+            total = total + consistency * torch.where(seen, (p.exp() - q.exp()) * (p - q), 0.0).sum()
         return total / (targets != ignore).sum().clamp(min=1)
 
     # -- masks ------------------------------------------------------------------------------------

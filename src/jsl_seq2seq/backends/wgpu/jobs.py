@@ -368,6 +368,8 @@ class Loss(NamedTuple):
         mean: [2], the mean loss and the number of rows in it.
         rows: [R, 3], what ``cross_entropy.wgsl`` keeps of each row.
         logits, targets: [R, V] and [R], as they were given.
+        consistency: α of R-Drop.
+        divergences: [R], what ``divergence.wgsl`` keeps of each row; ``None`` without ``consistency``.
     """
 
     mean: Tensor
@@ -376,14 +378,20 @@ class Loss(NamedTuple):
     targets: Tensor
     ignore: int
     smoothing: float
+    consistency: float
+    divergences: Tensor | None
 
 
-def cross_entropy(engine: Engine, logits: Tensor, targets: Tensor, ignore: int, smoothing: float) -> Loss:
+def cross_entropy(
+    engine: Engine, logits: Tensor, targets: Tensor, ignore: int, smoothing: float, consistency: float
+) -> Loss:
     """Label-smoothed cross-entropy (Szegedy et al. 2016, §7), averaged over the rows whose target is not ``ignore``.
 
     Args:
         logits: [..., V].
         targets: integers [...].
+        consistency: α of R-Drop (Liang et al. 2021): the divergence between each row and the one R/2 rows further
+            is added.
     """
     logits, targets = plain(engine, logits), plain(engine, targets)
     length = logits.shape[-1]
@@ -398,6 +406,16 @@ def cross_entropy(engine: Engine, logits: Tensor, targets: Tensor, ignore: int, 
         "smoothing": smoothing,
     }
     row_job(engine, "cross_entropy", count, length, fields, [logits, targets], [rows])
+    divergences = empty(engine, (count,)) if consistency else None
+    if divergences is not None:
+        fields = {
+            "logits": logits.address,
+            "losses": rows.address,
+            "out": divergences.address,
+            "length": length,
+            "consistency": consistency,
+        }
+        row_job(engine, "divergence", count, length, fields, [logits, rows], [rows, divergences])
     mean = empty(engine, (2,))
     width = 1 if engine.serial else 64
     engine.add(
@@ -410,7 +428,7 @@ def cross_entropy(engine: Engine, logits: Tensor, targets: Tensor, ignore: int, 
             (("LANES", width),),
         )
     )
-    return Loss(mean, rows, logits, targets, ignore, smoothing)
+    return Loss(mean, rows, logits, targets, ignore, smoothing, consistency, divergences)
 
 
 def cross_entropy_gradient(engine: Engine, loss: Loss, g: Tensor | float) -> Tensor:
@@ -419,6 +437,8 @@ def cross_entropy_gradient(engine: Engine, loss: Loss, g: Tensor | float) -> Ten
     out = empty(engine, logits.shape)
     device_g = g if isinstance(g, Tensor) else None
     reads: list[Span] = [logits.span, loss.targets.span, loss.rows.span, loss.mean.span]
+    if loss.divergences is not None:
+        reads.append(loss.divergences.span)
     engine.add(
         Job(
             "cross_entropy_gradient",
@@ -433,6 +453,8 @@ def cross_entropy_gradient(engine: Engine, loss: Loss, g: Tensor | float) -> Ten
                 "length": logits.shape[-1],
                 "ignore": loss.ignore & 0xFFFFFFFF,
                 "smoothing": loss.smoothing,
+                "divergences": None if loss.divergences is None else loss.divergences.address,
+                "consistency": loss.consistency,
                 "factor": device_g.factor if device_g is not None else g,  # type: ignore[dict-item]
             },
             reads if device_g is None else [*reads, device_g.span],

@@ -167,9 +167,14 @@ class WgpuOps(TrainingOps, GraphDecodingOps):
         return self._recorded(drop(x), (x,), lambda g: (drop(g),))
 
     def cross_entropy(
-        self, logits: Array, targets: Array, ignore: int, label_smoothing: float = 0.0
+        self,
+        logits: Array,
+        targets: Array,
+        ignore: int,
+        label_smoothing: float = 0.0,
+        consistency: float = 0.0,
     ) -> Array:
-        loss = jobs.cross_entropy(self.engine, logits, targets, ignore, label_smoothing)
+        loss = jobs.cross_entropy(self.engine, logits, targets, ignore, label_smoothing, consistency)
         return self._recorded(
             loss.mean.view((), ()),
             (logits,),
