@@ -54,13 +54,13 @@ def test_an_epochs_figures_are_those_of_evaluation(tmp_path: Path, valid: Path, 
 
 
 @pytest.mark.parametrize("metric", ["exact", "bleu", "chrf"])
-def test_best_is_the_first_epoch_with_the_highest_figure(tmp_path: Path, valid: Path, metric: str) -> None:
+def test_best_is_the_epoch_with_the_highest_figure(tmp_path: Path, valid: Path, metric: str) -> None:
     options = {"epochs": 25, "learning_rate": 0.03, "valid": valid, "metric": metric}
     kept: list[SavedModel] = []
     last = small_job(tmp_path, **options).run(checkpoints=Checkpoints(1, kept.append)).model
     model = small_job(tmp_path, keep="best", **options).run().model
-    figures = [point.valid(metric) or 0 for point in model.history]
-    assert max(figures) > 0
+    figures = [(point.valid(metric) or 0, -(point.valid_loss or 0)) for point in model.history]
+    assert max(figures) > (0, 0)
     best = [*kept, last][figures.index(max(figures))]
     assert same_arrays(model.parameters, best.parameters)
     found = best_epoch(model.history, metric)
@@ -184,10 +184,11 @@ def missing(name: str) -> object:
     raise ImportError(name)
 
 
-def test_the_best_of_equals_is_the_first() -> None:
+def test_the_best_of_equals_has_the_lowest_validation_loss_and_is_the_first() -> None:
+    figures = [(0.1, 0.2), (0.5, 2.0), (0.5, 1.0), (0.5, 1.0), (0.5, 3.0)]
     points = [
-        EpochMetrics(number, 1.0, 1.0, 1.0, valid_exact=share) for number, share in enumerate([0.1, 0.5, 0.5])
+        EpochMetrics(number, 1.0, 1.0, 1.0, loss, share) for number, (share, loss) in enumerate(figures)
     ]
-    best = best_epoch(points, "exact")
-    assert best is points[1]
-    assert best_epoch(points, "loss") is None
+    assert best_epoch(points, "exact") is points[2]
+    assert best_epoch(points, "loss") is points[0]
+    assert best_epoch(points, "bleu") is None

@@ -66,18 +66,24 @@ class EpochMetrics:
         """The figure of ``TrainingConfig.metric``; ``None`` if it was not measured."""
         return getattr(self, f"valid_{metric}")
 
-    def score(self, metric: str) -> float | None:
-        """The same with a sign that makes the higher one the better."""
+    def score(self, metric: str) -> tuple[float, float] | None:
+        """The same with a sign that makes the higher one the better, and what decides between equals: the validation
+        loss, lower first."""
         value = self.valid(metric)
-        return -value if metric == "loss" and value is not None else value
+        if value is None:
+            return None
+        loss = math.inf if self.valid_loss is None else self.valid_loss
+        return (-value if metric == "loss" else value, -loss)
 
 
 def best_epoch(history: Iterable[EpochMetrics], metric: str) -> EpochMetrics | None:
-    """The best epoch by ``metric``, the first of equals; ``None`` if it was never measured."""
-    best, highest = None, -math.inf
+    """The best epoch by ``metric``, of equals the one with the lowest validation loss, and of those the first;
+    ``None`` if it was never measured."""
+    best: EpochMetrics | None = None
+    highest = (-math.inf, -math.inf)
     for point in history:
         score = point.score(metric)
-        if score is not None and score > highest:
+        if score is not None and (best is None or score > highest):
             best, highest = point, score
     return best
 

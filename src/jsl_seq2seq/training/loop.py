@@ -89,6 +89,10 @@ class Reporters(Reporter):
             reporter.epoch(metrics)
 
 
+_NO_SCORE = (-math.inf, -math.inf)
+"""Lower than what :meth:`.EpochMetrics.score` finds."""
+
+
 class CheckpointSelector:
     """Selects the parameters that a run saves (``TrainingConfig.keep``) and stops it early (``patience``,
     ``target_loss``).
@@ -107,12 +111,12 @@ class CheckpointSelector:
         recent: Sequence[Parameters] = (),
     ) -> None:
         self._training = training
-        self._best_score, self._epochs_since_best = -math.inf, 0
+        self._best_score, self._epochs_since_best = _NO_SCORE, 0
         self._loss = math.inf
         for metrics in history:
             self._improves(metrics)
         self._best = best
-        self._selected_score = self._best_score if best is not None else -math.inf
+        self._selected_score = self._best_score if best is not None else _NO_SCORE
         self._recent: deque[Parameters] = deque(recent, maxlen=training.average)
 
     def update(self, metrics: EpochMetrics, parameters: Callable[[], Parameters]) -> None:
