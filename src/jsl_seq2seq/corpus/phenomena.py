@@ -25,7 +25,7 @@ class Phenomenon:
 @cache
 def phenomena() -> dict[str, Phenomenon]:
     """Name -> phenomenon, in the order of the names."""
-    table = resources.files("jsl_seq2seq") / "assets" / "phenomena.tsv"
-    lines = table.read_text(encoding="utf-8").splitlines()
+    table = resources.files("jsl_seq2seq").joinpath("assets/phenomena.tsv").read_text(encoding="utf-8")
+    lines = table.splitlines()
     found = [Phenomenon(*line.split("\t")) for line in lines if not line.startswith("#")]
     return {one.name: one for one in found}
