@@ -7,9 +7,11 @@ from pathlib import Path
 
 import pytest
 
+from jsl_seq2seq.data.batching import Batch
 from jsl_seq2seq.errors import Failure
 from jsl_seq2seq.store import EpochMetrics, load_model, save_model
 from jsl_seq2seq.training import Reporter, Reporters, Run
+from jsl_seq2seq.training.trainer import Trainer
 
 from ..refusals import refused
 from ..small_models import EIGHT_LINES, small_job
@@ -103,7 +105,14 @@ def test_a_validation_loss_that_is_no_number_is_not_recorded(
 ) -> None:
     valid = tmp_path / "valid.tsv"
     valid.write_text("わたしはみます\t<私> <飲む>\n", encoding="utf-8")
-    monkeypatch.setattr("jsl_seq2seq.training.trainer.Trainer.loss", lambda *_: float("nan"))
+    honest = Trainer.loss
+
+    def of_validation(
+        trainer: Trainer, batch: Batch
+    ) -> float:  # a sentence alone; the training data have eight
+        return float("nan") if len(batch.source) == 1 else honest(trainer, batch)
+
+    monkeypatch.setattr(Trainer, "loss", of_validation)
     model = small_job(tmp_path, epochs=2, valid=valid).run().model
     save_model(model, tmp_path / "m")
     assert [point.valid_loss for point in load_model(tmp_path / "m").history] == [None, None]

@@ -318,3 +318,24 @@ def test_a_checkpoint_that_fails_does_not_end_training(tmp_path: Path) -> None:
     assert run.returncode == 0, said
     assert "途中の保存ができませんでした（1 エポック）" in said and "満杯です。" in said
     assert load_model(tmp_path / "m").progress.epoch == 3
+
+
+@pytest.mark.parametrize(("rate", "epochs"), [("1e10", "4"), ("1e20", "1"), ("1e38", "1")])
+@pytest.mark.parametrize("more", [[], ["--checkpoint-every", "1"], ["--valid", "valid.tsv"]], ids=" ".join)
+def test_a_training_that_diverges_keeps_the_last_sound_state(
+    tmp_path: Path, rate: str, epochs: str, more: list[str]
+) -> None:
+    """Also in its last epoch, whose losses are those before its updates."""
+    save_model(train(tmp_path, epochs=2).model, tmp_path / "m")
+    (tmp_path / "valid.tsv").write_text(VALID_LINES, encoding="utf-8")
+    before = {path.name: path.read_bytes() for path in (tmp_path / "m").iterdir() if path.name != ".lock"}
+    options = ["--batch-size", "8", "--warmup-steps", "1", "--clip-norm", "0", "--learning-rate", rate]
+    run = run_program(
+        ["train", "--backend", "ndarray", "--data", "eight.tsv", "--load", "m", "--save", "m", "--quiet",
+         "--epochs", epochs, *options, *more],
+        tmp_path,
+    )  # fmt: skip
+    said = run.stderr.decode()
+    assert run.returncode == 1 and "発散しました" in said and "Traceback" not in said, said
+    after = {path.name: path.read_bytes() for path in (tmp_path / "m").iterdir() if path.name != ".lock"}
+    assert after == before

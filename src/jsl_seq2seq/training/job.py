@@ -15,7 +15,7 @@ import numpy as np
 from ..backends.registry import AUTO, Backend, choose_backend
 from ..data import SentencePair, overlap, read_corpus, sentence_keys
 from ..data.encoding import EncodedPair, EncodedPairs, encode_corpus
-from ..errors import JslError, UserError
+from ..errors import Failure, JslError, UserError
 from ..model.initialization import initial_parameters
 from ..settings import DATA_SETTINGS, ModelConfig, TrainingConfig, VocabSize
 from ..store import EpochMetrics, Example, Progress, SavedModel, Stage, best_epoch, load_model
@@ -34,6 +34,8 @@ _BATCH_OPTIONS = ("batch_size", "batch_tokens", "accumulate", "seed")
 _DESCRIBED = ("backend", "precision", "git_commit", "package_version", "trained_at")
 _OF_THE_WEIGHTS = ("evaluation", "made_by", "validation")
 """Metadata that says how the weights did in a test, and how they were made."""
+_SOUND = 8
+"""Sentences whose loss is computed before weights are saved."""
 _EXAMPLES = 5
 _CHECKED = 500
 """Sentences of the data that are translated at the end to count the exact ones."""
@@ -203,7 +205,7 @@ class TrainingJob:
                 costs the weights.
 
         Raises:
-            Failure: the loss is NaN or infinite, or what ``save`` raises.
+            Failure: the loss is NaN or infinite, also that of the parameters to be saved; or what ``save`` raises.
         """
         start = self.start
         processes = self.backend.processes
@@ -235,6 +237,7 @@ class TrainingJob:
 
         def after_epoch(progress: Progress, history: tuple[EpochMetrics, ...]) -> None:
             if checkpoints and progress.epoch % checkpoints.every == 0:
+                self._require_sound(trainer, progress.epoch)
                 checkpoints.save(snapshot(progress, history, interrupted=True))
 
         outcome = fit(
@@ -260,6 +263,7 @@ class TrainingJob:
         )
         if processes.rank:  # process 0 has the same parameters; it alone saves and reports
             return TrainingResult(start, 0, 0, outcome.interrupted)
+        self._require_sound(trainer, outcome.progress.epoch)
         model = snapshot(outcome.progress, outcome.history, outcome.interrupted)
         save(model)
         try:
@@ -279,6 +283,24 @@ class TrainingJob:
             return Figures
         translator = trainer.translator(self.start, self.backend, validation.max_tags)
         return lambda: validation.measure(translator, self.backend.processes, should_stop)
+
+    def _require_sound(self, trainer: Trainer, epoch: int) -> None:
+        """Raise Failure if the loss with the parameters of the last update is no number: what was saved before them is
+        sound, and must not be replaced. A loss that a step returns is that of the parameters before the step."""
+        pairs = [self._pairs[index] for index in range(min(len(self._pairs), _SOUND))]
+        try:
+            loss = trainer.loss(trainer.batch(pairs))
+        except Exception:  # out of memory on a device has many types, and says nothing about the parameters
+            return
+        if not math.isfinite(loss):
+            raise Failure(
+                f"学習が発散しました（{epoch} エポックまでの重みでは、損失が数になりません）。保存しませんでした。",
+                "前に保存したものは、そのまま残っています。学習率（learning_rate）を小さくしてください（たとえば半分に）。",
+                code="training-diverged",
+                setting="learning_rate",
+                value=self.training.learning_rate,
+                epoch=epoch,
+            )
 
     def _selector(self) -> CheckpointSelector:
         """With the state that the run had when it was interrupted."""
