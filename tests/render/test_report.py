@@ -63,8 +63,12 @@ def test_the_page(translator: Translator, found: FileReport) -> None:
 def test_phenomena_have_japanese_names_and_explanations(translator: Translator) -> None:
     lines = "わたしはのみます\t<私> <食べる>\tverb-negation\nわたし\t<私>\t自分の現象\n"
     page = report_page(evaluation(evaluate(translator, parse_corpus(lines, "x.tsv"))))
-    assert "動詞の否定（verb-negation）" in page and phenomena()["verb-negation"].explanation in page
-    assert '<th scope="row">自分の現象</th>' in page and '<span class="soft">動詞の否定</span>' in page
+    known = f'動詞の否定<small class="soft">verb-negation: {phenomena()["verb-negation"].explanation}</small>'
+    assert f'<th scope="row" class="named">{known}</th>' in page
+    assert (
+        '<th scope="row" class="named">自分の現象</th>' in page
+        and '<span class="soft">動詞の否定</span>' in page
+    )
 
 
 def test_every_phenomenon_of_the_grammar_has_a_name() -> None:
