@@ -230,7 +230,7 @@
         ...heat(matrix, rows, found.units, { caption: "消したときの対数確率の変化", rowTitle: "元のタグ", columnTitle: "消した文字", limit, signed: true, name: "変化" }),
         element("h3", {}, "訳が変わる文字"),
         changed.length
-          ? element("ol", {}, ...changed.map((one) => element("li", {}, `${one.index + 1} 文字目「${one.unit}」を消すと ≠ ${one.tags.map((tag) => `<${tag}>`).join(" ") || "タグなし"}（変化 ${one.log_prob_change.toFixed(2).replace("-", "−")}）`)))
+          ? element("ul", {}, ...changed.map((one) => element("li", {}, `${one.index + 1} 文字目「${one.unit}」を消すと ≠ ${one.tags.map((tag) => `<${tag}>`).join(" ") || "タグなし"}（変化 ${one.log_prob_change.toFixed(2).replace("-", "−")}）`)))
           : element("p", {}, "どの 1 文字を消しても、訳は同じです。"),
       );
     } catch (error) {
