@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 
 import pytest
 
@@ -24,3 +25,20 @@ def test_the_page(text: str, pictures: int) -> None:
     assert all(f"<b>警告</b>: {warning}" in page for warning in found.translation.warnings)
     assert ("&lt;EOS&gt; 100.0 %" in page or "&lt;EOS&gt;</td>" in page) == found.translation.finished
     assert "どこから情報を取ったか" in page and ("消して比べることはできません" in page) == (pictures == 1)
+
+
+CHANGES = [
+    (("食べる",), [("missing", "不足", "私"), ("same", "", "食べる")]),
+    (("私", "何"), [("same", "", "私"), ("other", "置き換わり", "何")]),
+    (("私", "食べる", "何"), [("same", "", "私"), ("same", "", "食べる"), ("extra", "余分", "何")]),
+]
+
+
+@pytest.mark.parametrize(("tags", "marked"), CHANGES)
+def test_what_a_deletion_changes_is_marked(tags: tuple[str, ...], marked: list[tuple[str, str, str]]) -> None:
+    found = diagnose(translator_of(trained_small()), "わたしはたべます")
+    changed = replace(found.deletions[0], tags=tags)
+    page = diagnosis_page(replace(found, deletions=(changed, *found.deletions[1:])))
+    row = re.findall(r'<tr class="changed">.*?</tr>', page)[0]
+    span = r'<span class="difference (\w+)">(?:<i class="unseen">(\S+) </i>.*?</b>)?&lt;(.*?)&gt;</span>'
+    assert re.findall(span, row) == marked

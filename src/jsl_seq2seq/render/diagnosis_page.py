@@ -7,6 +7,7 @@ import math
 import numpy as np
 
 from ..evaluation.diagnosis import Diagnosis
+from ..evaluation.metrics import align
 from .heatmap import heatmap_svg
 from .pages import render
 
@@ -29,6 +30,7 @@ def diagnosis_page(diagnosis: Diagnosis) -> str:
         "diagnosis.html",
         title="1 文の診断",
         diagnosis=diagnosis,
+        deletions=[(one, align(diagnosis.translation.tags, one.tags)) for one in diagnosis.deletions],
         unit=unit,
         target=target,
         probability=math.exp(diagnosis.translation.log_prob),
