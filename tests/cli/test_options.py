@@ -29,7 +29,7 @@ ALWAYS = {
     "--n-layers", "--no-training-state", "--position-shift", "--preset", "--save", "--schedule", "--seed",
     "--source-units", "--target-units", "--tensorboard", "--tied-embeddings", "--valid", "--warmup-steps",
     # corpus, export
-    "--format",
+    "--format", "--curve",
     "--label", "--lexicon", "--target-loss",
     # serve
     "--access-log", "--allow-host", "--allow-origin", "--host", "--model", "--port", "--token-file", "--trusted-proxy",

@@ -101,6 +101,7 @@ def command_lines(data: str, save: str) -> dict[str, list[str]]:
         "serve": ["serve", "--help"],  # without, it goes on for ever
         "verify": ["verify", "m"],
         "compare": ["compare", "m", "m", "--data", data],
+        "runs": ["runs", "m", "m"],
         "import-burn": ["import-burn", "無い", "--save", "n"],
         "export-burn": ["export-burn", "m", "無い"],
     }

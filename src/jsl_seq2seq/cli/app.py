@@ -42,6 +42,7 @@ COMMANDS = {
     "backends": ("backends", "この機械で使えるバックエンドと装置を試し、速さを測ります。"),
     "verify": ("verify", "モデルが壊れていないか調べ、何が入っているかを示します。"),
     "compare": ("compare", "2 つのモデルの設定・語彙・重み・訳の違いを示します。"),
+    "runs": ("runs", "いくつもの学習を、1 つの表と 1 つの学習曲線に並べます。"),
     "import-burn": ("convert", "元の Rust/Burn プロジェクトのモデルを取り込みます。"),
     "export-burn": ("convert", "取り込んだモデルを、元の Rust/Burn の形式で書き出します。"),
 }

@@ -162,10 +162,11 @@ TiedEmbeddings = Annotated[
 ]
 Preset = Annotated[
     str | None,
-    _option("--preset", "設定の名前: tiny、small、base、large、low-resource［tiny］", _MODEL, "NAME"),
+    _option("--preset", "tiny, small, base, large, low-resource［tiny］", _MODEL, "NAME"),
 ]
 MaxSeqLen = Annotated[int | None, _model("max_seq_len", "最も長い文")]
 
+Curve = Annotated[Path | None, _option("--curve", "学習曲線を重ねて描く SVG ファイル", _RUN, "FILE")]
 Format = Annotated[str | None, _option("--format", "形式: onnx、huggingface、ctranslate2、web", _RUN, "NAME")]
 ExportWeights = Annotated[
     list[str] | None, _option("--export-weights", "重みを CSV と画像に（層の名前か前半）", _LOOK, "NAME")

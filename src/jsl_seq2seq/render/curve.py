@@ -127,13 +127,7 @@ class CurveFile(Reporter):
         self._path, self._inform = directory / CURVE, inform
         self._history: list[EpochMetrics] = []
         self._metric, self._drawn, self._said = "loss", 0.0, False
-        if not _is_ours(self._path):
-            raise UserError(
-                f"このフォルダーには、モデルではないファイルがあります: {self._path}",
-                "上書きしないように止めました。別の（新しい）フォルダーを指定してください。",
-                code="would-overwrite",
-                path=self._path,
-            )
+        _require_own(self._path)
 
     def start(self, run: Run) -> None:
         self._history, self._metric, self._drawn = list(run.history), run.metric, time.monotonic()
@@ -156,6 +150,35 @@ class CurveFile(Reporter):
                 self._inform(f"{self._path} に書けません（{error.strerror}）。学習は続けます。")
             self._said = True
         self._drawn = time.monotonic()
+
+
+def write_curve(path: Path, picture: str) -> None:
+    """Write a picture of this module to a file, in place of an earlier one.
+
+    Raises:
+        UserError: a file is there that this program did not draw, or it cannot be written.
+    """
+    _require_own(path)
+    try:
+        write_utf8(path, picture)
+    except OSError as error:
+        raise UserError(
+            f"学習曲線を書けません: {path}（{error.strerror}）",
+            "書き込めるフォルダーのファイルを指定してください。",
+            code="curve-not-written",
+            path=path,
+            reason=error.strerror,
+        ) from None
+
+
+def _require_own(path: Path) -> None:
+    if not _is_ours(path):
+        raise UserError(
+            f"学習曲線ではないファイルがあります: {path}",
+            "上書きしないように止めました。別の名前か、別の（新しい）フォルダーを指定してください。",
+            code="would-overwrite",
+            path=path,
+        )
 
 
 def _is_ours(path: Path) -> bool:
