@@ -157,7 +157,7 @@ def test_a_progress_bar_on_a_terminal(data: Path, tmp_path: Path) -> None:
     os.close(ours)
     assert process.returncode == 0
     plain = re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", shown)
-    assert re.search(r"学習中.*100%.*損失 \d+\.\d+.*トークン/秒.*残り", plain)
+    assert re.search(r"学習中 エポック 100/100 .* 100 % 残り .*\n *損失 \d+\.\d+.*トークン/秒", plain)
 
 
 @POSIX
