@@ -41,11 +41,12 @@ _RATE, _WARMUP, _BATCH, _UPDATES, _EPOCHS, _LEARNT = 0.25, 10, 8, 600, 3, 0.001
 def fine_tuning_settings(loaded: TrainingConfig, pairs: EncodedPairs) -> dict[str, Any]:
     """What is set in a run that goes on with other data, unless the user sets it.
 
-    The known tokens' embeddings are frozen: most tokens are in none of a few sentences, and Adam, whose steps are as
-    long for a small gradient as for a large one, would make every one of these less probable everywhere. A quarter of
-    the learning rate that the model was trained with, constant, until the training loss shows that all is learnt:
-    larger steps, and more of them, lose more of what was learnt before. No more epochs than make a few hundred
-    updates, and at least three. What was chosen for the former data (``keep``, ``patience``, ``batch_tokens``) ends.
+    The encoder and the known tokens' embeddings are frozen. Most tokens are in none of a few sentences, and Adam, whose
+    steps are as long for a small gradient as for a large one, would make every one of these less probable everywhere;
+    and how sentences are read is what was learnt from the most of them. A quarter of the learning rate that the model
+    was trained with, constant, until the training loss shows that all is learnt: larger steps, and more of them, lose
+    more of what was learnt before. No more epochs than make a few hundred updates, and at least three. What was chosen
+    for the former data (``keep``, ``patience``, ``batch_tokens``) ends.
     """
     per_epoch = math.ceil(len(pairs) / _BATCH)
     return {
@@ -60,7 +61,7 @@ def fine_tuning_settings(loaded: TrainingConfig, pairs: EncodedPairs) -> dict[st
         "patience": 0,
         "target_loss": _LEARNT,
         "label_smoothing": 0.0,
-        "freeze": EMBEDDINGS,
+        "freeze": f"encoder,{EMBEDDINGS}",
     }
 
 
