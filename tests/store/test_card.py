@@ -113,6 +113,7 @@ def test_commands_load_continue_and_reproduce(name: str, tmp_path: Path) -> None
         "--warmup-steps": "10",
         "--dropout": "0.0",
         "--label-smoothing": "0.0",
+        "--consistency": "0.0",
         "--clip-norm": "1.0",
         "--d-model": "8",
         "--n-heads": "2",
