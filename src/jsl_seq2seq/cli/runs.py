@@ -9,7 +9,9 @@ from typing import Annotated, Any
 
 from ..errors import JslError, UserError
 from ..io.files import is_regular
+from ..settings import TrainingConfig
 from ..store import EpochMetrics, best_epoch, load_model
+from ..store.directory import read_config, settings
 from ..training.record import METRICS_LINES, read_lines
 from . import options as opt
 from .console import columns, note, say, say_json
@@ -79,14 +81,11 @@ def _read(directory: Path) -> _Training:
     history: Sequence[EpochMetrics] = ()
     if is_regular(directory / METRICS_LINES):
         history = read_lines(directory)
-    metric = "loss"
-    try:
-        model = load_model(directory)
-    except JslError:
-        if not history:
-            raise
+    if history:
+        metric = _metric(directory)
     else:
-        metric, history = model.training.metric, history or model.history
+        model = load_model(directory)
+        metric, history = model.training.metric, model.history
     if not history:
         raise UserError(
             f"学習の記録がありません: {directory}",
@@ -95,6 +94,15 @@ def _read(directory: Path) -> _Training:
             path=directory,
         )
     return _Training(str(directory), metric, history)
+
+
+def _metric(directory: Path) -> str:
+    """``TrainingConfig.metric`` of what was saved there; the default where nothing was, yet. No weights are read."""
+    try:
+        _, training, _ = settings(read_config(directory), directory)
+    except JslError:
+        return TrainingConfig.metric
+    return training.metric
 
 
 def _show(trainings: Sequence[_Training]) -> None:
