@@ -31,8 +31,9 @@ def diagnose(
     quiet: opt.Quiet = False,
     as_json: opt.Json = False,
 ) -> None:
-    model = load_model(model_directory(load), record=False)
-    words = dictionary_of(model_directory(load), dictionary)
+    directory = model_directory(load)
+    model = load_model(directory, record=False)
+    words = dictionary_of(directory, dictionary)
     diagnosis = diagnose_sentence(opened(model, backend, device, precision, quiet, words), text)
     if as_json:
         say_json(diagnosis.to_json())

@@ -52,9 +52,10 @@ def evaluate(
         )
     if report is not None:
         require_own(report, REPORT_FILES)  # before the work, and once more behind it
-    model = load_model(model_directory(load))
+    directory = model_directory(load)
+    model = load_model(directory)
     corpora = [_read(path, model) for path in data]
-    words = dictionary_of(model_directory(load), dictionary)
+    words = dictionary_of(directory, dictionary)
     translator = opened(model, backend, device, precision, quiet, words)
     search = Search(
         1 if beam is None else beam, DEFAULT_PENALTY if length_penalty is None else length_penalty
@@ -62,7 +63,7 @@ def evaluate(
     sentences = sum(len(corpus.pairs) for corpus in corpora)
     with counted("訳しています", "文", sentences, quiet) as progress:
         files = tuple(evaluate_corpus(translator, corpus, search, progress, model) for corpus in corpora)
-    files_of_model = read_config(model_directory(load), record=False)["metadata"]["files"]
+    files_of_model = read_config(directory, record=False)["metadata"]["files"]
     found = Evaluation(
         "付属のモデル" if is_builtin(load) else str(load),
         __version__,

@@ -72,8 +72,9 @@ def predict(
     wanted = [*(texts or []), *(predict or [])]
     if not wanted and input_file is None:
         raise UserError("訳す文がありません。", 'たとえば: jsl-seq2seq predict "ありがとう"', code="no-text")
-    model = load_model(model_directory(load), record=False)
-    words = dictionary_of(model_directory(load), dictionary)
+    directory = model_directory(load)
+    model = load_model(directory, record=False)
+    words = dictionary_of(directory, dictionary)
     translator = opened(model, backend, device, precision, quiet, words)
     with _results_to(output_file):
         certain = run_prediction(

@@ -251,14 +251,14 @@ class TrainingJob:
             after_epoch,
             self._translating(trainer, should_stop),
             Run(
-                0,
-                0,
-                start.progress.start,
-                start.progress.epoch,
-                start.progress.until,
-                self.training.metric,
-                start.history,
-                len(self.validation.pairs) if self.validation else 0,
+                done=0,
+                total=0,
+                start=start.progress.start,
+                epoch=start.progress.epoch,
+                until=start.progress.until,
+                metric=self.training.metric,
+                history=start.history,
+                translated=len(self.validation.pairs) if self.validation else 0,
             ),
         )
         if processes.rank:  # process 0 has the same parameters; it alone saves and reports

@@ -111,10 +111,8 @@ class Trainer:
             model: the tokenizers; its parameters are not used.
             max_tags: the longest translation.
         """
-        network: Any = (
-            self._eval_ops,
-            self._eval_model,
-        )  # every backend's operations without a tape decode, too
+        # every backend's operations without a tape decode, too
+        network: Any = (self._eval_ops, self._eval_model)
         return Translator(model, backend, network=network, max_tags=max_tags)
 
     def parameters(self) -> dict[str, np.ndarray]:
