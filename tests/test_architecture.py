@@ -79,6 +79,7 @@ LIBRARIES = {
     "tensorboardX": {"training.record"},
     "typer": {"cli"},
     "rich": {"cli"},
+    "tomli_w": {"cli.config_file"},
     "fastapi": {"serve"},
     "starlette": {"serve"},
     "uvicorn": {"serve.server"},

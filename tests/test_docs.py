@@ -27,6 +27,7 @@ from typer.core import TyperGroup
 from typer.main import get_command
 
 from jsl_seq2seq.cli.app import application, with_verb
+from jsl_seq2seq.cli.config_file import ConfigFile
 from jsl_seq2seq.cli.usage import usage_error
 from jsl_seq2seq.store import save_model, tour_model
 from jsl_seq2seq.training import TrainingJob, TrainingRequest
@@ -145,7 +146,8 @@ def test_quotation_is_the_code(block: Block) -> None:
 
 
 @pytest.mark.parametrize(("page", "words"), COMMANDS, ids=lambda value: getattr(value, "name", None))
-def test_command_exists(page: Path, words: list[str]) -> None:
+def test_command_exists(page: Path, words: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("jsl_seq2seq.cli.app.read_config_file", lambda path, _: ConfigFile(path, {}, {}))
     group = get_command(application())
     assert isinstance(group, TyperGroup)
     verb, *rest = with_verb(words) or [""]

@@ -23,10 +23,11 @@ ALWAYS = {
     "--load", "--n-best", "--precision", "--predict", "--quiet", "--report", "--strict",
     "--input", "--output",
     # train
-    "--accumulate", "--batch-size", "--batch-tokens", "--checkpoint-every", "--clip-norm", "--consistency", "--d-ff",
-    "--d-model",
+    "--accumulate", "--batch-size", "--batch-tokens", "--checkpoint-every", "--clip-norm", "--config", "--consistency",
+    "--d-ff", "--d-model",
     "--dropout", "--epochs", "--label-smoothing", "--learning-rate", "--max-seq-len", "--min-count", "--n-heads",
-    "--n-layers", "--no-training-state", "--position-shift", "--preset", "--save", "--schedule", "--seed",
+    "--n-layers", "--no-training-state", "--position-shift", "--preset", "--save", "--save-config", "--schedule",
+    "--seed",
     "--source-units", "--target-units", "--tensorboard", "--tied-embeddings", "--valid", "--warmup-steps",
     # corpus, export
     "--format", "--curve",

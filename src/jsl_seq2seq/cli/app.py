@@ -12,7 +12,7 @@ as an option, too, takes both in the order in which they were typed.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from importlib import import_module
 from pathlib import Path
 from typing import Annotated, Any
@@ -23,6 +23,7 @@ import typer.core
 from ..errors import UserError
 from ..io.files import require_reachable
 from ..version import __version__
+from .config_file import CONFIG_FILE, ConfigFile, keys_of, naming_lines, read_config_file
 from .console import say
 from .options import NEEDS, NEUTRAL, NOT_BESIDE
 
@@ -188,15 +189,19 @@ class JapaneseCommand(_JapaneseHelp, typer.core.TyperCommand):
         if not ctx.resilient_parsing:
             args = in_typed_order(self.name or "", self.params, args)
             values, _, order = self.make_parser(ctx).parse_args(args=list(args))
-            require_effects(
-                self.name or "",
-                {_written(param): str(values.get(param.name)) for param in order if _stands(param, values)},
-            )
-            for param in dict.fromkeys(order):
-                if param.metavar in PLACES and _stands(param, values):
-                    given = values[param.name]
-                    for place in given if isinstance(given, list | tuple) else [given]:
-                        require_reachable(Path(place))
+            typed = {param.name: values[param.name] for param in order if _stands(param, values)}
+            _require_reachable([param for param in self.params if param.name == "config"], typed)
+            file = self._config_file(typed)
+            given = typed
+            if file is not None:
+                for name in self._overruled(file, typed):
+                    del file[name]
+                ctx.default_map = ctx.meta[CONFIG_FILE] = file
+                given = {name: value for name, value in file.items() if value not in (False, [])} | typed
+            with naming_lines(file, typed):
+                written = {_written(one): str(given[one.name]) for one in self.params if one.name in given}
+                require_effects(self.name or "", written)
+                _require_reachable(self.params, given)
             for param, times in Counter(order).items():
                 single = not param.multiple and param.nargs == 1 and not getattr(param, "is_flag", False)
                 if times > 1 and single:
@@ -207,6 +212,36 @@ class JapaneseCommand(_JapaneseHelp, typer.core.TyperCommand):
                         times=times,
                     )
         return super().parse_args(ctx, args)
+
+    def _config_file(self, typed: Mapping[str, Any]) -> ConfigFile | None:
+        """What the file of --config says; ``None`` without, or where only the help is asked for."""
+        if "config" not in typed or "help" in typed:
+            return None
+        options = {one.name: one.opts[0] for one in self.params if one.opts[0].startswith("--")}
+        return read_config_file(Path(typed["config"]), keys_of(function(self.name or ""), options))
+
+    def _overruled(self, file: Collection[str], typed: Mapping[str, Any]) -> set[str]:
+        """Parameters of a file that cannot stand beside what is typed, which has precedence."""
+        name = {_written(one): one.name for one in self.params}
+        active = {option for option in name if name[option] in typed}
+        active -= {
+            option for option, value in NEUTRAL.items() if str(typed.get(name.get(option, ""))) == value
+        }
+        pairs = [
+            (one, other) for one, others in NOT_BESIDE.get(self.name or "", {}).items() for other in others
+        ]
+        beside = {other for one, other in pairs if one in active} | {
+            one for one, other in pairs if other in active
+        }
+        return {name[option] for option in beside if name[option] in file and name[option] not in typed}
+
+
+def _require_reachable(params: Iterable[Any], given: Mapping[str, Any]) -> None:
+    for param in params:
+        if param.metavar in PLACES and param.name in given:
+            value = given[param.name]
+            for place in value if isinstance(value, list | tuple) else [value]:
+                require_reachable(Path(place))
 
 
 def _written(param: Any) -> str:

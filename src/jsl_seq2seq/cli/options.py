@@ -39,6 +39,12 @@ def _model(name: str, text: str) -> Any:
 Load = Annotated[
     Path | None, _option("--load", "モデル。builtin は付属のもの［train 以外は builtin］", _RUN, "DIR")
 ]
+Config = Annotated[
+    Path | None, _option("--config", "オプションを書いた TOML ファイル。コマンドの値が優先", _RUN, "FILE")
+]
+SaveConfig = Annotated[
+    Path | None, _option("--save-config", "この学習の設定を書く TOML ファイル", _RUN, "FILE")
+]
 Save = Annotated[Path | None, _option("--save", "保存先［models/jsl-seq2seq/日時］", _RUN, "DIR")]
 Data = Annotated[Path | None, _option("--data", "学習データ（TSV、CSV、JSONL）［付属の例文］", _RUN, "FILE")]
 Valid = Annotated[Path | None, _option("--valid", "検証データ（TSV、CSV、JSONL）", _RUN, "FILE")]
@@ -258,5 +264,5 @@ NOT_BESIDE: _Table = {
 }
 """By command and option: those beside which the option has no effect."""
 
-NEUTRAL = {"--beam": "1", "--n-best": "1", "--batch-tokens": "0"}
-"""Values with which an option is as good as absent."""
+NEUTRAL = {"--beam": "1", "--n-best": "1", "--batch-tokens": "0", "--freeze": "none"}
+"""Values with which an option is as good as absent; so is a switch that a file of options sets to ``false``."""

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import contextlib
+import inspect
 import shutil
 import signal
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
@@ -21,15 +22,24 @@ from ..errors import Failure, JslError, UserError
 from ..io.files import POLITE_SIGNALS, locked
 from ..model import count_parameters
 from ..render.curve import CurveFile
-from ..settings import DATA_SETTINGS, SETTINGS, require_range
+from ..settings import DATA_SETTINGS, SETTINGS, TrainingConfig, in_effect, require_range
 from ..settings.presets import preset_options
 from ..store import EpochMetrics, SavedModel, best_epoch, holds_model, load_model, model_directory, save_model
 from ..store.card import in_quotes, quoted
 from ..store.directory import CONFIG
+from ..store.metadata import published
 from ..training import Checkpoints, Reporter, Reporters, TrainingJob, TrainingRequest, TrainingResult
 from ..training.record import MetricsFile, TensorBoard
 from ..translate import Translator
 from . import options as opt
+from .config_file import (
+    CONFIG_FILE,
+    ConfigFile,
+    naming_lines,
+    recorded,
+    require_place,
+    write_config_file,
+)
 from .console import NO_TAGS, note, report, say, say_json
 from .export import run_weight_export
 from .predict import run_prediction
@@ -38,12 +48,23 @@ from .progress import BarReporter, LineReporter, figure, is_terminal, translated
 _SHOWN_TAGS = 12
 """Tags of an example that are printed: a model that has learnt little repeats itself to the limit."""
 
+TRAIN_CONFIG = "train.toml"
+"""In a model directory, though no part of the model: the settings of its training, for ``--config``."""
+_OF_THE_RUN = frozenset({
+    "load", "data", "valid", "backend", "device", "precision", "checkpoint_every", "no_training_state",
+})  # fmt: skip
+"""Options other than settings that say how a model is trained."""
+_NOT_SAVED = frozenset({"config", "save_config", "preset", "resume", *SETTINGS, *DATA_SETTINGS})
+"""What ``--save-config`` does not write as it was given."""
+
 INTERRUPTED = 130
 """Exit code of a training that was stopped with Ctrl-C and saved: 128 + SIGINT, as shells expect."""
 
 
 def train(
     context: typer.Context,
+    config: opt.Config = None,
+    save_config: opt.SaveConfig = None,
     load: opt.Load = None,
     save: opt.Save = None,
     data: opt.Data = None,
@@ -93,23 +114,23 @@ def train(
     quiet: opt.Quiet = False,
     as_json: opt.Json = False,
 ) -> None:
-    given = {
-        name: value
-        for name, value in context.params.items()
-        if name in SETTINGS | DATA_SETTINGS and value is not None
+    file: ConfigFile | None = context.meta.get(CONFIG_FILE)
+    typed = {
+        name
+        for name in context.params
+        if getattr(context.get_parameter_source(name), "name", "") == "COMMANDLINE"
     }
-    settings = preset_options(preset) | given
-    if load is not None:
-        load = model_directory(load)
-    request = TrainingRequest(settings, backend, device, data, valid, load, precision=precision)
-    if resume:
-        request = resuming(request, save)
-    exporting = bool(export_weights) or export_attn
-    if exporting and save is not None:
-        opt.exports(save, export_dir)  # refused before anything is learnt
-    result, directory, stopped = run_training(
-        request, save, not no_training_state, quiet, as_json, checkpoint_every, tensorboard
-    )
+    with naming_lines(file, typed):
+        settings = _merged(file or {}, {name: context.params[name] for name in typed})
+        if load is not None:
+            load = model_directory(load)
+        request = TrainingRequest(settings, backend, device, data, valid, load, precision=precision)
+        if resume:
+            request = resuming(request, save)
+        exporting = bool(export_weights) or export_attn
+        if exporting and save is not None:
+            opt.exports(save, export_dir)  # refused before anything is learnt
+        result, directory, stopped = run_training(request, context.params)
     if result.failure:
         raise result.failure
     if stopped and (export_weights or predict):
@@ -125,6 +146,84 @@ def train(
         run_prediction(translator, predict, exports if export_attn else None, force_export, quiet, as_json)
     if result.interrupted:
         raise typer.Exit(INTERRUPTED)
+
+
+def _merged(file: Mapping[str, Any], typed: Mapping[str, Any]) -> dict[str, Any]:
+    """The settings of a file below those of the command line, without those of the file that these make idle."""
+    own, over = _settings(file), _settings(typed)
+    before = in_effect(own, "valid" in file)
+    after = in_effect(own | over, "valid" in file or "valid" in typed)
+    return {
+        name: value
+        for name, value in (own | over).items()
+        if name in over or name in after or name not in before
+    }
+
+
+def _settings(given: Mapping[str, Any]) -> dict[str, Any]:
+    """Settings that are given by name, and those of a preset which are not."""
+    named = {name: value for name, value in given.items() if name in SETTINGS | DATA_SETTINGS}
+    return preset_options(given.get("preset")) | named
+
+
+class _Configs:
+    """``train.toml`` in the model directory, and the file of --save-config.
+
+    The first says all that the result depends on, what a preset and a default stand for included, and neither where
+    it is saved nor what else is done. Like the model's own record, it has no absolute path. The second, which is
+    written here, says what was asked for, and a preset's settings instead of its name.
+
+    Args:
+        options: of :func:`train`, by parameter.
+        directory: the absolute place of the model.
+
+    Raises:
+        UserError: a file is there that this program did not write.
+        Failure: the second cannot be written.
+    """
+
+    def __init__(self, job: TrainingJob, options: Mapping[str, Any], directory: Path) -> None:
+        self._path, self._written = directory / TRAIN_CONFIG, False
+        require_place(self._path)
+        given = {name: value for name, value in options.items() if value not in (None, False, [], ())}
+        settings, processes = job.options, job.backend.processes.world_size
+        if options["save_config"] is not None:
+            rest = {name: value for name, value in given.items() if name not in _NOT_SAVED}
+            write_config_file(options["save_config"], _in_order(rest | settings))
+        program = f"torchrun --nproc-per-node {processes} -m jsl_seq2seq" if processes > 1 else "jsl-seq2seq"
+        again = quoted(published(directory) / TRAIN_CONFIG)
+        self._notes = [f"くり返す: {program} train --config {again} --save 新しいフォルダー"]
+        values = {name: value for name, value in given.items() if name in _OF_THE_RUN}
+        values |= {name: published(value) for name, value in values.items() if isinstance(value, Path)}
+        begun_from = recorded(self._path, "load") if given.get("resume") else None
+        if begun_from:
+            values["load"] = begun_from
+        elif "load" in values and _absolute(given["load"]) == directory:
+            self._notes.append(
+                "続きを同じ場所に保存した学習です。くり返すには、始める前のモデルの写しを load に書きます。"
+            )
+        if "load" in values:  # the shape and the units are that model's
+            settings = {name: value for name, value in settings.items() if hasattr(TrainingConfig, name)}
+        self._values = _in_order(values | settings | {"backend": job.backend.name})
+
+    def saved(self) -> None:
+        """The model that is there now is this run's: write ``train.toml`` beside it, once."""
+        if self._written:
+            return
+        self._written = True
+        try:
+            write_config_file(self._path, self._values, self._notes)
+        except JslError as error:  # the model is safe
+            note(f"警告: {error.what}")
+
+
+def _in_order(values: Mapping[str, Any]) -> dict[str, Any]:
+    """By key of a file of options, in the order of the command's options; what is no option is left out."""
+    return {
+        {"as_json": "json"}.get(name, name): values[name]
+        for name in inspect.signature(train).parameters
+        if name in values
+    }
 
 
 def resuming(request: TrainingRequest, save: Path | None) -> TrainingRequest:
@@ -145,24 +244,17 @@ def resuming(request: TrainingRequest, save: Path | None) -> TrainingRequest:
     return replace(request, load=save, resume=True) if (save / CONFIG).exists() else request
 
 
-def run_training(
-    request: TrainingRequest,
-    save: Path | None,
-    keep_training_state: bool,
-    quiet: bool,
-    as_json: bool,
-    checkpoint_every: int | None = None,
-    tensorboard: Path | None = None,
-) -> tuple[TrainingResult, Path, bool]:
+def run_training(request: TrainingRequest, options: Mapping[str, Any]) -> tuple[TrainingResult, Path, bool]:
     """Train, save and print.
 
     Args:
-        checkpoint_every: after how many epochs to save while training goes on; ``None`` for only at the end.
-        tensorboard: where TensorBoard's event files go; ``None`` for nowhere.
+        options: of :func:`train`, by parameter: all but those that ``request`` has.
 
     Returns:
         The result, the directory it was saved to, and whether a signal asked to stop, in time or too late.
     """
+    save, quiet, as_json = options["save"], options["quiet"], options["as_json"]
+    checkpoint_every, tensorboard = options["checkpoint_every"], options["tensorboard"]
     if checkpoint_every is not None:
         require_range("checkpoint_every", checkpoint_every, 1, 10**9)
     directory = save or _timestamped()
@@ -178,6 +270,9 @@ def run_training(
     warn = lambda text: inform(f"警告: {text}")  # noqa: E731
     lines, curve = MetricsFile(place, warn), CurveFile(place, warn)
     board = None if tensorboard is None else TensorBoard(_absolute(tensorboard))
+    own = _Configs(job, options, place)
+    if options["save_config"] is not None:
+        inform(f"設定を書きました: {options['save_config']}")
     with locked(place):  # from the start: hours of training must not end in "someone else saves there"
         inform(f"バックエンド: {job.backend.name}（{job.backend.reason}）")
         inform(f"データ: {job.corpus.name}、{len(job.corpus.pairs)} 文")
@@ -195,9 +290,11 @@ def run_training(
         if save is None:
             inform(f"保存先: {directory}（--save で変えられます）")
         with _stoppable(inform, together or quiet) as stop, _reporter(quiet or as_json) as reporter:
-            every = Checkpoints(checkpoint_every, _saver(place, stop)) if checkpoint_every else None
+            every = Checkpoints(checkpoint_every, _saver(place, stop, own)) if checkpoint_every else None
             reporters = Reporters(reporter, lines, curve, *([board] if board else []))
-            result = job.run(reporters, stop.asked, every, _final_saver(place, keep_training_state, stop))
+            result = job.run(
+                reporters, stop.asked, every, _final_saver(place, not options["no_training_state"], stop, own)
+            )
             lines.finish(result.model.history)
             curve.finish()
             if board:
@@ -354,13 +451,14 @@ def _validation(model: SavedModel) -> dict[str, Any] | None:
     }
 
 
-def _saver(directory: Path, stop: _Stop) -> Callable[[SavedModel], None]:
+def _saver(directory: Path, stop: _Stop, own: _Configs) -> Callable[[SavedModel], None]:
     """A function that saves a checkpoint. An error is printed, and training continues."""
 
     def save(model: SavedModel) -> None:
         try:
             with stop.saving():
                 save_model(model, directory)
+                own.saved()
         except Exception as error:  # also out of memory: there may be enough of it at the end
             note(f"警告: 途中の保存ができませんでした（{model.progress.epoch} エポック）。学習は続けます。")
             if isinstance(error, JslError):
@@ -371,12 +469,15 @@ def _saver(directory: Path, stop: _Stop) -> Callable[[SavedModel], None]:
     return save
 
 
-def _final_saver(directory: Path, keep_training_state: bool, stop: _Stop) -> Callable[[SavedModel], None]:
+def _final_saver(
+    directory: Path, keep_training_state: bool, stop: _Stop, own: _Configs
+) -> Callable[[SavedModel], None]:
     """Saves what training ends with."""
 
     def save(model: SavedModel) -> None:
         with stop.saving():
             _save(model if keep_training_state else replace(model, moments=None), directory)
+            own.saved()
 
     return save
 

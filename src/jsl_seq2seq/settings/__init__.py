@@ -2,7 +2,15 @@
 
 from dataclasses import fields
 
-from .config import ModelConfig, TrainingConfig, VocabSize, from_mapping, require_choice, require_range
+from .config import (
+    ModelConfig,
+    TrainingConfig,
+    VocabSize,
+    from_mapping,
+    in_effect,
+    require_choice,
+    require_range,
+)
 from .special_ids import EOS, PAD, SOS, SPECIALS, UNK
 
 SETTINGS = frozenset(field.name for cls in (ModelConfig, TrainingConfig) for field in fields(cls))
@@ -23,6 +31,7 @@ __all__ = [
     "TrainingConfig",
     "VocabSize",
     "from_mapping",
+    "in_effect",
     "require_choice",
     "require_range",
 ]

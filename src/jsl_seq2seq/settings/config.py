@@ -263,6 +263,20 @@ class TrainingConfig:
         return from_mapping(cls, {**_ABSENT, **values}, "training")
 
 
+def in_effect(options: Mapping[str, Any], validated: bool) -> dict[str, Any]:
+    """Of settings by name those that have an effect beside the others: a training refuses to be given the rest.
+
+    Args:
+        validated: whether there are validation data.
+    """
+    idle = {
+        "average": options.get("keep") != "average",
+        "batch_size": bool(options.get("batch_tokens")),
+        "metric": not validated,
+    }
+    return {name: value for name, value in options.items() if not idle.get(name)}
+
+
 def from_mapping(cls: type[Config], values: Mapping[str, Any], where: str, **ready: Any) -> Config:
     """Build dataclass ``cls`` from JSON ``values``, refusing unknown, missing and mistyped keys.
 

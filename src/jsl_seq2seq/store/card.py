@@ -11,6 +11,7 @@ from typing import Any
 
 from ..io.text import for_markdown, markdown_block, markdown_code
 from ..model import count_parameters
+from ..settings import in_effect
 from ..tokenize import CHARACTERS_AND_TAGS
 from .metadata import published, stages_of
 from .saved_model import STARTER, Example, SavedModel, Stage
@@ -194,16 +195,8 @@ def stage_command(model: SavedModel, stage: Stage, load: Path | None, save: Path
         shape = {field.name: getattr(model.config, field.name) for field in fields(model.config)}
         given |= {name: value for name, value in shape.items() if name not in _NO_OPTION}
         given |= _units(model) | dict(stage.units)
-    unused = {
-        "average": stage.settings.get("keep") != "average",
-        "batch_size": bool(stage.settings.get("batch_tokens")),
-        "metric": not stage.valid_name,
-    }
-    given |= {
-        name: value
-        for name, value in stage.settings.items()
-        if name not in _NO_OPTION and not unused.get(name)
-    }
+    settings = in_effect(stage.settings, bool(stage.valid_name))
+    given |= {name: value for name, value in settings.items() if name not in _NO_OPTION}
     if load is None:
         given = {name: value for name, value in given.items() if name not in _OFF or value != _OFF[name]}
     given |= {"backend": stage.backend or None, "device": stage.device, "precision": stage.precision}

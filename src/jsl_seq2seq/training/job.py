@@ -17,7 +17,7 @@ from ..data import SentencePair, overlap, read_corpus, sentence_keys
 from ..data.encoding import EncodedPair, EncodedPairs, encode_corpus
 from ..errors import Failure, JslError, UserError
 from ..model.initialization import initial_parameters
-from ..settings import DATA_SETTINGS, ModelConfig, TrainingConfig, VocabSize
+from ..settings import DATA_SETTINGS, ModelConfig, TrainingConfig, VocabSize, in_effect
 from ..store import EpochMetrics, Example, Progress, SavedModel, Stage, best_epoch, load_model
 from ..store.metadata import describe_run, now, published, stages_of, with_stage
 from ..tokenize import Tokenizers
@@ -185,6 +185,23 @@ class TrainingJob:
     def training(self) -> TrainingConfig:
         """The settings of this run."""
         return self.start.training
+
+    @property
+    def options(self) -> dict[str, Any]:
+        """``TrainingRequest.options`` that ask for this run, whatever the defaults of a later release are.
+
+        Those of a run that goes on from a model include the shape and the units of that model.
+        """
+        start, request = self.start, self._request
+        settings = self.training.to_json() | {"epochs": start.progress.until - start.progress.start}
+        units = start.tokenizers.settings | {
+            name: request.options[name] for name in DATA_SETTINGS if request.options.get(name) is not None
+        }
+        return {
+            **units,
+            **{name: value for name, value in start.config.to_json().items() if name in _MODEL_OPTIONS},
+            **in_effect(settings, request.valid is not None),
+        }
 
     # overflow shows in the loss and in what is saved, where it is reported
     @np.errstate(over="ignore", invalid="ignore", divide="ignore")
