@@ -4,8 +4,10 @@
     python benchmarks/compare_commits.py /tmp/old . --json compared.json        # some minutes
     python benchmarks/compare_commits.py . .                                    # how much this machine is to be trusted
 
-Every figure is the median, over many rounds, of the ratio within a round, with the interval in which that median
-lies with 95 % probability. Each checkout runs in processes of its own; the two take turns. Both translate with the
+Every figure is the median, over pairs of processes, of the ratio of their median times, with the interval in which
+that median lies with 95 % probability. A process is started anew for each pair, because where its memory lies makes
+one run of the same code up to a tenth slower than the next, which no number of rounds within one process averages
+out. The two processes of a pair take turns. Both translate with the
 new checkout's shipped model, and train the same random model on the same random batches, so that they do the same
 work; where their results differ, that is said. What a machine lacks (Numba, a GPU) is left out. Reads checkouts from
 75d4ed8 on, whose packages were named otherwise.
@@ -89,6 +91,7 @@ def main() -> None:
     parser.add_argument("--only", nargs="+", default=[], help="beginnings of the names of what to measure")
     parser.add_argument("--gpu", action="store_true", help="PyTorch and WebGPU, too")
     parser.add_argument("--rounds", type=float, default=1.0, help="times as many rounds as usual")
+    parser.add_argument("--processes", type=int, default=8, help="pairs of processes that share the rounds")
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--bar", type=float, default=1.03, help="exit with 1 if a ratio is surely above this")
     parser.add_argument("--json", type=Path)
@@ -111,8 +114,7 @@ def main() -> None:
                 )
                 for side, checkout in checkouts.items()
             }
-            rounds = max(3, round(measure.rounds * arguments.rounds))
-            seconds, results = race_workers(contenders, rounds, warm_up=3)
+            seconds, results = _medians(contenders, measure.rounds * arguments.rounds, arguments.processes)
             if len(seconds) == 2:
                 figures[name] = _compared(seconds, results)
                 if figures[name]["interval"][0] > arguments.bar:
@@ -121,6 +123,26 @@ def main() -> None:
     if slower:
         print(f"\nslower than {arguments.bar:.2f} times: {', '.join(slower)}")
         sys.exit(1)
+
+
+def _medians(
+    contenders: dict[str, Contender], rounds: float, processes: int
+) -> tuple[Rounds, dict[str, Any]]:
+    """The median seconds of every pair of processes, and what the last turns returned.
+
+    Args:
+        rounds: of all pairs together.
+        processes: pairs of processes.
+    """
+    medians: Rounds = {}
+    results: dict[str, Any] = {}
+    for _ in range(processes):
+        seconds, results = race_workers(contenders, max(3, round(rounds / processes)), warm_up=3)
+        if len(seconds) < len(contenders):
+            return seconds, results
+        for side, values in seconds.items():
+            medians.setdefault(side, []).append(statistics.median(values))
+    return medians, results
 
 
 def _environment(checkout: Path, caches: Path, count: int) -> dict[str, str]:
@@ -143,7 +165,7 @@ def _compared(seconds: Rounds, results: dict[str, Any]) -> dict[str, Any]:
     same = results[OLD] == results[NEW]
     print(
         f"  new / old {times:.3f} [{low:.3f}, {high:.3f}]; "
-        f"{medians[OLD]:.2f} and {medians[NEW]:.2f} ms a turn, {len(seconds[NEW])} rounds"
+        f"{medians[OLD]:.2f} and {medians[NEW]:.2f} ms a turn, {len(seconds[NEW])} pairs of processes"
         + ("" if same else f"; results differ: {results[OLD]!r:.60} and {results[NEW]!r:.60}")
     )
     return {"ratio": times, "interval": [low, high], "ms": medians, "same result": same}
