@@ -8,8 +8,10 @@ from pathlib import Path
 import pytest
 
 from jsl_seq2seq.cli.console import columns
+from jsl_seq2seq.store import save_model
 
 from ..backend_cases import require
+from ..small_models import trained_otherwise
 from .conftest import Program
 
 
@@ -89,3 +91,15 @@ def test_references_with_open_words(program: Program, open_model: Path, tmp_path
     (tmp_path / "words.tsv").write_text("龍\t<竜>\n", encoding="utf-8")
     done = program("evaluate", "--load", open_model, "--data", "test.tsv", "--dictionary", "words.tsv")
     assert "66.7%" in done.out
+
+
+def test_several_models_are_judged_together(
+    program: Program, model: Path, data: Path, tmp_path: Path
+) -> None:
+    save_model(trained_otherwise(), tmp_path / "other")
+    arguments = ["evaluate", "--load", model, "--load", tmp_path / "other", "--data", data]
+    done = program(*arguments, "--backend", "ndarray", "--report", "r", "--json")
+    assert (done.code, json.loads(done.out)["trained_on"]["sentences"]) == (0, 8)
+    told = json.loads((tmp_path / "r" / "report.json").read_text(encoding="utf-8"))
+    assert told["model"] == f"{model} + {tmp_path / 'other'}" and told["seed"] is None
+    assert [len(one) for one in told["model_sha256"].split(" + ")] == [64, 64]

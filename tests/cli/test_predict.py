@@ -8,9 +8,11 @@ from pathlib import Path
 import pytest
 
 import jsl_seq2seq.cli.predict as predict_module
+from jsl_seq2seq.store import save_model
 
 from ..backend_cases import require
 from ..processes import run_program, talk_to_program
+from ..small_models import trained_otherwise
 from .conftest import Program
 
 NDARRAY = ["--backend", "ndarray"]
@@ -451,3 +453,49 @@ def test_lines_longer_than_any_sentence_are_skipped(
     assert [line if isinstance(line, str) else None for line in found] == wanted
     refused = [line for line in found if not isinstance(line, str)]
     assert [(one.code, one.line) for one in refused] == [("line-too-long", number) for number in (2, 5, 7)]
+
+
+@pytest.fixture
+def two(model: Path, tmp_path: Path) -> tuple[Path, Path]:
+    """Two models of the eight sentences."""
+    save_model(trained_otherwise(), tmp_path / "other")
+    return model, tmp_path / "other"
+
+
+def test_several_models_translate_together(program: Program, two: tuple[Path, Path]) -> None:
+    loads = ["--load", two[0], "--load", two[1]]
+    done = program("predict", *loads, *NDARRAY, "えきはどこですか")
+    assert done.code == 0 and done.out.startswith("えきはどこですか → <駅> <場所> <何>")
+    assert "2 つのモデルの確率を平均" in done.err
+    text = "わたしはえきです"
+    figures = [
+        json.loads(program("predict", *each, *NDARRAY, text, "--json", "--quiet").out)["probability"]
+        for each in (loads, loads[2:] + loads[:2], loads[:2], loads[2:])
+    ]
+    assert figures[0] == pytest.approx(figures[1]) and len({round(one, 6) for one in figures}) == 3
+    twice = program("predict", *loads[:2], *loads[:2], *NDARRAY, text, "--json", "--quiet")
+    assert json.loads(twice.out)["probability"] == pytest.approx(figures[2], abs=1e-6)
+    best = program("predict", *loads, *NDARRAY, "--n-best", "3", "--quiet", text)
+    assert best.out.count("\t") == 2
+
+
+@pytest.mark.parametrize("option", [["--export-attn"], ["--export-weights", "encoder"]])
+def test_what_several_models_cannot_show(
+    program: Program, two: tuple[Path, Path], option: list[str], tmp_path: Path
+) -> None:
+    done = program("predict", "--load", two[0], "--load", two[1], *NDARRAY, *option, "ありがとう")
+    assert done.code == 2 and "1 つ" in done.err and done.out == ""
+    assert not list(tmp_path.rglob("exports"))
+
+
+def test_models_that_do_not_fit_together_are_refused(program: Program, model: Path, open_model: Path) -> None:
+    done = program("predict", "--load", model, "--load", open_model, "ありがとう")
+    assert done.code == 2 and "2 番目のモデル" in done.err and "--seed" in done.err
+    done = program("predict", "--load", model, "--load", "ない", "ありがとう")
+    assert done.code == 2 and "ない" in done.err
+
+
+@pytest.mark.parametrize("verb", [["train"], ["diagnose", "ありがとう"], ["tags"], ["serve"]])
+def test_other_commands_take_one_model(program: Program, model: Path, verb: list[str]) -> None:
+    done = program(*verb, "--load", model, "--load", model)
+    assert done.code == 2 and "--load は 1 つだけ" in done.err

@@ -81,7 +81,7 @@ def test_sentences_that_were_trained_on_are_recognised_wherever_they_stand(tmp_p
     mixed = "\n".join(
         ["# 見出し", lines[5], "あたらしい文\t<私>", lines[2].replace("が", "か\u3099", 1), lines[0]]
     )
-    report = evaluate(translator_of(model), parse_corpus(mixed, "x"), model=model)
+    report = evaluate(translator_of(model), parse_corpus(mixed, "x"), models=[model])
     assert (report.trained_on, report.trained_on_lines) == (3, (2, 4, 5))
     assert report.to_json()["trained_on"] == {"sentences": 3, "lines": [2, 4, 5]}
     assert any("4 文のうち 3 文" in note and "2、4、5 行目" in note for note in report.notes)
@@ -89,4 +89,4 @@ def test_sentences_that_were_trained_on_are_recognised_wherever_they_stand(tmp_p
     data.write_text("はい\t<OK>\n", encoding="utf-8")
     further = small_job(tmp_path, load=tmp_path / "m", data=data, epochs=1).run().model
     assert len(further.trained_on) == 9 and set(further.trained_on) > set(model.trained_on)
-    assert not evaluate(translator_of(model), parse_corpus("はい\t<はい>\n", "x"), model=model).trained_on
+    assert not evaluate(translator_of(model), parse_corpus("はい\t<はい>\n", "x"), models=[model]).trained_on

@@ -25,7 +25,7 @@ from .progress import counted
 
 
 def evaluate(
-    load: opt.Load = None,
+    load: opt.Models = None,
     data: opt.Tests = None,
     report: opt.Report = None,
     beam: opt.Beam = None,
@@ -52,27 +52,28 @@ def evaluate(
         )
     if report is not None:
         require_own(report, REPORT_FILES)  # before the work, and once more behind it
-    directory = model_directory(load)
-    model = load_model(directory)
-    corpora = [_read(path, model) for path in data]
-    words = dictionary_of(directory, dictionary)
-    translator = opened(model, backend, device, precision, quiet, words)
+    chosen = load or [None]
+    directories = [model_directory(one) for one in chosen]
+    models = [load_model(directory) for directory in directories]
+    corpora = [_read(path, models) for path in data]
+    words = dictionary_of(directories, dictionary)
+    translator = opened(models, backend, device, precision, quiet, words)
     search = Search(
         1 if beam is None else beam, DEFAULT_PENALTY if length_penalty is None else length_penalty
     )
     sentences = sum(len(corpus.pairs) for corpus in corpora)
     with counted("訳しています", "文", sentences, quiet) as progress:
-        files = tuple(evaluate_corpus(translator, corpus, search, progress, model) for corpus in corpora)
-    files_of_model = read_config(directory, record=False)["metadata"]["files"]
+        files = tuple(evaluate_corpus(translator, corpus, search, progress, models) for corpus in corpora)
+    weights = [read_config(one, record=False)["metadata"]["files"][WEIGHTS]["sha256"] for one in directories]
     found = Evaluation(
-        "付属のモデル" if is_builtin(load) else str(load),
+        " + ".join("付属のモデル" if is_builtin(one) else str(one) for one in chosen),
         __version__,
         _computed(translator),
         search,
         files,
-        model_sha256=files_of_model[WEIGHTS]["sha256"],
+        model_sha256=" + ".join(weights),
         device=translator.ops.device,
-        seed=model.training.seed,
+        seed=models[0].training.seed if len(models) == 1 else None,
         date=now(),
     )
     if as_json:
@@ -91,9 +92,10 @@ def _computed(translator: Translator) -> str:
     return ops.name if ops.precision == "fp32" else f"{ops.name} {ops.precision}"
 
 
-def _read(path: Path, model: SavedModel) -> Corpus:
-    corpus = read_corpus(path, model.tokenizers)
-    if corpus.digest != model.data_digest or len(model.trained_on):  # else it is said sentence by sentence
+def _read(path: Path, models: Sequence[SavedModel]) -> Corpus:
+    corpus = read_corpus(path, models[0].tokenizers)
+    # where the model says which sentences it was trained on, it is said sentence by sentence
+    if not any(corpus.digest == model.data_digest and not len(model.trained_on) for model in models):
         return corpus
     seen = f"{path}: このモデルの学習に使ったデータです。成績は、初めて見る文での実力を表しません。"
     return replace(corpus, notes=(*corpus.notes, seen))

@@ -40,6 +40,10 @@ HINTS: dict[str, Callable[[JslError], str]] = {
         "--dictionary とモデルの dictionary.tsv を使わずに訳すか、"
         "--target-units open-tags で学習したモデルを --load で指定してください。"
     ),
+    "ensemble-mismatch": lambda error: (
+        "--load で並べられるのは、両側の語彙が同じモデルです。"
+        "同じ --data で、--seed だけを変えて学習したものを使ってください。"
+    ),
     "export-not-written": lambda error: (
         "--export-dir で書き込める場所を指定してください。前に書き出したものは、そのまま残っています。"
     ),

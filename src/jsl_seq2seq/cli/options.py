@@ -45,6 +45,10 @@ Config = Annotated[
 SaveConfig = Annotated[
     Path | None, _option("--save-config", "この学習の設定を書く TOML ファイル", _RUN, "FILE")
 ]
+Models = Annotated[
+    list[Path] | None,
+    _option("--load", "モデル。何度でも（確率を平均する）。builtin は付属のもの［builtin］", _RUN, "DIR"),
+]
 Save = Annotated[Path | None, _option("--save", "保存先［models/jsl-seq2seq/日時］", _RUN, "DIR")]
 Data = Annotated[Path | None, _option("--data", "学習データ（TSV、CSV、JSONL）［付属の例文］", _RUN, "FILE")]
 Valid = Annotated[Path | None, _option("--valid", "検証データ（TSV、CSV、JSONL）", _RUN, "FILE")]

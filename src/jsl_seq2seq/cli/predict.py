@@ -50,7 +50,7 @@ Line = str | UserError
 
 def predict(
     texts: Annotated[list[str] | None, opt.argument("訳す文。- なら標準入力を 1 行ずつ", "文 …")] = None,
-    load: opt.Load = None,
+    load: opt.Models = None,
     predict: opt.Predict = None,
     input_file: opt.InputFile = None,
     output_file: opt.OutputFile = None,
@@ -72,15 +72,23 @@ def predict(
     wanted = [*(texts or []), *(predict or [])]
     if not wanted and input_file is None:
         raise UserError("訳す文がありません。", 'たとえば: jsl-seq2seq predict "ありがとう"', code="no-text")
-    directory = model_directory(load)
-    model = load_model(directory, record=False)
-    words = dictionary_of(directory, dictionary)
-    translator = opened(model, backend, device, precision, quiet, words)
+    chosen = load or [None]
+    if len(chosen) > 1 and export_weights:
+        raise UserError(
+            f"--export-weights は、モデルが 1 つのときだけ使えます（--load が {len(chosen)} 個あります）。",
+            "--load を 1 つにしてください。",
+            code="weights-of-ensemble",
+            members=len(chosen),
+        )
+    directories = [model_directory(one) for one in chosen]
+    models = [load_model(directory, record=False) for directory in directories]
+    words = dictionary_of(directories, dictionary)
+    translator = opened(models, backend, device, precision, quiet, words)
     with _results_to(output_file):
         certain = run_prediction(
             translator,
             wanted,
-            opt.exports(load, export_dir) if export_attn else None,
+            opt.exports(chosen[0], export_dir) if export_attn else None,
             force_export,
             quiet,
             as_json,
@@ -90,13 +98,13 @@ def predict(
     if output_file is not None and not quiet:
         note(f"訳を書き出しました: {output_file}")
     if export_weights:
-        run_weight_export(model, export_weights, opt.exports(load, export_dir), quiet)
+        run_weight_export(models[0], export_weights, opt.exports(chosen[0], export_dir), quiet)
     if strict and not certain:
         raise typer.Exit(UNCERTAIN)
 
 
 def opened(
-    model: SavedModel,
+    model: SavedModel | Sequence[SavedModel],
     backend: str,
     device: str | None,
     precision: str,
@@ -105,19 +113,26 @@ def opened(
 ) -> Translator:
     """A translator on the backend that --backend, --device and --precision ask for; prints which it is.
 
+    Args:
+        model: several for an ensemble.
+
     Raises what :func:`jsl_seq2seq.backends.registry.choose_backend` raises.
     """
     text = "計算の準備をしています（ふつうは、はじめてのときだけ、数秒かかります）。"
+    models = [model] if isinstance(model, SavedModel) else model
+    size = sum(count_parameters(one.config) for one in models)
     preparing = threading.Timer(_LONG_PREPARATION, note, [text])
     if precision == "int8" and not quiet:
         preparing.start()  # Numba compiles, and keeps the result on disk
     try:
-        chosen = choose_backend(backend, device, count_parameters(model.config), precision)
+        chosen = choose_backend(backend, device, size, precision)
     finally:
         preparing.cancel()
     if not quiet:
         note(f"バックエンド: {chosen.name}（{chosen.reason}）")
-    return Translator(model, chosen, dictionary=dictionary)
+        if len(models) > 1:
+            note(f"アンサンブル: {len(models)} つのモデルの確率を平均して訳します。")
+    return Translator(models, chosen, dictionary=dictionary)
 
 
 def search_options(beam: int | None, n_best: int, length_penalty: float | None) -> Search:

@@ -108,12 +108,12 @@ class Evaluation:
     """The figures of one run over several files.
 
     Attributes:
-        model: the model directory, as people write it.
+        model: the model directory, as people write it; of an ensemble all of them, `` + `` between them.
         version: of this package.
         backend: name and, unless float32, precision of the backend.
-        model_sha256: of the model's weights; empty if it is not known.
+        model_sha256: of the model's weights, likewise; empty if it is not known.
         device: what the backend computed on.
-        seed: that the model was trained with.
+        seed: that the model was trained with; ``None`` for an ensemble.
         date: of the evaluation, UTC, ISO 8601.
     """
 
@@ -149,17 +149,19 @@ def evaluate(
     corpus: Corpus,
     search: Search | None = None,
     progress: Callable[[int], object] = lambda _: None,
-    model: SavedModel | None = None,
+    models: Sequence[SavedModel] = (),
 ) -> FileReport:
     """Translate every sentence of a file and compare with its references.
 
     Args:
         progress: called with the number of sentences in each translated batch.
-        model: the translator's, loaded with its record, which says what it was trained on.
+        models: the translator's, loaded with their record, which says what they were trained on.
     """
     seen: list[int] = []
-    if model is not None and len(model.trained_on):
-        seen = np.flatnonzero(model.trained_among(sentence_keys(corpus.pairs))).tolist()
+    recorded = [model for model in models if len(model.trained_on)]
+    if recorded:
+        keys = sentence_keys(corpus.pairs)
+        seen = np.flatnonzero(np.any([model.trained_among(keys) for model in recorded], axis=0)).tolist()
     search = search or Search()
     options = {"beam": search.beam, "length_penalty": search.length_penalty}
     tokenizers = translator.tokenizers

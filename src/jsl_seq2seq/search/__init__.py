@@ -1,12 +1,14 @@
 """From logits to target sequences: greedy decoding, beam search, scoring."""
 
 from .beam import beam_search, penalized
-from .decoding import GraphGreedy, Hypothesis, greedy, group_by_length
+from .decoding import Ensemble, GraphGreedy, Hypothesis, Model, greedy, group_by_length
 from .scoring import forced_log_probs, score
 
 __all__ = [
+    "Ensemble",
     "GraphGreedy",
     "Hypothesis",
+    "Model",
     "beam_search",
     "forced_log_probs",
     "greedy",

@@ -17,15 +17,14 @@ from dataclasses import dataclass
 import numpy as np
 
 from ..backends.interface import DecodingOps
-from ..model import Transformer
 from ..settings import EOS, SOS
 from .constraints import ConstrainedRows, OpenWordConstraint
-from .decoding import Hypothesis, Step, decoding_step, group_by_padded_length, require_finite
+from .decoding import Hypothesis, Model, Step, decoding_step, group_by_padded_length, require_finite
 
 
 def beam_search(
     ops: DecodingOps,
-    model: Transformer[DecodingOps],
+    model: Model,
     sources: Sequence[Sequence[int]],
     max_length: int,
     width: int,

@@ -12,6 +12,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections import OrderedDict
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
@@ -44,6 +45,38 @@ class Hypothesis(NamedTuple):
     def log_prob(self) -> float:
         """Natural logarithm of the whole sequence's probability, its end included if there is one."""
         return sum(self.log_probs)
+
+
+@dataclass(frozen=True)
+class Ensemble:
+    """Models that decode together: the probability of the next tag is the mean of theirs.
+
+        P(y|Y, X) = 1/n · Σ P_m(y|Y, X),   log P = logsumexp log P_m - log n       (Sutskever et al. 2014, §3.6)
+
+    The mean of the probabilities, as in fairseq, rather than of their logarithms: it sums to 1 as it is, so that a
+    probability and a threshold mean what they mean of one model, and one member alone cannot rule a tag out.
+
+    Attributes:
+        members: models with the same vocabularies and, apart from their sizes, the same settings.
+    """
+
+    members: tuple[Transformer[DecodingOps], ...]
+
+    @property
+    def config(self) -> ModelConfig:
+        """The first member's; what decoding reads of it is the same of all."""
+        return self.members[0].config
+
+
+Model = Transformer[DecodingOps] | Ensemble
+"""What decodes."""
+
+
+def mean_log_probs(members: Sequence[np.ndarray]) -> np.ndarray:
+    """Each member's natural log-probabilities [..., V] -> those of their mean distribution, in float64."""
+    each = np.stack(members).astype(np.float64)
+    highest = each.max(axis=0)
+    return highest + np.log(np.exp(each - highest).mean(axis=0))
 
 
 _MAX_SCORES = 64 * 256**2
@@ -96,7 +129,7 @@ class Step(ABC):
 
 def decoding_step(
     ops: DecodingOps,
-    model: Transformer[DecodingOps],
+    model: Model,
     sources: Sequence[Sequence[int]],
     capacity: int,
     rows: ConstrainedRows | None = None,
@@ -108,6 +141,8 @@ def decoding_step(
         rows: what the rows may hold. Log-probabilities are then [R, K], of ``rows.ids``, and those of each row are
             normalized over what it may hold; only for models with attention masks.
     """
+    if isinstance(model, Ensemble):
+        return _EnsembleStep([decoding_step(ops, one, sources, capacity, rows) for one in model.members])
     source = pad_rows(sources, PAD, at_least=model.config.source_length)
     if model.config.attention_masks:
         if isinstance(ops, NetworkDecodingOps):
@@ -238,13 +273,27 @@ class _UncachedStep(Step):
         self._memory = self._ops.gather_rows(self._memory, self._ops.array(rows))
 
 
+class _EnsembleStep(Step):
+    """The members' steps, side by side: each has its own cache of the same rows."""
+
+    def __init__(self, members: Sequence[Step]) -> None:
+        self._members = members
+
+    def __call__(self, latest: np.ndarray) -> np.ndarray:
+        return mean_log_probs([step(latest) for step in self._members])
+
+    def keep(self, rows: np.ndarray) -> None:
+        for step in self._members:
+            step.keep(rows)
+
+
 _COMPACT_BELOW = 0.75
 """Share of rows that have not ended below which the others are dropped from the batch, by copying those that stay."""
 
 
 def greedy(
     ops: DecodingOps,
-    model: Transformer[DecodingOps],
+    model: Model,
     sources: Sequence[Sequence[int]],
     max_length: int,
     graph: GraphGreedy | None = None,
@@ -258,15 +307,16 @@ def greedy(
         graph: captured steps of earlier calls with the same model, where ``ops`` are :class:`GraphDecodingOps`.
         constraints: what each sentence's result may hold, or none.
     """
-    if isinstance(ops, GraphDecodingOps) and model.config.attention_masks and not constraints:
-        tags, scores = (graph or GraphGreedy(ops, model))(sources, max_length)
-        return [_ended(*row, max_length) for row in zip(tags.tolist(), scores.tolist(), strict=True)]
-    if isinstance(ops, NetworkDecodingOps) and model.config.attention_masks and not constraints:
-        source = pad_rows(sources, PAD, at_least=model.config.source_length)
-        batch = _started(ops, model, source, max_length + 1)
-        tags, scores = batch.greedy(SOS, EOS, model.config.never_decoded, max_length + 1)
-        require_finite(scores)
-        return [_ended(*row, max_length) for row in zip(tags.tolist(), scores.tolist(), strict=True)]
+    if isinstance(model, Transformer) and model.config.attention_masks and not constraints:
+        if isinstance(ops, GraphDecodingOps):
+            tags, scores = (graph or GraphGreedy(ops, model))(sources, max_length)
+            return [_ended(*row, max_length) for row in zip(tags.tolist(), scores.tolist(), strict=True)]
+        if isinstance(ops, NetworkDecodingOps):
+            source = pad_rows(sources, PAD, at_least=model.config.source_length)
+            batch = _started(ops, model, source, max_length + 1)
+            tags, scores = batch.greedy(SOS, EOS, model.config.never_decoded, max_length + 1)
+            require_finite(scores)
+            return [_ended(*row, max_length) for row in zip(tags.tolist(), scores.tolist(), strict=True)]
     found: dict[int, Hypothesis] = {}
     for indices in group_by_padded_length(model.config, sources):
         constrained = ConstrainedRows([constraints[index] for index in indices]) if constraints else None

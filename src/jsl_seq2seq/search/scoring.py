@@ -9,12 +9,21 @@ import numpy as np
 from ..backends.interface import DecodingOps, pad_rows
 from ..model import Transformer
 from ..settings import EOS, PAD, SOS
-from .decoding import Hypothesis, decoding_step, group_by_padded_length, log_probs, require_finite
+from .decoding import (
+    Ensemble,
+    Hypothesis,
+    Model,
+    decoding_step,
+    group_by_padded_length,
+    log_probs,
+    mean_log_probs,
+    require_finite,
+)
 
 
 def score(
     ops: DecodingOps,
-    model: Transformer[DecodingOps],
+    model: Model,
     sources: Sequence[Sequence[int]],
     targets: Sequence[Sequence[int]],
 ) -> list[Hypothesis]:
@@ -34,11 +43,14 @@ def score(
 
 def forced_log_probs(
     ops: DecodingOps,
-    model: Transformer[DecodingOps],
+    model: Model,
     sources: Sequence[Sequence[int]],
     targets: Sequence[Sequence[int]],
 ) -> list[np.ndarray]:
     """Log-probabilities of every tag at every position of each target, [T + 1, V]; the last row is for what follows."""
+    if isinstance(model, Ensemble):
+        members = [forced_log_probs(ops, one, sources, targets) for one in model.members]
+        return [mean_log_probs(rows) for rows in zip(*members, strict=True)]
     found: dict[int, np.ndarray] = {}
     for indices in group_by_padded_length(model.config, sources):
         forced = _at_once if model.config.attention_masks else _one_by_one

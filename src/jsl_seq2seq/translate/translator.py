@@ -19,8 +19,10 @@ from ..backends.registry import Backend, choose_backend
 from ..errors import Failure, UserError
 from ..model import Capture, Transformer, count_parameters, flatten, parameter_shapes
 from ..search import (
+    Ensemble,
     GraphGreedy,
     Hypothesis,
+    Model,
     beam_search,
     forced_log_probs,
     greedy,
@@ -33,6 +35,7 @@ from ..store.directory import DICTIONARY
 from ..tokenize import CHARACTERS_AND_TAGS, Encoding, Tokenizers
 from ..tokenize.tokenizer import CharTokenizer, OpenTagTokenizer
 from .dictionary import Dictionary, Match
+from .ensemble import settings_of
 from .open_words import Evidence, OpenWords, TagDetail
 
 BackendName = Literal["auto", "ndarray", "wgpu", "torch"]
@@ -207,17 +210,19 @@ class Score:
 
 
 class Translator:
-    """A trained model on one backend.
+    """A trained model on one backend, or several as an ensemble (:class:`jsl_seq2seq.search.Ensemble`).
 
     Attributes:
-        directory: the model directory; ``None`` for a model that was not read from one.
+        directories: the model directories; empty for a model that was not read from one.
+        directory: the first of them; ``None`` if there is none.
         backend: name of the backend: ``ndarray``, ``wgpu`` or ``torch``.
         precision: ``fp32`` or ``int8``.
         tags: every tag that the model can produce, in the order of its vocabulary.
-        config: the shape of the model.
+        config: the shape of the model; of an ensemble what :func:`.ensemble.settings_of` says.
+        members: how many models translate.
 
     Args:
-        model: from :func:`jsl_seq2seq.store.load_model`, or fresh from training.
+        model: from :func:`jsl_seq2seq.store.load_model`, or fresh from training; several for an ensemble.
         network: translate with this network, on these operations, instead of the model's parameters on ``backend``:
             one in training, whose parameters change between two calls.
         max_tags: the longest translation of a sentence; ``None`` for the most that the model may write.
@@ -225,60 +230,66 @@ class Translator:
 
     def __init__(
         self,
-        model: SavedModel,
+        model: SavedModel | Sequence[SavedModel],
         backend: Backend,
-        directory: Path | None = None,
+        directory: Path | Sequence[Path] | None = None,
         dictionary: Dictionary | None = None,
         network: tuple[DecodingOps, Transformer[DecodingOps]] | None = None,
         max_tags: int | None = None,
     ) -> None:
-        self.directory = directory
-        self.config = model.config
-        self.tokenizers: Tokenizers = model.tokenizers
-        self.ops, self._network = network or _network(model, backend)
-        self._max_tags = min(most_tags(model.config), max_tags or MAX_TAGS)
-        self._graphs = (
-            GraphGreedy(self.ops, self._network) if isinstance(self.ops, GraphDecodingOps) else None
-        )
-        self._dropped = frozenset() if model.config.specials_masked else _no_tags(model.tokenizers)
-        self._open_words = open_words_of(model.tokenizers)
+        models = [model] if isinstance(model, SavedModel) else list(model)
+        self.directories = _paths(directory)
+        self.directory = self.directories[0] if self.directories else None
+        self.config = settings_of(models)
+        self.members = len(models)
+        self.tokenizers: Tokenizers = models[0].tokenizers
+        self._network: Model
+        self.ops, self._network = network or _network(models, backend)
+        self._max_tags = min(*(most_tags(one.config) for one in models), max_tags or MAX_TAGS)
+        self._graphs = self._captured()
+        self._dropped = frozenset() if self.config.specials_masked else _no_tags(self.tokenizers)
+        self._open_words = open_words_of(self.tokenizers)
         self.dictionary = dictionary
         if dictionary:
-            require_slots(model.tokenizers)
+            require_slots(self.tokenizers)
         self.backend: str = self.ops.name
         self.precision: str = self.ops.precision
         target = self.tokenizers.target
         self.tags = tuple(tag for tag in target.tags if target.vocabulary.id_of(tag) not in self._dropped)
 
     def __repr__(self) -> str:
-        source = "" if self.directory is None else f"{str(self.directory)!r}, "
+        paths = [str(path) for path in self.directories]
+        source = f"{paths if self.members > 1 else paths[0]!r}, " if paths else ""
         return f"Translator({source}backend={self.backend!r}, precision={self.precision!r}, tags={len(self.tags)})"
 
     @classmethod
     def load(
         cls,
-        directory: str | Path | None = None,
+        directory: str | Path | Sequence[str | Path] | None = None,
         backend: BackendName = "auto",
         precision: Precision = "fp32",
         dictionary: Dictionary | str | Path | Sequence[str | Path] | None = None,
     ) -> Translator:
-        """Read a model directory.
+        """Read a model directory, or several to translate with together.
 
         Args:
-            directory: ``None`` for the model that ships with the package.
+            directory: ``None`` for the model that ships with the package; several for an ensemble, whose vocabularies
+                are the same.
             backend: ``auto``, ``ndarray``, ``wgpu`` or ``torch``.
             precision: ``fp32``, or ``int8`` for the CPU: much faster, and nearly as good. It needs Numba.
             dictionary: words of the user's own, or the files they are in (see :mod:`.dictionary`); a model directory's
                 own ``dictionary.tsv`` is used, too, and comes after them.
 
         Raises:
-            UserError: there is no model there, or no such backend, or a dictionary cannot be read.
+            UserError: there is no model there, or no such backend, or a dictionary cannot be read, or the models of
+                an ensemble do not fit together.
             Failure: the model is damaged.
         """
-        path = shipped_model() if directory is None else Path(directory)
-        model = load_model(path, record=False)
-        chosen = choose_backend(backend, None, count_parameters(model.config), precision)
-        return cls(model, chosen, path, dictionary_of(path, dictionary))
+        paths = [shipped_model()] if directory is None else _paths(directory)
+        models = [load_model(path, record=False) for path in paths]
+        size = sum(count_parameters(model.config) for model in models)
+        chosen = choose_backend(backend, None, size, precision)
+        return cls(models, chosen, paths, dictionary_of(paths, dictionary))
 
     def translate(
         self,
@@ -291,13 +302,15 @@ class Translator:
         """Translate one sentence.
 
         Args:
-            attention: whether to compute the attention weights of every layer, in a pass of its own.
+            attention: whether to compute the attention weights of every layer, in a pass of its own; not of an
+                ensemble, whose members' heads have nothing to do with each other.
             beam: how many beginnings beam search keeps; 1 is greedy decoding.
             n_best: how many translations to find, at most ``beam``; the others are the first one's alternatives.
             length_penalty: how much beam search favours longer translations, 0 for not at all.
 
         Raises:
-            UserError: nothing in it can be translated, or it is far too long, or the search is impossible.
+            UserError: nothing in it can be translated, or it is far too long, or the search is impossible, or the
+                attention of an ensemble is wanted.
             TypeError: it is not a string.
         """
         return self.translate_batch([text], attention, beam, n_best, length_penalty)[0]
@@ -389,6 +402,13 @@ class Translator:
         length_penalty: float,
     ) -> list[Translation]:
         """Prepared texts -> their translations; the sentences of all of them share batches."""
+        if attention and isinstance(self._network, Ensemble):
+            raise UserError(
+                f"{self.members} つのモデルのアンサンブルからは、アテンションを取り出せません。",
+                "ヘッドはモデルごとに別のものを見るので、平均しても意味がありません。モデルを 1 つだけ使ってください。",
+                code="attention-of-ensemble",
+                members=self.members,
+            )
         pieces = [piece for text in texts for piece in text.pieces]
         sources = [self._read(piece.source) for piece in pieces]
         found: dict[int, list[Hypothesis]] = {}
@@ -448,8 +468,7 @@ class Translator:
                     code="translation-out-of-memory",
                 ) from error
         # outside of the handler, whose traceback keeps the arrays
-        if self._graphs is not None and isinstance(self.ops, GraphDecodingOps):
-            self._graphs = GraphGreedy(self.ops, self._network)  # those so far keep memory for their shapes
+        self._graphs = self._captured()  # those so far keep memory for their shapes
         half = len(indices) // 2
         return {
             **self._decoded(pieces, sources, indices[:half], beam, n_best, length_penalty),
@@ -656,6 +675,12 @@ class Translator:
             )
         return warnings
 
+    def _captured(self) -> GraphGreedy | None:
+        """Captured steps, none yet; ``None`` for an ensemble, and where the backend captures none."""
+        if isinstance(self.ops, GraphDecodingOps) and isinstance(self._network, Transformer):
+            return GraphGreedy(self.ops, self._network)
+        return None
+
     def _attention(self, text: _Prepared, found: Sequence[Sequence[Hypothesis]]) -> dict[str, Attention]:
         """Every layer's attention. Of several sentences each one's weights are a block; all others are 0."""
         parts = [
@@ -670,6 +695,7 @@ class Translator:
         The decoder reads SOS and all tags but the last of what it produced, the EOS included: row t is the
         query that produced tag t.
         """
+        assert isinstance(self._network, Transformer), "an ensemble's attention is refused"
         capture = Capture()
         sentence = self._read(source)
         source_ids = pad_rows([sentence], PAD, at_least=self.config.source_length)
@@ -692,14 +718,23 @@ class Translator:
         }
 
 
-def _network(model: SavedModel, backend: Backend) -> tuple[DecodingOps, Transformer[DecodingOps]]:
-    """The operations of a backend, and the network with the model's parameters on them."""
+def _network(models: Sequence[SavedModel], backend: Backend) -> tuple[DecodingOps, Model]:
+    """The operations of a backend, and the networks with the models' parameters on them."""
     ops = backend.open(None)
-    shapes = parameter_shapes(model.config)
-    flat = flatten(model.parameters, shapes)
-    with ops.exclusive():
-        parameters = ops.named_views(ops.array(flat), shapes)
-    return ops, Transformer(ops, parameters, model.config)
+    networks = []
+    for model in models:
+        shapes = parameter_shapes(model.config)
+        flat = flatten(model.parameters, shapes)
+        with ops.exclusive():
+            parameters = ops.named_views(ops.array(flat), shapes)
+        networks.append(Transformer(ops, parameters, model.config))
+    return ops, networks[0] if len(networks) == 1 else Ensemble(tuple(networks))
+
+
+def _paths(given: str | Path | Sequence[str | Path] | None) -> tuple[Path, ...]:
+    if given is None:
+        return ()
+    return (Path(given),) if isinstance(given, str | Path) else tuple(map(Path, given))
 
 
 def most_tags(config: ModelConfig) -> int:
@@ -728,11 +763,11 @@ def require_slots(tokenizers: Tokenizers) -> None:
 
 
 def dictionary_of(
-    directory: Path, given: Dictionary | str | Path | Sequence[str | Path] | None
+    directory: Path | Sequence[Path], given: Dictionary | str | Path | Sequence[str | Path] | None
 ) -> Dictionary | None:
-    """The entries of a model directory's own dictionary, and behind them those that are given; of equal words the
+    """The entries of model directories' own dictionaries, and behind them those that are given; of equal words the
     last counts. ``None`` without either."""
-    beside = [directory / DICTIONARY] if (directory / DICTIONARY).is_file() else []
+    beside = [path / DICTIONARY for path in _paths(directory) if (path / DICTIONARY).is_file()]
     if isinstance(given, Dictionary):
         return Dictionary([*Dictionary.read(*beside).entries, *given.entries])
     paths = [given] if isinstance(given, str | Path) else given or []
