@@ -147,7 +147,9 @@ def test_quotation_is_the_code(block: Block) -> None:
 
 @pytest.mark.parametrize(("page", "words"), COMMANDS, ids=lambda value: getattr(value, "name", None))
 def test_command_exists(page: Path, words: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("jsl_seq2seq.cli.app.read_config_file", lambda path, _: ConfigFile(path, {}, {}))
+    monkeypatch.setattr(
+        "jsl_seq2seq.cli.config_file.read_config_file", lambda path, _: ConfigFile(path, {}, {})
+    )
     group = get_command(application())
     assert isinstance(group, TyperGroup)
     verb, *rest = with_verb(words) or [""]

@@ -11,11 +11,12 @@ as an option, too, takes both in the order in which they were typed.
 
 from __future__ import annotations
 
+import contextlib
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from importlib import import_module
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 import typer.core
@@ -23,14 +24,17 @@ import typer.core
 from ..errors import UserError
 from ..io.files import require_reachable
 from ..version import __version__
-from .config_file import CONFIG_FILE, ConfigFile, keys_of, naming_lines, read_config_file
 from .console import say
 from .options import NEEDS, NEUTRAL, NOT_BESIDE
+
+if TYPE_CHECKING:
+    from .config_file import ConfigFile
 
 COMMANDS = {
     "train": ("train", "学習して保存します。--load を付けると、そのモデルの続きを学習します。"),
     "predict": ("predict", "文を訳します。"),
     "evaluate": ("evaluate", "テストデータを訳して採点し、表・HTML・JSON にまとめます。"),
+    "score": ("score", "与えた訳が、モデルにとってどれだけ確からしいか（対数確率）を示します。"),
     "diagnose": ("diagnose", "文の確率・ほかの候補・どこを見たか・一部を消したときの変化を示します。"),
     "serve": ("serve", "HTTP で訳せるサーバーと、ブラウザーで見るページを動かします。"),
     "export": ("export", "モデルをほかの形式（ONNX など）で、または重みを CSV と画像で書き出します。"),
@@ -196,9 +200,9 @@ class JapaneseCommand(_JapaneseHelp, typer.core.TyperCommand):
             if file is not None:
                 for name in self._overruled(file, typed):
                     del file[name]
-                ctx.default_map = ctx.meta[CONFIG_FILE] = file
+                ctx.default_map = ctx.meta[file.KEY] = file
                 given = {name: value for name, value in file.items() if value not in (False, [])} | typed
-            with naming_lines(file, typed):
+            with file.naming_lines(typed) if file is not None else contextlib.nullcontext():
                 written = {_written(one): str(given[one.name]) for one in self.params if one.name in given}
                 require_effects(self.name or "", written)
                 _require_reachable(self.params, given)
@@ -217,6 +221,8 @@ class JapaneseCommand(_JapaneseHelp, typer.core.TyperCommand):
         """What the file of --config says; ``None`` without, or where only the help is asked for."""
         if "config" not in typed or "help" in typed:
             return None
+        from .config_file import keys_of, read_config_file  # noqa: PLC0415  most command lines name no file
+
         options = {one.name: one.opts[0] for one in self.params if one.opts[0].startswith("--")}
         return read_config_file(Path(typed["config"]), keys_of(function(self.name or ""), options))
 

@@ -26,8 +26,6 @@ _OWN = "# jsl-seq2seq "
 """What the first line of a file that this program wrote begins with."""
 _MOST_BYTES = 1_000_000
 _WHAT = "設定のファイル"
-CONFIG_FILE = "jsl_seq2seq.config_file"
-"""Where a command's context has its :class:`ConfigFile`, in ``meta``."""
 _NOT_IN_A_FILE = frozenset({"config", "save_config"})
 _NAMES: Mapping[type, str] = {
     bool: "true か false", int: "整数", float: "数", str: "文字列", Path: "文字列", list: "文字列の一覧",
@@ -56,28 +54,29 @@ class ConfigFile(dict[str, Any]):
         lines: the line on which each key stands.
     """
 
+    KEY = "jsl_seq2seq.config_file"
+    """Where a command's context has it, in ``meta``."""
+
     def __init__(self, path: Path, values: Mapping[str, Any], lines: Mapping[str, int]) -> None:
         super().__init__(values)
         self.path, self.lines = path, lines
 
+    @contextlib.contextmanager
+    def naming_lines(self, typed: Container[str]) -> Iterator[None]:
+        """A user's mistake in the body that is about a value of the file names its line.
 
-@contextlib.contextmanager
-def naming_lines(file: ConfigFile | None, typed: Container[str]) -> Iterator[None]:
-    """A user's mistake in the body that is about a value of the file names its line.
-
-    Args:
-        typed: the parameters that stand on the command line, which are not from the file.
-    """
-    try:
-        yield
-    except UserError as error:
-        if file is not None:
+        Args:
+            typed: the parameters that stand on the command line, which are not from the file.
+        """
+        try:
+            yield
+        except UserError as error:
             facts = error.facts
             about = [*map(facts.get, ("setting", "option", "beside")), *facts.get("settings", ())]
             keys = (key_of(name) for name in about if name and key_of(name) not in typed)
-            line = next((file.lines[key] for key in keys if key in file.lines), None)
-            error.what += f"（{file.path} の {line} 行目）" if line else ""
-        raise
+            line = next((self.lines[key] for key in keys if key in self.lines), None)
+            error.what += f"（{self.path} の {line} 行目）" if line else ""
+            raise
 
 
 def keys_of(function: Callable[..., Any], options: Mapping[str, str]) -> dict[str, Key]:

@@ -32,14 +32,7 @@ from ..training import Checkpoints, Reporter, Reporters, TrainingJob, TrainingRe
 from ..training.record import MetricsFile, TensorBoard
 from ..translate import Translator
 from . import options as opt
-from .config_file import (
-    CONFIG_FILE,
-    ConfigFile,
-    naming_lines,
-    recorded,
-    require_place,
-    write_config_file,
-)
+from .config_file import ConfigFile, recorded, require_place, write_config_file
 from .console import NO_TAGS, note, report, say, say_json
 from .export import run_weight_export
 from .predict import run_prediction
@@ -114,13 +107,13 @@ def train(
     quiet: opt.Quiet = False,
     as_json: opt.Json = False,
 ) -> None:
-    file: ConfigFile | None = context.meta.get(CONFIG_FILE)
+    file: ConfigFile | None = context.meta.get(ConfigFile.KEY)
     typed = {
         name
         for name in context.params
         if getattr(context.get_parameter_source(name), "name", "") == "COMMANDLINE"
     }
-    with naming_lines(file, typed):
+    with file.naming_lines(typed) if file is not None else contextlib.nullcontext():
         settings = _merged(file or {}, {name: context.params[name] for name in typed})
         if load is not None:
             load = model_directory(load)
