@@ -84,7 +84,9 @@ def test_score(client: TestClient, models: Models) -> None:
     body = {"text": "ありがとう", "tags": ["ありがとう"], "model": "small"}
     found = client.post("/v1/score", json=body).json()
     score = models["small"].translator.score("ありがとう", ["ありがとう"])
-    assert found["log_prob"] == pytest.approx(score.log_prob) and len(found["log_probs"]) == 2
+    wanted = score.to_dict()
+    assert found["log_probs"] == pytest.approx(wanted.pop("log_probs")) and len(found.pop("log_probs")) == 2
+    assert found.pop("tags") == wanted.pop("tags") and found == pytest.approx(wanted)
     wrong = client.post("/v1/score", json={**body, "tags": ["ありがと"]})
     assert (wrong.status_code, wrong.json()["code"]) == (422, "unknown-tag")
 

@@ -23,7 +23,7 @@ from jsl_seq2seq.errors import UserError
 from jsl_seq2seq.model import Capture, Transformer
 from jsl_seq2seq.search import decoding
 from jsl_seq2seq.store import save_model
-from jsl_seq2seq.translate.translator import Translation, Translator
+from jsl_seq2seq.translate.translator import Score, Translation, Translator
 
 from ..refusals import refused
 from ..small_models import eight_sentences, trained_small, trained_starter, trained_words, translator_of
@@ -436,6 +436,26 @@ def test_score(starter: Translator) -> None:
         np.testing.assert_allclose(np.exp(other.log_probs[:-1]), one.probabilities, atol=1e-5)
     wrong = starter.score(STARTER[0], ["何"])
     assert len(wrong.log_probs) == 2 and wrong.log_prob < scored[0].log_prob
+
+
+def test_errors_stand_in_the_places_of_what_cannot_be_scored(starter: Translator) -> None:
+    pairs = [("龍", ["私"]), (STARTER[0], ["何"]), (STARTER[0], ["食べた"]), (STARTER[1], ["何"])]
+    found = starter.score_each(pairs)
+    assert [isinstance(one, UserError) and one.code for one in found] == [
+        "nothing-to-translate",
+        False,
+        "unknown-tag",
+        False,
+    ]
+    assert [found[1], found[3]] == starter.score_batch([pairs[1], pairs[3]])
+    assert starter.score_each([]) == [] and len(starter.score_each(pairs[:1])) == 1
+
+
+def test_perplexity(starter: Translator) -> None:
+    scored = Score("文", ("あ",), (math.log(0.5), math.log(0.125)))
+    assert scored.per_token == pytest.approx(math.log(0.25)) and scored.perplexity == pytest.approx(4)
+    far = Score("文", (), (-1e6,))
+    assert far.perplexity == math.inf and far.to_dict()["perplexity"] is None
 
 
 def test_score_of_what_the_model_does_not_know(starter: Translator) -> None:

@@ -95,6 +95,7 @@ LengthPenalty = Annotated[
 Tests = Annotated[
     list[Path] | None, _option("--data", "採点するデータ（何度でも。合計はしません）", _RUN, "FILE")
 ]
+Scored = Annotated[Path | None, _option("--data", "文とその訳のファイル（文<TAB><タグ> …）", _RUN, "FILE")]
 Report = Annotated[
     Path | None, _option("--report", "report.html と report.json を書き出すフォルダー", _RUN, "DIR")
 ]
@@ -255,6 +256,7 @@ NEEDS: _Table = {
 
 NOT_BESIDE: _Table = {
     "train": {"--batch-size": ("--batch-tokens",)},
+    "score": {"文": ("--data",), "訳": ("--data",)},
     "corpus": {
         "DIR": ("--label",),
         "--count": ("--label",),

@@ -193,19 +193,12 @@ def _add_api(app: FastAPI, service: Service) -> None:
 
     @app.post("/v1/score", response_model=schemas.Score, tags=["翻訳"])
     async def score(request: Request, body: schemas.ScoreRequest) -> Response:
-        """与えた訳の対数確率（自然対数）を返します。`log_probs` の最後は文の終わりの分です。"""
+        """与えた訳の対数確率（自然対数）を返します。`log_probs` の最後は文の終わりの分、`per_token` はその平均です。"""
         work = Scoring(service.models[body.model])
         (found,) = await service.compute(request, work, [(body.text, body.tags)])
         if isinstance(found, UserError):
             raise found
-        return json_response(
-            {
-                "text": found.text,
-                "tags": list(found.tags),
-                "log_prob": found.log_prob,
-                "log_probs": list(found.log_probs),
-            }
-        )
+        return json_response(found.to_dict())
 
     @app.post("/v1/diagnose", response_model=schemas.Diagnosis, tags=["翻訳"])
     async def diagnose(request: Request, body: schemas.DiagnoseRequest) -> Response:

@@ -137,10 +137,7 @@ class Scoring:
     model: LoadedModel
 
     def __call__(self, pairs: Sequence[tuple[str, Sequence[str]]]) -> list[Score | UserError]:
-        try:
-            return [*self.model.translator.score_batch(pairs)]
-        except UserError as error:
-            return [error] if len(pairs) == 1 else [self([pair])[0] for pair in pairs]
+        return self.model.translator.score_each(pairs)
 
 
 @dataclass(frozen=True)

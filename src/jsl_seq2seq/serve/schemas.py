@@ -211,6 +211,8 @@ class Score(BaseModel):
     tags: list[str]
     log_prob: float
     log_probs: list[float]
+    per_token: float
+    perplexity: float | None
 
 
 class TagExample(BaseModel):

@@ -208,6 +208,35 @@ class Score:
         """Natural logarithm of the whole sequence's probability, its end included."""
         return sum(self.log_probs)
 
+    @property
+    def per_token(self) -> float:
+        """The mean of :attr:`log_probs`, the end's included."""
+        return self.log_prob / len(self.log_probs)
+
+    @property
+    def perplexity(self) -> float:
+        """exp(-:attr:`per_token`), from 1; infinite beyond the numbers that a float holds."""
+        return perplexity(self.per_token)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values for JSON; ``perplexity`` is ``None`` if it is infinite."""
+        return {
+            "text": self.text,
+            "tags": list(self.tags),
+            "log_prob": self.log_prob,
+            "log_probs": list(self.log_probs),
+            "per_token": self.per_token,
+            "perplexity": self.perplexity if math.isfinite(self.perplexity) else None,
+        }
+
+
+def perplexity(per_token: float) -> float:
+    """exp(-mean log-probability): of how many equally probable tokens one is chosen each time."""
+    try:
+        return math.exp(-per_token)
+    except OverflowError:
+        return math.inf
+
 
 class Translator:
     """A trained model on one backend, or several as an ensemble (:class:`jsl_seq2seq.search.Ensemble`).
@@ -485,6 +514,14 @@ class Translator:
 
     def score_batch(self, pairs: Sequence[tuple[Sentence, Sequence[str]]]) -> list[Score]:
         """Several at once. Errors as above; TypeError if the tags are one string instead of a sequence."""
+        found = self.score_each(pairs)
+        for one in found:
+            if isinstance(one, UserError):
+                raise one
+        return [one for one in found if not isinstance(one, UserError)]
+
+    def score_each(self, pairs: Sequence[tuple[Sentence, Sequence[str]]]) -> list[Score | UserError]:
+        """As :meth:`score_batch`, but a pair that cannot be scored gives its error in its place."""
         if isinstance(pairs, str | bytes) or not isinstance(pairs, Iterable):
             raise TypeError(f"score_batch() takes pairs of a sentence and its tags, not {pairs!r}")
         for pair in pairs:
@@ -493,17 +530,29 @@ class Translator:
                     f"score_batch() takes pairs of a sentence and its tags; one of them is {pair!r}"
                 )
             _require_tags(pair[1])
-        sources = [self._read(self.encode(text)) for text, _ in pairs]
-        targets = [self._encode_tags(tags) for _, tags in pairs]
+        encoded = [self._encode_pair(text, tags) for text, tags in pairs]
+        known = [index for index, one in enumerate(encoded) if not isinstance(one, UserError)]
+        sources, targets = zip(*(encoded[index] for index in known), strict=True) if known else ((), ())
         found: dict[int, Hypothesis] = {}
         with self.ops.exclusive(), np.errstate(all="ignore"):
             for indices in self._groups(sources):
                 group = [sources[index] for index in indices], [targets[index] for index in indices]
-                found.update(zip(indices, score(self.ops, self._network, *group), strict=True))
+                scores = score(self.ops, self._network, *group)
+                found.update(zip((known[index] for index in indices), scores, strict=True))
         return [
-            Score(self._written(text), tuple(tags), found[index].log_probs)
-            for index, (text, tags) in enumerate(pairs)
+            one
+            if isinstance(one, UserError)
+            else Score(self._written(text), tuple(tags), found[index].log_probs)
+            for index, (one, (text, tags)) in enumerate(zip(encoded, pairs, strict=True))
         ]
+
+    def _encode_pair(
+        self, text: Sentence, tags: Sequence[str]
+    ) -> tuple[tuple[int, ...], tuple[int, ...]] | UserError:
+        try:
+            return self._read(self.encode(text)), self._encode_tags(tags)
+        except UserError as error:
+            return error
 
     def log_probs(self, text: Sentence, tags: Sequence[str]) -> np.ndarray:
         """Of every token at every place of a given translation, [T + 1, V]; the last row is for what follows it."""
