@@ -1,5 +1,6 @@
 // Builds dist/ (or, with --test, build/ from the tests): kernels.wat -> bytes, worker.ts -> one string, types.
-// The same sources give the same bytes. With --weights, as `npm pack` wants it, the model that ships with the Python
+// The same sources give the same bytes. With --site, what `export --format web` writes for the browser, which lies in the
+// Python package, into that or into the folder that is named. With --weights, as `npm pack` wants it, the model that ships with the Python
 // package, too; that needs jsl-seq2seq in the Python that the environment variable PYTHON names, or in python3.
 import { build } from "esbuild";
 import { execFileSync } from "node:child_process";
@@ -14,14 +15,17 @@ const here = fileURLToPath(new URL(".", import.meta.url));
 process.chdir(here);
 const test = process.argv.includes("--test");
 
+const site = process.argv.includes("--site");
+
 const wat = {
   name: "wat",
   setup({ onLoad }) {
     onLoad({ filter: /\.wat$/ }, async ({ path }) => {
       const module = (await wabt()).parseWat(path, await readFile(path, "utf8"), { simd: true });
       module.validate();
-      // a character for each byte, which compresses to less than base64
-      const text = JSON.stringify(Buffer.from(module.toBinary({}).buffer).toString("latin1"));
+      const bytes = Buffer.from(module.toBinary({}).buffer);
+      // a character for each byte compresses to less than base64; the site's files are kept as texts
+      const text = site ? `atob("${bytes.toString("base64")}")` : JSON.stringify(bytes.toString("latin1"));
       return { contents: `export default Uint8Array.from(${text}, (one) => one.charCodeAt(0))` };
     });
   },
@@ -53,6 +57,16 @@ const later = {
     );
   },
 };
+
+if (site) {
+  const folder = process.argv[process.argv.indexOf("--site") + 1] ?? "../src/jsl_seq2seq/assets/site";
+  for (const [name, globalName] of [["client", "jslClient"], ["worker"]]) {
+    const built = await build({ ...shared, entryPoints: [`src/site/${name}.ts`], format: "iife", globalName });
+    const { code } = await minify(built.outputFiles[0].text, { ecma: 2022, compress: { passes: 3 } });
+    await writeFile(join(folder, `${name}.js`), `// Made of web/src/site/${name}.ts by web/build.mjs --site.\n${code}\n`);
+  }
+  process.exit();
+}
 
 const outdir = test ? "build" : "dist";
 await rm(outdir, { recursive: true, force: true });

@@ -27,8 +27,11 @@ def test_files_are_written_and_replaced(name: str, tmp_path: Path) -> None:
     available(name)
     export_model(trained_small(), name, tmp_path / "書き出し 1")
     made = export_model(trained_small(), name, tmp_path / "書き出し 1")
+    folder = tmp_path / "書き出し 1"
     found = {
-        path.name: path.read_bytes() for path in (tmp_path / "書き出し 1").iterdir() if path.name[0] != "."
+        path.relative_to(folder).as_posix(): path.read_bytes()
+        for path in folder.rglob("*")
+        if path.is_file() and path.name[0] != "."
     }
     assert found == dict(made.files)
 

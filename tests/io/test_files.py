@@ -242,6 +242,7 @@ ALLOWED = {
     "backends.int8.kernels": {"read_bytes"},  # of the package
     "cli.console": {"open"},  # a descriptor
     "interop.ctranslate2.export": {"read_bytes"},  # of a temporary folder that it made
+    "interop.web.site": {"read_bytes"},  # of the package
     "render.glyphs": {"read_bytes"},  # of the package
     "translate.tag_list": {"read_text"},  # of the package
 }  # fmt: skip

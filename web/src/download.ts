@@ -36,7 +36,9 @@ export async function download(model: string | URL, options: DownloadOptions): P
     const bytes = await kept();
     if (bytes && (await sha256(bytes)) === options.sha256) return finished(bytes, options);
   }
-  const response = await fetch(url, { signal: options.signal ?? null }).catch((error) => error as Error);
+  // a copy that the browser kept by itself may be of an older file
+  const mode = options.sha256 ? "no-cache" : "default";
+  const response = await fetch(url, { signal: options.signal ?? null, cache: mode }).catch((error) => error as Error);
   options.signal?.throwIfAborted();
   if (!(response instanceof Response)) {
     const bytes = options.sha256 ? null : await kept();

@@ -1,16 +1,23 @@
 /** Translations one at a time, in small amounts of work between which others may run; in a Worker or beside the page. */
 import { toThrown, type Reply, type Request } from "./messages.ts";
-import { Translator } from "./translate/translator.ts";
+import type { Translation } from "./translate/translation.ts";
+import { Translator, type TranslateOptions } from "./translate/translator.ts";
 
 /** Milliseconds of work at a time. */
 const SLICE = 10;
+
+/** What is done with a text; yields between small amounts of work. */
+export type Work = (translator: Translator, text: string, options: TranslateOptions) => Generator<void, unknown>;
 
 /** Answers requests with `reply`. A request ends the one before it, which is then not answered. */
 export class Engine {
   private translator: Translator | null = null;
   private current = -1;
 
-  constructor(private readonly reply: (message: Reply) => void) {}
+  constructor(
+    private readonly reply: (message: Reply) => void,
+    private readonly work: Work = (translator, text, options) => translator.translate(text, options),
+  ) {}
 
   async receive(request: Request): Promise<void> {
     if ("cancel" in request) {
@@ -24,9 +31,9 @@ export class Engine {
         return;
       }
       this.current = request.id;
-      const work = this.translator!.translate(request.text, request.options);
+      const work = this.work(this.translator!, request.text, request.options);
       for (let step = work.next(), end = performance.now() + SLICE; ; step = work.next()) {
-        if (step.done) return this.reply({ id: request.id, translation: step.value });
+        if (step.done) return this.reply({ id: request.id, translation: step.value as Translation });
         if (performance.now() < end) continue;
         await othersRan();
         if (this.current !== request.id) return;

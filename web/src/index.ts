@@ -15,10 +15,9 @@
  * @module
  */
 import workerText from "worker-text";
-import { download, type DownloadOptions, type Progress } from "./download.ts";
+import type { DownloadOptions, Progress } from "./download.ts";
 import { JslError } from "./errors.ts";
-import { requireModel } from "./file.ts";
-import { fromThrown, type Reply, type Request } from "./messages.ts";
+import { open, started, type Channel } from "./session.ts";
 import type { Translation } from "./translate/translation.ts";
 import type { TranslateOptions } from "./translate/translator.ts";
 
@@ -63,66 +62,20 @@ export interface Translator {
  *   `export-unsupported`; what `signal` was aborted with.
  */
 export async function load(options: LoadOptions): Promise<Translator> {
-  const { model, signal, worker = true, simd = true } = options;
+  const { model, signal, worker = true } = options;
   signal?.throwIfAborted();
-  // a Worker starts while the model is on its way
-  const starting = worker ? startWorker() : null;
-  let channel: Channel | null = null;
-  try {
-    const file =
-      typeof model === "string" || model instanceof URL
-        ? await download(model, options)
-        : new Uint8Array(model as ArrayBuffer).slice();
-    await requireModel(file);
-    channel = (await starting) ?? (await besidePage());
-    const opened = new Promise<{ simd: boolean }>((resolve, reject) => {
-      channel!.onReply = (reply) => {
-        if ("opened" in reply) resolve(reply.opened);
-        else if ("error" in reply) reject(fromThrown(reply.error));
-      };
-      signal?.addEventListener("abort", () => reject(signal.reason), { once: true });
-    });
-    channel.send({ open: file, simd }, [file.buffer]);
-    return new Session(channel, { worker: channel.worker, simd: (await opened).simd });
-  } catch (error) {
-    void starting?.then((one) => one?.close());
-    throw error;
-  }
+  return open(model, options, worker ? startWorker() : Promise.resolve(null), besidePage);
 }
 
-/** A way to an engine, and back. */
-interface Channel {
-  readonly worker: boolean;
-  onReply: (reply: Reply) => void;
-  send(request: Request, transfer?: ArrayBuffer[]): void;
-  close(): void;
-}
-
-/** A Worker that runs, or null where there are none or the page's Content-Security-Policy allows none. */
-function startWorker(): Promise<Channel | null> {
-  return new Promise((resolve) => {
-    try {
-      const url = URL.createObjectURL(new Blob([workerText], { type: "text/javascript" }));
-      const worker = new Worker(url);
-      const channel: Channel = {
-        worker: true,
-        onReply: () => {
-          URL.revokeObjectURL(url);
-          resolve(channel); // the first reply says that it runs
-        },
-        send: (request, transfer = []) => worker.postMessage(request, transfer),
-        close: () => worker.terminate(),
-      };
-      worker.onmessage = ({ data }: MessageEvent<Reply>) => channel.onReply(data);
-      worker.onerror = (event) => {
-        event.preventDefault();
-        resolve(null);
-        channel.onReply({ error: { message: event.message } });
-      };
-    } catch {
-      resolve(null);
-    }
+/** A Worker made of a string, so that no bundler has to know about it. */
+async function startWorker(): Promise<Channel | null> {
+  let url = "";
+  const channel = await started(() => {
+    url = URL.createObjectURL(new Blob([workerText], { type: "text/javascript" }));
+    return new Worker(url);
   });
+  URL.revokeObjectURL(url);
+  return channel;
 }
 
 /** The same engine without a Worker; pages that have one do not download it again. */
@@ -140,67 +93,3 @@ async function besidePage(): Promise<Channel> {
   const engine = new Engine((reply) => channel.onReply(reply));
   return channel;
 }
-
-interface Pending {
-  readonly id: number;
-  settle(outcome: { readonly value: Translation } | { readonly error: unknown }): void;
-}
-
-class Session implements Translator {
-  private pending: Pending | null = null;
-  private last = 0;
-  private channel: Channel | null;
-
-  constructor(
-    channel: Channel,
-    readonly engine: { readonly worker: boolean; readonly simd: boolean },
-  ) {
-    this.channel = channel;
-    channel.onReply = (reply) => {
-      const { pending } = this;
-      if (!pending || ("id" in reply && reply.id !== pending.id)) return;
-      if ("translation" in reply) pending.settle({ value: reply.translation });
-      else if ("error" in reply) pending.settle({ error: fromThrown(reply.error) });
-    };
-  }
-
-  async translate(text: string, options: TranslateOptions & { signal?: AbortSignal } = {}): Promise<Translation> {
-    if (typeof text !== "string") throw new TypeError(`a text is a string, not ${typeof text}`);
-    const { signal, ...rest } = options;
-    signal?.throwIfAborted();
-    if (!this.channel) throw disposed();
-    this.end(new JslError("新しい文が来たので、この文は訳しませんでした。", "", "superseded"));
-    const id = ++this.last;
-    const abort = (): void => this.end(signal!.reason);
-    const found = new Promise<Translation>((resolve, reject) => {
-      this.pending = {
-        id,
-        settle: (outcome) => {
-          this.pending = null;
-          signal?.removeEventListener("abort", abort);
-          if ("value" in outcome) resolve(outcome.value);
-          else reject(outcome.error);
-        },
-      };
-    });
-    signal?.addEventListener("abort", abort);
-    this.channel.send({ id, text, options: rest });
-    return found;
-  }
-
-  dispose(): void {
-    this.end(disposed());
-    this.channel?.close();
-    this.channel = null;
-  }
-
-  /** End what is being translated, for a reason. */
-  private end(reason: unknown): void {
-    const { pending } = this;
-    if (!pending) return;
-    this.channel?.send({ cancel: pending.id });
-    pending.settle({ error: reason });
-  }
-}
-
-const disposed = (): JslError => new JslError("dispose() のあとでは訳せません。", "", "disposed");

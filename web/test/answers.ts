@@ -3,16 +3,19 @@
  * file that is named first and writes the answers into the second.
  */
 import { readFileSync, writeFileSync } from "node:fs";
+import { diagnose } from "../src/evaluation/diagnosis.ts";
 import { JslError, load } from "../src/index.ts";
 import { normalize, type NormalizerName } from "../src/tokenize/normalize.ts";
 import { Dictionary } from "../src/translate/dictionary.ts";
 import { splitSentences } from "../src/translate/sentences.ts";
+import { Translator } from "../src/translate/translator.ts";
 import type { TranslateOptions } from "../src/index.ts";
 
 interface Requests {
   readonly normalize?: { readonly name: NormalizerName; readonly texts: readonly string[] };
   readonly split?: readonly string[];
   readonly matches?: { readonly entries: Record<string, string[]>; readonly texts: readonly string[] };
+  readonly diagnose?: { readonly model: string; readonly texts: readonly string[] };
   readonly translate?: {
     readonly model: string;
     readonly simd: boolean;
@@ -35,6 +38,17 @@ async function answersTo(requests: Requests): Promise<unknown> {
       dictionary.matches(text).map(({ start, end, entry }) => [start, end, entry.word]),
     );
   }
+  if (requests.diagnose) {
+    const { model, texts } = requests.diagnose;
+    const translator = await Translator.of(new Uint8Array(readFileSync(model)), true);
+    return texts.map((text) => {
+      try {
+        return finished(diagnose(translator, text));
+      } catch (error) {
+        return refusal(error);
+      }
+    });
+  }
   const { model, simd, requests: texts } = requests.translate!;
   const translator = await load({ model, simd });
   if (translator.engine.simd !== simd) throw new Error("not the kernels that were asked for");
@@ -43,11 +57,22 @@ async function answersTo(requests: Requests): Promise<unknown> {
     try {
       answers.push(await translator.translate(text, options));
     } catch (error) {
-      if (!(error instanceof JslError)) throw error;
-      answers.push({ code: error.code, message: error.message, hint: error.hint, facts: error.facts });
+      answers.push(refusal(error));
     }
   }
   return answers;
+}
+
+function finished<T>(work: Generator<void, T>): T {
+  for (;;) {
+    const step = work.next();
+    if (step.done) return step.value;
+  }
+}
+
+function refusal(error: unknown) {
+  if (!(error instanceof JslError)) throw error;
+  return { code: error.code, message: error.message, hint: error.hint, facts: error.facts };
 }
 
 const [asked, answered] = process.argv.slice(2);

@@ -76,7 +76,11 @@ def _export_model(name: str, given: Sequence[Path], load: Path | None, quiet: bo
         note(line)
     say(f"書き出しました: {destination}")
     for file, content in made.files.items():
-        say(f"  {file}  {len(content):,} バイト")
+        if "/" not in file:
+            say(f"  {file}  {len(content):,} バイト")
+    for folder in sorted({file.rpartition("/")[0] for file in made.files} - {""}):
+        sizes = [len(content) for file, content in made.files.items() if file.startswith(f"{folder}/")]
+        say(f"  {folder}/  {len(sizes)} ファイル、{sum(sizes):,} バイト")
 
 
 def run_weight_export(model: SavedModel, names: Sequence[str], directory: Path, quiet: bool) -> None:

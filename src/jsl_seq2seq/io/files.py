@@ -349,12 +349,16 @@ def replace_files(
             for name in gone:
                 (directory / name).unlink(missing_ok=True)
             _discard(path for name in (*files, deciding, *gone) for path in _pending(directory, name))
-            _sync_directory(directory)
+            for folder in (*_folders(directory, files), directory):
+                _sync_directory(folder)
 
 
 def replace_own_files(directory: Path, files: Mapping[str, bytes], gone: Iterable[str] = ()) -> None:
     """:func:`replace_files` for files that do not say who wrote them: only those that this function wrote, and that
     are as it wrote them, are replaced or removed. Their SHA-256 stand in :data:`MANIFEST`, the deciding file.
+
+    Args:
+        files: by name; one with a ``/`` lies in a folder below the directory, which is made and may be no link.
 
     Raises:
         UserError: another program is writing there, or a file of one of these names is not ours, or was changed.
@@ -390,7 +394,8 @@ def require_own(directory: Path, names: Iterable[str]) -> None:
     except OSError:
         own, foreign = {}, [directory / MANIFEST]
     digests = set(own.values())
-    for path in (directory / name for name in names):
+    for name in names:
+        path = directory / name
         try:
             path.lstat()
             digest = _digest(path)
@@ -399,7 +404,7 @@ def require_own(directory: Path, names: Iterable[str]) -> None:
         except OSError:  # no file, or one that cannot be read
             digest = ""
         if digest not in digests:
-            (changed if digest and path.name in own else foreign).append(path)
+            (changed if digest and name in own else foreign).append(path)
     if foreign:
         raise UserError(
             f"このプログラムが書き出したのではないファイルがあります: {foreign[0]}",
@@ -524,18 +529,36 @@ def _size(path: Path) -> int:
 def _write_new(directory: Path, files: Mapping[str, bytes]) -> dict[str, Path]:
     """Step 1: where each file's content waits. Leaves nothing behind if it fails."""
     pending: dict[str, Path] = {}
+    folders = _folders(directory, files)
     try:
+        for folder in folders:
+            _make_folder(folder)
         for name, content in files.items():
             descriptor, pending[name] = create_exclusively(directory, name, ".new")
             with os.fdopen(descriptor, "wb") as file:
                 file.write(content)
                 file.flush()
                 os.fsync(file.fileno())
-        _sync_directory(directory)
+        for folder in (*folders, directory):
+            _sync_directory(folder)
     except BaseException:
         _discard(pending.values())
         raise
     return pending
+
+
+def _folders(directory: Path, names: Iterable[str]) -> list[Path]:
+    """The folders below a directory that files of these names (``assets/page.js``) lie in; names that lead out of it
+    are left out."""
+    below = (name for name in names if not name.startswith("/") and ".." not in name.split("/"))
+    return sorted({(directory / name).parent for name in below} - {directory})
+
+
+def _make_folder(folder: Path) -> None:
+    """Raises OSError if something else stands there, a link to another folder included."""
+    folder.mkdir(exist_ok=True)
+    if is_link(folder):
+        raise OSError(errno.ELOOP, "別の場所へのリンクです", str(folder))
 
 
 def _discard(paths: Iterable[Path]) -> None:
@@ -546,11 +569,11 @@ def _discard(paths: Iterable[Path]) -> None:
 
 def _pending(directory: Path, name: str) -> list[Path]:
     """What waits for being renamed to ``name``: regular files, no links."""
-    found = []
+    found, final = [], directory / name
     with contextlib.suppress(OSError):
-        for path in directory.iterdir():
+        for path in final.parent.iterdir():
             match = PENDING.fullmatch(path.name)
-            if match and match["name"] == name and stat.S_ISREG(path.lstat().st_mode):
+            if match and match["name"] == final.name and stat.S_ISREG(path.lstat().st_mode):
                 found.append(path)
     return sorted(found)[:_MOST_PENDING]
 
@@ -576,10 +599,13 @@ def finish_interrupted(directory: Path, deciding: str, apart: bool = False) -> N
     if not is_regular(directory / deciding):
         return
     decided, waiting = read_bytes(directory / deciding, _LONGEST_DECISION), []
-    for path in sorted(directory.glob("*.new"))[:_MOST_PENDING]:
+    below = [one for one in _folders(directory, _own(directory)) if not is_link(one)] if apart else []
+    for path in sorted(path for folder in (directory, *below) for path in folder.glob("*.new"))[
+        :_MOST_PENDING
+    ]:
         match = PENDING.fullmatch(path.name)
         if match and stat.S_ISREG(path.lstat().st_mode) and _digest(path).encode("ascii") in decided:
-            waiting.append((path, directory / match["name"]))
+            waiting.append((path, path.with_name(match["name"])))
     with signals_deferred():
         for _, final in waiting if apart else ():
             final.unlink(missing_ok=True)

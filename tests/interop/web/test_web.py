@@ -18,6 +18,7 @@ import numpy as np
 import pytest
 
 from jsl_seq2seq.errors import Failure, UserError
+from jsl_seq2seq.evaluation.diagnosis import diagnose
 from jsl_seq2seq.interop.formats import export_model
 from jsl_seq2seq.interop.web.export import MAGIC, Precision, model_file, quantize
 from jsl_seq2seq.model.initialization import initial_parameters
@@ -302,6 +303,43 @@ def _same(found: dict[str, Any], wanted: Translation | UserError, text: str) -> 
         np.testing.assert_allclose(same["weights"], attention.weights, atol=TOLERANCE)
         assert same["queryLabels"] == list(attention.query_labels)
         assert same["keyLabels"] == list(attention.key_labels)
+
+
+# -- diagnosis, in the site -----------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_diagnoses(name: str, tmp_path: Path) -> None:
+    require_node()
+    model = MODELS[name]()
+    translator = translator_of(model)
+    path = tmp_path / "model.bin"
+    path.write_bytes(model_file(model, "float32"))
+    texts = [*(text for text in TEXTS.get(name, OPEN) if len(text) < 30 or len(text) > 200), "本" * 201]
+    for text, found in zip(
+        texts, answers(tmp_path, {"diagnose": {"model": str(path), "texts": texts}}), strict=True
+    ):
+        try:
+            wanted = diagnose(translator, text).to_json()
+        except UserError as error:
+            assert (found["code"], found["message"]) == (error.code, error.what)
+            continue
+        assert (found["units"], found["tags"]) == (wanted["units"], wanted["tags"])
+        for one, other in zip(found["places"], wanted["places"], strict=True):
+            assert one["tag"] == other["tag"]
+            _close(one["probability"], other["probability"])
+            for mine, theirs in zip(one["alternatives"], other["alternatives"], strict=True):
+                _close(mine["probability"], theirs["probability"])
+                same = [where["tag"] for where in other["alternatives"]].index(mine["tag"])
+                _close(other["alternatives"][same]["probability"], mine["probability"])
+        for one, other in zip(found["deletions"], wanted["deletions"], strict=True):
+            assert all(one[key] == other[key] for key in ("unit", "tags", "same"))
+            np.testing.assert_allclose(one["log_prob_changes"], other["log_prob_changes"], atol=2 * TOLERANCE)
+            _close(one["log_prob_change"], sum(other["log_prob_changes"]), len(one["log_prob_changes"]))
+
+
+def _close(found: float, wanted: float, count: int = 1) -> None:
+    assert abs(found - wanted) <= 2 * TOLERANCE * count
 
 
 # -- files ----------------------------------------------------------------------------------------

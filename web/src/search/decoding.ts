@@ -79,7 +79,7 @@ export const extended = (row: Row, rules: Rules, state: State, id: number): Row 
 export const forked = (row: Row): Row => ({ ...row, cache: copied(row.cache) });
 
 /** log softmax(z / T); T is fitted to development data (Guo et al. 2017, §4.2). */
-function logProbs(logits: Float32Array, temperature: number): Float64Array {
+export function logProbs(logits: Float32Array, temperature: number): Float64Array {
   const found = new Float64Array(logits.length);
   let [largest, total] = [-Infinity, 0];
   for (let k = 0; k < found.length; k++) largest = Math.max(largest, (found[k] = logits[k] / temperature));

@@ -31,7 +31,7 @@ export interface TranslateOptions {
 }
 
 /** One sentence of a text, as the model reads it. */
-interface Piece {
+export interface Piece {
   readonly start: number;
   readonly end: number;
   readonly source: Encoding<Match>;
@@ -41,19 +41,19 @@ interface Piece {
 }
 
 /** A candidate, and of its tags the ids. */
-type Part = Omit<Candidate, "probability">;
+export type Part = Omit<Candidate, "probability">;
 
 export class Translator {
   readonly simd: boolean;
-  private readonly source: SourceTokenizer;
-  private readonly target: TargetTokenizer;
+  readonly source: SourceTokenizer;
+  readonly target: TargetTokenizer;
+  readonly free: Rules;
   private readonly words: OpenWords | null;
-  private readonly free: Rules;
   private readonly maxTags: number;
 
   private constructor(
     private readonly header: Header,
-    private readonly network: Transformer,
+    readonly network: Transformer,
   ) {
     const { config, vocabulary, source, target } = header;
     const side = (name: "source" | "target") =>
@@ -83,12 +83,11 @@ export class Translator {
     requireSearch(beam, nBest, lengthPenalty);
     const [pieces, unread] = this.prepared(text, options.dictionary);
     const found: Hypothesis[][] = [];
-    for (const { source, evidence } of pieces) {
-      const rules = this.words?.constraint(source, evidence) ?? this.free;
+    for (const piece of pieces) {
       found.push(
         beam === 1
-          ? [yield* greedy(this.network, source.ids, this.maxTags, rules)]
-          : yield* beamSearch(this.network, source.ids, this.maxTags, rules, beam, nBest, lengthPenalty),
+          ? [yield* this.greedy(piece)]
+          : yield* beamSearch(this.network, piece.source.ids, this.maxTags, this.rules(piece), beam, nBest, lengthPenalty),
       );
     }
     const weights = attention ? yield* this.attention(pieces, found) : null;
@@ -129,10 +128,7 @@ export class Translator {
         "dictionary-without-open-words",
       );
     }
-    const length = [...text].length;
-    if (length > MAX_CHARACTERS) {
-      throw tooLong(text, length, `文が長すぎます（${length.toLocaleString("en")} 文字）: `);
-    }
+    requireLength(text);
     const dictionary = entries && new Dictionary(entries);
     const pieces: Piece[] = [];
     const unread: string[] = [];
@@ -150,19 +146,36 @@ export class Translator {
         unread.push(...new Set(source.unknown));
       }
     }
-    if (!pieces.length) {
-      const { unit_name: unit, unknown_hint: hint } = this.header.source;
-      throw new JslError(
-        `訳せる${unit}がありません: 「${length <= 20 ? text : beginning(text, 20) + "…"}」`,
-        `空の文か、モデルが学習していない${unit}だけの文です。${hint}`,
-        "nothing-to-translate",
-        { text, unknown: unread },
-      );
-    }
+    if (!pieces.length) throw this.nothing(text, unread);
     return [pieces, unread];
   }
 
-  private candidate({ ids, logProbs, finished }: Hypothesis, piece: Piece): Part {
+  /** The error of a text in which nothing can be translated. */
+  nothing(text: string, unknown: readonly string[]): JslError {
+    const { unit_name: unit, unknown_hint: hint } = this.header.source;
+    return new JslError(
+      `訳せる${unit}がありません: 「${[...text].length <= 20 ? text : beginning(text, 20) + "…"}」`,
+      `空の文か、モデルが学習していない${unit}だけの文です。${hint}`,
+      "nothing-to-translate",
+      { text, unknown },
+    );
+  }
+
+  private rules({ source, evidence }: Piece): Rules {
+    return this.words?.constraint(source, evidence) ?? this.free;
+  }
+
+  /** The most probable tag at every place of a sentence. */
+  greedy(piece: Piece): Generator<void, Hypothesis> {
+    return greedy(this.network, piece.source.ids, this.maxTags, this.rules(piece));
+  }
+
+  /** A sentence that is encoded already. */
+  piece(source: Encoding<Match>): Piece {
+    return { start: 0, end: 0, source, evidence: this.words?.evidence(source) ?? [], unused: [] };
+  }
+
+  candidate({ ids, logProbs, finished }: Hypothesis, piece: Piece): Part {
     const { uncertain_below: threshold } = this.header.config;
     const spans = this.target
       .decodeSpans(ids)
@@ -269,7 +282,7 @@ const finish = ({ tags, logProb, finished }: Part): Candidate => ({
 });
 
 /** A sentence's tokens, with the text that slots stand for in their place. */
-function shown(source: Encoding): string[] {
+export function shown(source: Encoding): string[] {
   const texts = new Map(source.slots.map(({ token, text }) => [token, text]));
   return source.tokens.map((token) => texts.get(token) ?? token);
 }
@@ -296,6 +309,12 @@ const tooLong = (text: string, found: number, what: string): JslError =>
     "text-too-long",
     { found, limit: MAX_CHARACTERS },
   );
+
+/** @throws JslError `text-too-long`. */
+export function requireLength(text: string): void {
+  const { length } = [...text];
+  if (length > MAX_CHARACTERS) throw tooLong(text, length, `文が長すぎます（${length.toLocaleString("en")} 文字）: `);
+}
 
 function requireSearch(beam: number, nBest: number, lengthPenalty: number): void {
   const range = (setting: string, value: number, low: number, high: number): void => {

@@ -32,6 +32,7 @@ from ...tokenize.normalize import FORMAT_1, JAPANESE, NFC
 from ...tokenize.tokenizer import CharTokenizer, WordTokenizer
 from ..formats import Exported, require_masks
 from ..weights import output_layer
+from .site import MODEL, site
 
 MAGIC, VERSION = b"JSLW", 1
 Precision = Literal["float32", "float16", "int8"]
@@ -41,7 +42,8 @@ _NORMALIZERS = {id(JAPANESE): "japanese", id(FORMAT_1): "format-1", id(NFC): "nf
 
 
 def export(model: SavedModel) -> Exported:
-    """``model.int8.bin``, ``model.float16.bin``, and in ``model.json`` the size and SHA-256 of both.
+    """``model.int8.bin``, ``model.float16.bin``, in ``model.json`` the size and SHA-256 of both, and a page
+    (:mod:`.site`) that translates with the first.
 
     Raises:
         UserError: the model has something that the engine does not compute.
@@ -55,7 +57,12 @@ def export(model: SavedModel) -> Exported:
             for name, content in files.items()
         },
     }
-    return Exported({**files, "model.json": format_json(told, indent=2).encode() + b"\n"})
+    listed = format_json(told, indent=2).encode() + b"\n"
+    return Exported(
+        {**files, "model.json": listed, **site(files[MODEL], model.config.uncertain_below)},
+        ("書き出し先は、サーバーなしで訳すページでもあります。そのフォルダーで python -m http.server を動かし、"
+         "http://localhost:8000/ を開いてください。",),
+    )  # fmt: skip
 
 
 def model_file(model: SavedModel, precision: Precision) -> bytes:
