@@ -31,7 +31,7 @@ const wat = {
   },
 };
 
-const shared = { bundle: true, minify: true, charset: "utf8", format: "esm", target: "es2022", plugins: [wat], write: false };
+const shared = { absWorkingDir: here, bundle: true, minify: true, charset: "utf8", format: "esm", target: "es2022", plugins: [wat], write: false };
 
 /** esbuild's JavaScript as even less JavaScript: 4 % of it when compressed. */
 const small = async (text) =>
