@@ -54,6 +54,14 @@ def test_json_a_line_for_each_file(program: Program, model: Path, data: Path) ->
     assert first["chrf"]["signature"].startswith("CHRF|")
 
 
+def test_every_line_of_a_test_counts(program: Program, model: Path, tmp_path: Path) -> None:
+    right, wrong = "ありがとう\t<ありがとう>\n", "だいじょうぶです\t<私>\n"
+    (tmp_path / "x.tsv").write_text(3 * right + wrong, encoding="utf-8")
+    told = json.loads(program("evaluate", "--load", model, "--data", "x.tsv", "--json", "--quiet").out)
+    assert (told["sentences"], told["exact_rate"]) == (4, 0.75)
+    assert "2 回くり返されています" in told["notes"][0]
+
+
 def test_bleu_comes_with_its_signature(program: Program, model: Path, tmp_path: Path) -> None:
     (tmp_path / "long.tsv").write_text("わたしはたべます\t<私> <食べる> <私> <食べる>\n", encoding="utf-8")
     done = program("evaluate", "--load", model, "--data", "long.tsv", "--json", "--quiet")

@@ -135,6 +135,31 @@ def test_what_stands_more_than_once(rows: list[tuple[str, str]]) -> None:
     assert contradictions == [(first[n], n) for n, row in enumerate(rows) if rows[first[n]][1] != row[1]]
 
 
+@pytest.mark.parametrize("limit", [0, 1 << 20], ids=["on disk", "in memory"])
+@pytest.mark.parametrize("name", SAME)
+def test_repetitions_can_be_kept(
+    tmp_path: Path, name: str, limit: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(corpus, "IN_MEMORY", limit)
+    path = written(tmp_path, name)
+    for _ in range(2):  # from the cache, too
+        every, distinct = read_corpus(path, repetitions=True), read_corpus(path)
+        assert [pair.tags for pair in every.pairs] == [
+            ("はい",),
+            ("OK", "はい"),
+            ("いいえ",),
+            ("はい",),
+            ("OK",),
+        ]
+        assert [pair.tags for pair in distinct.pairs] == [("はい",), ("OK", "はい"), ("いいえ",), ("OK",)]
+        assert any("1 回くり返されています" in note for note in every.notes)
+        assert any("1 つにまとめました" in note for note in distinct.notes)
+        assert every.notes[1:] == distinct.notes[1:] and every.digest != distinct.digest
+        assert len(every.source.rows) == 5
+    if limit:
+        assert len(read_corpus(path, repetitions=True).lines) == 5
+
+
 def test_the_digest_is_that_of_older_models(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """If this fails, continuing an older model says that its data have changed."""
     golden = "9c89022ecee0b39564ae146ab69c90d6c00f5d8eda19180a9108c45df2d44ba3"

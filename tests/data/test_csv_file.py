@@ -35,12 +35,26 @@ def read(
         'source,tags\n"はい、わかります",<はい> <分かる>\nありがとう,<ありがとう>\n',
         "日本語,タグ\r\nはい、わかります,<はい> <分かる>\r\nありがとう,<ありがとう>\r\n",
         "text;gloss\nはい、わかります;<はい> <分かる>\nありがとう;<ありがとう>",
+        "text|gloss\nはい、わかります|<はい> <分かる>\nありがとう|<ありがとう>",
+        "name|video|orth|translation\na|a/*.png|<はい> <分かる>|はい、わかります\nb|b/*.png|<ありがとう>|ありがとう\n",
+        "translation,source,target,orth\nxyz,はい、わかります,<はい> <分かる>,X\nxyz,ありがとう,<ありがとう>,\n",
         "Source\tTarget\nはい、わかります\t<はい><分かる>\nありがとう\t<ありがとう>\n",
         "id,tags,source\n1,<はい> <分かる>,はい、わかります\n\n2,<ありがとう>,ありがとう\n,,\n",
         'source,tags,現象\nはい、わかります,"<はい>\n<分かる>",返事\nありがとう,<ありがとう>\n',
         "source,tags,,\nはい、わかります,<はい> <分かる>,,\nありがとう,<ありがとう>,,\n",
     ],
-    ids=["commas", "Japanese names, CRLF", "semicolons", "tabs", "other columns", "newline", "empty columns"],
+    ids=[
+        "commas",
+        "Japanese names, CRLF",
+        "semicolons",
+        "bars",
+        "as PHOENIX-2014T",
+        "our names come first",
+        "tabs",
+        "other columns",
+        "newline",
+        "empty columns",
+    ],
 )
 @pytest.mark.parametrize("mark", ["", "\ufeff"], ids=["plain", "BOM"])
 def test_every_way_to_write_the_same(tmp_path: Path, content: str, mark: str) -> None:
@@ -70,6 +84,7 @@ def test_the_delimiter_is_not_guessed_from_the_sentences(tmp_path: Path) -> None
     [
         ("はい,<はい>\n", ("1 行目", "列の名前", "はい,<はい>", "source", "タグ")),
         ("source,訳\nはい,<はい>\n", ("1 行目", "列の名前")),
+        ("translation|gloss\nはい|<はい>\n", ("1 行目", "列の名前")),
         ("source,text,tags\nはい,はい,<はい>\n", ("1 行目", "source、text")),
         ("source,tags\nはい\n", ("2 行目", "列が 1 個", "1 行目は 2 個")),
         ("source,tags\nはい,<はい>\nはい、え,え,<はい>\n", ("3 行目", "列が 3 個", '"')),

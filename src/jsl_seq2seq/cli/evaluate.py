@@ -93,9 +93,11 @@ def _computed(translator: Translator) -> str:
 
 
 def _read(path: Path, models: Sequence[SavedModel]) -> Corpus:
-    corpus = read_corpus(path, models[0].tokenizers)
+    tokenizers = models[0].tokenizers
+    corpus = read_corpus(path, tokenizers, repetitions=True)
     # where the model says which sentences it was trained on, it is said sentence by sentence
-    if not any(corpus.digest == model.data_digest and not len(model.trained_on) for model in models):
+    unrecorded = [model for model in models if not len(model.trained_on)]
+    if not unrecorded or read_corpus(path, tokenizers).digest not in {one.data_digest for one in unrecorded}:
         return corpus
     seen = f"{path}: このモデルの学習に使ったデータです。成績は、初めて見る文での実力を表しません。"
     return replace(corpus, notes=(*corpus.notes, seen))

@@ -9,7 +9,7 @@ import os
 import unicodedata
 from array import array
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import astuple, dataclass, field
 from functools import cached_property
 from importlib import resources
 from pathlib import Path
@@ -31,7 +31,7 @@ IN_MEMORY = 8 << 20
 
 _NO_TEXT = (".xlsx", ".xls", ".ods", ".numbers", ".zip", ".gz", ".parquet")
 _SIDES = ("source", "target", "phenomenon")
-_LAYOUT = 1
+_LAYOUT = 2
 """Of a cache entry; another number whenever what is in one changes."""
 _SHOWN = 3
 
@@ -71,7 +71,7 @@ class Corpus:
 
     Attributes:
         name: where the pairs came from, for people to read.
-        pairs: in file order, exact repetitions removed; on disk if the file is large.
+        pairs: in file order, exact repetitions removed unless they were to be kept; on disk if the file is large.
         source, target: the same as units (:meth:`.Tokenizer.units`): characters or words, and tags.
         notes: what a user should know about the file and need not act on, in Japanese.
         lines: where each pair stands in the file, from 1; empty if the file is large.
@@ -132,7 +132,9 @@ def read_starter_corpus() -> Corpus:
     return parse_corpus(data.read_text(encoding="utf-8"), "付属の例文（starter.tsv）")
 
 
-def read_corpus(path: Path, tokenizers: Tokenizers = CHARACTERS_AND_TAGS) -> Corpus:
+def read_corpus(
+    path: Path, tokenizers: Tokenizers = CHARACTERS_AND_TAGS, repetitions: bool = False
+) -> Corpus:
     """Read a corpus file, once; its name's ending says how (:data:`.formats.FORMATS`).
 
     Memory: all pairs of a file up to :data:`IN_MEMORY`; of a larger one about 50 bytes a line while it is read
@@ -143,6 +145,8 @@ def read_corpus(path: Path, tokenizers: Tokenizers = CHARACTERS_AND_TAGS) -> Cor
     Args:
         tokenizers: how sentences and tags are spelled and which units they have; their vocabularies make no
             difference.
+        repetitions: whether a pair that stands in the file several times is read as often: in a test set every
+            line counts, as in published figures.
 
     Raises:
         UserError: the file cannot be read or a line cannot be understood; names file and line.
@@ -150,15 +154,17 @@ def read_corpus(path: Path, tokenizers: Tokenizers = CHARACTERS_AND_TAGS) -> Cor
     kind = _format_of(path)
     if not is_large(path):
         with open_text(path) as file:
-            return _collected(file, str(path), kind, tokenizers)
+            return _collected(file, str(path), kind, tokenizers, repetitions)
 
     def build(directory: Path) -> dict[str, Any]:
-        return _store(path, kind, tokenizers, directory)
+        return _store(path, kind, tokenizers, directory, repetitions)
 
     def load(directory: Path, record: dict[str, Any]) -> Corpus:
         return _load(directory, record, str(path), tokenizers)
 
-    return cache.entry(_key(path, tokenizers), lambda record: record["data"] == _digest_of(path), build, load)
+    return cache.entry(
+        _key(path, tokenizers, repetitions), lambda record: record["data"] == _digest_of(path), build, load
+    )
 
 
 def is_large(path: Path) -> bool:
@@ -258,6 +264,7 @@ class _Repetitions:
 
     Attributes:
         count: rows that repeat an earlier one.
+        kept: whether these are among the pairs.
         contradictions: how often a sentence has other tags than where it stands first.
         shown: line, line and sentence of the first few of these.
     """
@@ -265,12 +272,14 @@ class _Repetitions:
     count: int
     contradictions: int
     shown: Sequence[tuple[int, int, str]]
+    kept: bool = False
 
     def notes(self, name: str) -> tuple[str, ...]:
         """In words."""
         notes = []
         if self.count:
-            notes.append(f"{name}: 同じ行が {self.count} 回くり返されていたので、1 つにまとめました。")
+            done = "います。くり返しも 1 行ずつ数えます。" if self.kept else "いたので、1 つにまとめました。"
+            notes.append(f"{name}: 同じ行が {self.count} 回くり返されて{done}")
         if self.contradictions:
             listed = "、".join(
                 f"{first} 行目と {second} 行目（{source}）" for first, second, source in self.shown
@@ -282,7 +291,7 @@ class _Repetitions:
         return tuple(notes)
 
 
-def _collected(file: BinaryIO, name: str, kind: Format, tokenizers: Tokenizers) -> Corpus:
+def _collected(file: BinaryIO, name: str, kind: Format, tokenizers: Tokenizers, keep: bool = False) -> Corpus:
     """The corpus in a file, in memory."""
     rows, pairs = _Rows(tokenizers), []
     for line, pair in _read(Lines(file, name), kind, tokenizers):
@@ -292,8 +301,8 @@ def _collected(file: BinaryIO, name: str, kind: Format, tokenizers: Tokenizers) 
         raise _nothing(name, kind.hint)
     again, contradictions = rows.repeated()
     shown = [(rows.line(a), rows.line(b), pairs[b].source) for a, b in contradictions[:_SHOWN]]
-    repetitions = _Repetitions(len(again), len(contradictions), shown)
-    kept = np.delete(np.arange(len(pairs)), again)
+    repetitions = _Repetitions(len(again), len(contradictions), shown, keep)
+    kept = np.arange(len(pairs)) if keep else np.delete(np.arange(len(pairs)), again)
     source, target, _ = (column.select(kept) for column in rows.columns())
     return Corpus(
         name,
@@ -305,7 +314,7 @@ def _collected(file: BinaryIO, name: str, kind: Format, tokenizers: Tokenizers) 
     )
 
 
-def _store(path: Path, kind: Format, tokenizers: Tokenizers, directory: Path) -> dict[str, Any]:
+def _store(path: Path, kind: Format, tokenizers: Tokenizers, directory: Path, keep: bool) -> dict[str, Any]:
     """Read the file into a cache entry. Raises OSError if that cannot be written."""
     digest, name = hashlib.sha256(), str(path)
     files = [(directory / f"{side}.ids").open("w+b") for side in _SIDES]
@@ -329,10 +338,10 @@ def _store(path: Path, kind: Format, tokenizers: Tokenizers, directory: Path) ->
         columns, separator, keys = rows.columns(), tokenizers.source.separator, rows.keys()
         pairs = StoredPairs(columns, separator, keys)
         shown = [(rows.line(a), rows.line(b), pairs[b].source) for a, b in contradictions[:_SHOWN]]
-        repetitions = _Repetitions(len(again), len(contradictions), shown)
+        repetitions = _Repetitions(len(again), len(contradictions), shown, keep)
         for side, column in zip(_SIDES, columns, strict=True):
             column.rows.lengths.astype(np.int32).tofile(directory / f"{side}.lengths")
-        if len(again):
+        if len(again) and not keep:
             kept = np.delete(np.arange(len(keys)), again)
             kept.tofile(directory / "kept")
             columns, keys = [column.select(kept) for column in columns], keys[kept]
@@ -342,7 +351,7 @@ def _store(path: Path, kind: Format, tokenizers: Tokenizers, directory: Path) ->
             "data": digest.hexdigest(),
             "digest": _digest(pairs),
             "names": [list(column.names) for column in columns],
-            "repetitions": [repetitions.count, repetitions.contradictions, list(repetitions.shown)],
+            "repetitions": list(astuple(repetitions)),
         }
     finally:
         for file in files:
@@ -351,7 +360,9 @@ def _store(path: Path, kind: Format, tokenizers: Tokenizers, directory: Path) ->
 
 def _load(directory: Path, record: dict[str, Any], name: str, tokenizers: Tokenizers) -> Corpus:
     """The corpus in a cache entry, whose files stay open."""
-    kept = np.fromfile(directory / "kept", np.int64) if record["repetitions"][0] else None
+    repetitions = _Repetitions(*record["repetitions"])
+    dropped = repetitions.count and not repetitions.kept
+    kept = np.fromfile(directory / "kept", np.int64) if dropped else None
     columns = []
     for side, names in zip(_SIDES, record["names"], strict=True):
         lengths = np.fromfile(directory / f"{side}.lengths", np.int32)
@@ -361,7 +372,7 @@ def _load(directory: Path, record: dict[str, Any], name: str, tokenizers: Tokeni
     keys = np.fromfile(directory / "keys", np.uint64)
     pairs = StoredPairs(columns, tokenizers.source.separator, keys, record["digest"])
     source, target, _ = columns
-    return Corpus(name, pairs, source, target, _Repetitions(*record["repetitions"]).notes(name))
+    return Corpus(name, pairs, source, target, repetitions.notes(name))
 
 
 def _read(lines: Lines, kind: Format, tokenizers: Tokenizers) -> Iterator[tuple[int, SentencePair]]:
@@ -382,10 +393,10 @@ def _digest(pairs: Sequence[SentencePair]) -> str:
     return seen.hexdigest()
 
 
-def _key(path: Path, tokenizers: Tokenizers) -> str:
+def _key(path: Path, tokenizers: Tokenizers, keep: bool) -> str:
     """The name of the file's cache entry: everything but the data that what is read depends on."""
     sides = [(side.kind, side.normalizer) for side in (tokenizers.source, tokenizers.target)]
-    values = [str(path.resolve()), sides, _LAYOUT, __version__, unicodedata.unidata_version]
+    values = [str(path.resolve()), sides, keep, _LAYOUT, __version__, unicodedata.unidata_version]
     return hashlib.sha256(json.dumps(values).encode("ascii")).hexdigest()[:32]
 
 

@@ -11,13 +11,13 @@ from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 from ...errors import UserError
-from .format import PHENOMENON_NAMES, SOURCE_NAMES, TARGET_NAMES, Format, Lines, Row
+from .format import PHENOMENON_NAMES, PUBLISHED_NAMES, SOURCE_NAMES, TARGET_NAMES, Format, Lines, Row
 
 HINT = (
     "1 行目に列の名前（source,tags）を、2 行目から 1 行に 1 文を書きます。"
     'コンマや改行を含む文は " で囲み、中の " は "" と書きます。'
 )
-_DELIMITERS = (",", ";", "\t")
+_DELIMITERS = (",", ";", "\t", "|")
 _LONGEST_HEADER = 10_000
 _UNCLOSED = ("unexpected end", "larger than field limit")
 """How the csv module says that a quotation mark was never closed."""
@@ -71,13 +71,14 @@ def _header(lines: Lines) -> tuple[str, _Columns]:
         names = tuple(
             name.strip() for name in next(csv.reader([header[:_LONGEST_HEADER]], delimiter=delimiter), [])
         )
-        source, target = _find(names, SOURCE_NAMES, lines), _find(names, TARGET_NAMES, lines)
-        if source is not None and target is not None:
-            return delimiter, _Columns(names, source, target, _find(names, PHENOMENON_NAMES, lines))
+        for wanted in ((SOURCE_NAMES, TARGET_NAMES), *(((a,), (b,)) for a, b in PUBLISHED_NAMES)):
+            source, target = (_find(names, side, lines) for side in wanted)
+            if source is not None and target is not None:
+                return delimiter, _Columns(names, source, target, _find(names, PHENOMENON_NAMES, lines))
     raise lines.error(
         f"に、列の名前がありません（{header.strip()[:40] or '空'}）。",
         f"文の列は {'、'.join(SOURCE_NAMES)}、タグの列は {'、'.join(TARGET_NAMES)} のどれかの名前にします。"
-        "区切りは , か ; かタブです。",
+        "区切りは , か ; か | かタブです。",
         code="no-header",
         line=max(lines.number, 1),
         found=header.strip()[:_LONGEST_HEADER],

@@ -20,6 +20,9 @@ SOURCE_NAMES = ("source", "日本語", "text")
 TARGET_NAMES = ("target", "tags", "タグ", "gloss")
 PHENOMENON_NAMES = ("phenomenon", "現象")
 """What a column (CSV) or key (JSONL) may be called."""
+PUBLISHED_NAMES = (("translation", "orth"),)
+"""What published corpora call the columns of the sentence and of its target: RWTH-PHOENIX-Weather 2014 T. Each counts
+as a pair, where no column has one of the names above."""
 
 MAX_LINE = 1 << 22
 """Bytes. No sentence is that long; a file without line ends must not fill the memory."""
