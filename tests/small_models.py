@@ -108,6 +108,23 @@ def trained_open(seed: int = 0) -> SavedModel:
         return small_job(Path(folder), data=data, target_units="open-tags", **options).run().model
 
 
+PIECES_LINES = """本を食べる	<本> <食べる>
+本を飲む	<本> <飲む>
+食べ物	<食べ物>
+飲み物	<飲み物>
+"""
+
+
+@cache
+def trained_pieces() -> SavedModel:
+    """A small model that puts tags together from characters."""
+    with tempfile.TemporaryDirectory() as folder:
+        data = Path(folder) / "pieces.tsv"
+        data.write_text(PIECES_LINES, encoding="utf-8")
+        options = {**SMALL, "d_model": 16, "max_seq_len": 40, "epochs": 200}
+        return small_job(Path(folder), data=data, target_tokenizer="char", **options).run().model
+
+
 @cache
 def trained_words() -> SavedModel:
     """A small model of another language: words in, words out."""

@@ -28,7 +28,8 @@ ALWAYS = {
     "--dropout", "--epochs", "--label-smoothing", "--learning-rate", "--max-seq-len", "--min-count", "--n-heads",
     "--n-layers", "--no-training-state", "--position-shift", "--preset", "--save", "--save-config", "--schedule",
     "--seed",
-    "--source-units", "--target-units", "--tensorboard", "--tied-embeddings", "--valid", "--warmup-steps",
+    "--source-units", "--target-tokenizer", "--target-units", "--tensorboard", "--tied-embeddings", "--valid",
+    "--warmup-steps",
     # corpus, export
     "--format", "--curve",
     "--label", "--lexicon", "--target-loss",
@@ -38,7 +39,7 @@ ALWAYS = {
 """Options that have an effect whatever else is given, in every command that has them. ``--export-attn`` needs a
 sentence, which ``predict`` always has."""
 
-BY_VALUE = {"--average", "--keep", "--metric", "--patience", "--resume", "--subword-vocab"}
+BY_VALUE = {"--average", "--keep", "--metric", "--patience", "--resume", "--subword-vocab", "--target-vocab"}
 """Options that are refused, where they would do nothing, by what they are about: see tests/training."""
 
 

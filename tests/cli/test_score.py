@@ -89,6 +89,4 @@ def test_an_empty_translation_and_open_words(program: Program, open_model: Path)
     done = program("score", "本です。", "", "--load", open_model)
     assert done.code == 0 and "（タグなし）（対数確率 -" in done.out
     done = program("score", "お茶を飲みます", "<+お茶> <飲む>", "--load", open_model, "--json")
-    assert (
-        len(json.loads(done.out)["log_probs"]) == 1 + len("お茶") + 2 + 1
-    )  # letters, their marks, and the end
+    assert len(json.loads(done.out)["log_probs"]) == 3  # an open word's letters together, and the end

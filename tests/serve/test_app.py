@@ -108,6 +108,7 @@ def test_model(client: TestClient, models: Models) -> None:
     assert found["models"] == ["open", "small"] and found["name"] == "open" and found["open_words"]
     other = client.get("/v1/model", params={"model": "small"}).json()
     assert not other["open_words"] and other["settings"]["d_model"] == 8
+    assert other["target_tokenizer"] == "word"
     assert re.fullmatch("[0-9a-f]{64}", other["sha256"]) and other["sha256"] != found["sha256"]
 
 

@@ -9,6 +9,7 @@ import pytest
 
 from jsl_seq2seq.errors import UserError
 from jsl_seq2seq.store import load_model, save_model
+from jsl_seq2seq.store.verification import verify
 from jsl_seq2seq.training import TrainingJob, TrainingRequest
 
 from ..processes import run_program
@@ -54,6 +55,53 @@ def test_learnt_saved_and_loaded(tmp_path: Path, german: Path, units: dict[str, 
     assert len(job.notes) == 1 and "cosine" in job.notes[0]
 
 
+@pytest.mark.parametrize(
+    ("pieces", "labels"),
+    [
+        ({"target_tokenizer": "char"}, ["▁A", "B", "E", "N", "D", "▁W", "I", "N", "D"]),
+        ({"target_tokenizer": "subword", "target_vocab": 90}, ["▁ABEND", "▁WIND"]),
+    ],
+    ids=["char", "subword"],
+)
+def test_targets_in_pieces(tmp_path: Path, german: Path, pieces: dict[str, Any], labels: list[str]) -> None:
+    if "target_vocab" in pieces:
+        pytest.importorskip("tokenizers")
+    options = {"max_seq_len": 64, "d_model": 16, "metric": "bleu", **WORDS, **pieces}
+    result = small_job(tmp_path, data=german, valid=german, epochs=120, **options).run()
+    assert (result.exact, result.checked) == (3, 3)
+    last = result.model.history[-1]
+    assert (last.valid_exact, last.valid_bleu) == (1, pytest.approx(100)), "figures are those of the tags"
+    save_model(result.model, tmp_path / "m")
+    loaded = load_model(tmp_path / "m", training_state=True)
+    assert loaded.tokenizers.hash == result.model.tokenizers.hash
+    assert loaded.stages[-1].units.items() >= pieces.items()
+    translation = translator_of(loaded).translate("Am Abend weht der Wind", attention=True)
+    assert str(translation) == "ABEND WIND" and translation.tags == ("ABEND", "WIND")
+    assert translation.attention is not None
+    assert translation.attention["decoder.0.cross"].query_labels == (*labels, "<EOS>")
+    readme = (tmp_path / "m" / "README.md").read_text(encoding="utf-8")
+    assert all(f"--{name.replace('_', '-')} {value}" in readme for name, value in pieces.items())
+    assert not verify(tmp_path / "m").problems
+    small_job(tmp_path, load=tmp_path / "m", data=german, epochs=1, **pieces)
+    resumed = TrainingRequest({**WORDS, **pieces}, "ndarray", data=german, load=tmp_path / "m", resume=True)
+    assert TrainingJob(resumed).start.tokenizers.hash == loaded.tokenizers.hash
+
+
+def test_new_tags_of_known_characters_are_learnt(tmp_path: Path, german: Path) -> None:
+    model = small_job(tmp_path, data=german, epochs=1, target_tokenizer="char", **WORDS).run().model
+    save_model(model, tmp_path / "m")
+    more = tmp_path / "more.csv"
+    more.write_text("source;gloss\nMorgen weht es;MORGENREGEN WINDE\n", encoding="utf-8")
+    job = small_job(tmp_path, load=tmp_path / "m", data=more, learning_rate=0.01)
+    before, after = model.tokenizers.target, job.start.tokenizers.target
+    assert after.tags == (*before.tags, "MORGENREGEN", "WINDE")
+    assert after.vocabulary.tokens == before.vocabulary.tokens, "all their characters have tokens"
+    assert any("MORGENREGEN" in note for note in job.notes)
+    result = job.run()
+    assert (result.exact, result.checked) == (1, 1)
+    assert translator_of(result.model).translate("Morgen weht es").details[0].known
+
+
 def test_unknown_words_are_said_and_left_out(tmp_path: Path, german: Path) -> None:
     model = small_job(tmp_path, data=german, epochs=1, **WORDS).run().model
     translation = translator_of(model).translate("Morgen schneit es")
@@ -81,6 +129,7 @@ def test_data_without_a_known_word_are_refused(tmp_path: Path, german: Path) -> 
         ({"source_units": "char"}, "--source-units"),
         ({"target_units": "tags"}, "--target-units"),
         ({"subword_vocab": 40}, "--subword-vocab"),
+        ({"target_tokenizer": "char"}, "--target-tokenizer"),
     ],
 )
 def test_a_model_keeps_its_units(tmp_path: Path, german: Path, options: dict[str, Any], named: str) -> None:
@@ -109,6 +158,13 @@ def test_a_model_keeps_its_subwords(tmp_path: Path, german: Path) -> None:
         ({"source_units": "word", "subword_vocab": 100}, ("--subword-vocab", "subword")),
         ({"source_units": "subword", "subword_vocab": 3}, ("--subword-vocab（3）",)),
         ({"source_units": "subword", "subword_vocab": -1}, ("--subword-vocab",)),
+        ({"target_tokenizer": "letters"}, ("--target-tokenizer", "letters", "char")),
+        (
+            {"target_tokenizer": "char", "target_vocab": 100},
+            ("--target-vocab", "--target-tokenizer subword"),
+        ),
+        ({"target_tokenizer": "subword", "target_vocab": 3}, ("--target-vocab（3）",)),
+        ({"target_tokenizer": "subword", "target_vocab": 0}, ("--target-vocab",)),
     ],
 )
 def test_impossible_units(

@@ -95,7 +95,7 @@ def test_a_translation_without_end_is_cut(tmp_path: Path, backend: Backend) -> N
     validation = Validation(valid_corpus().pairs, "loss")
     translator = translator_of(trained_small())
     cut = type(translator)(trained_small(), backend_of(backend), max_tags=2)
-    assert validation.max_tags == 16
+    assert validation.max_length(trained_small().tokenizers.target) == 16
     for text in ("わたしはたべます", "えきはどこですか"):
         assert cut.translate(text).tags == translator.translate(text).tags[:2]
 

@@ -177,7 +177,9 @@ def test_below_the_threshold_it_is_uncertain(threshold: float, temperature: floa
 def test_scores_of_what_was_written(translator: Translator) -> None:
     found = translator.translate("本を受け取る")
     scored = translator.score("本を受け取る", found.tags)
-    assert len(scored.log_probs) == 1 + len("受け取る") + 2 + 1
+    assert len(scored.log_probs) == len(found.tags) + 1, "an open word's letters count together"
+    tokens = translator.score_ids(["本を受け取る"], found.ids)[0]
+    assert len(tokens) == 1 + len("受け取る") + 2 + 1 and sum(tokens) == pytest.approx(scored.log_prob)
     assert scored.log_prob <= found.log_prob + 1e-4, (
         "the search leaves out what may not stand in the sentence"
     )

@@ -97,10 +97,10 @@ HINTS: dict[str, Callable[[JslError], str]] = {
         "--source-units と --target-units を外すか、--data で自分のデータを指定してください。"
     ),
     "subword-vocab-too-small": lambda error: (
-        f"--subword-vocab {2 * error.characters} のように、大きくしてください。"
+        f"{flag(error.setting)} {2 * error.characters} のように、大きくしてください。"
     ),
     "subword-vocab-without-subwords": lambda error: (
-        "--source-units subword を足すか、--subword-vocab を外してください。"
+        f"{flag(error.chosen_by)} subword を足すか、{flag(error.setting)} を外してください。"
     ),
     "token-required": lambda error: (
         "--token-file FILE か環境変数 JSL_SEQ2SEQ_TOKEN でトークンを渡すか、--host を外してください。"

@@ -16,6 +16,7 @@ from typer import Argument, Option
 from ..errors import UserError
 from ..io.files import is_link
 from ..settings import ModelConfig, TrainingConfig
+from ..tokenize.segmentation import DEFAULT_TARGET_VOCAB
 from .hints import flag
 
 _RUN, _MODEL, _TRAINING, _LOOK = "実行", "モデルの形", "学習のしかた", "中を見る"
@@ -61,6 +62,13 @@ TargetUnits = Annotated[
 MinCount = Annotated[
     int | None,
     _option("--min-count", "N 回未満の文字とタグは語彙外にする［1］", _RUN, "N"),
+]
+TargetTokenizer = Annotated[
+    str | None, _option("--target-tokenizer", "タグの書き方: word、subword、char［word］", _RUN, "NAME")
+]
+TargetVocab = Annotated[
+    int | None,
+    _option("--target-vocab", f"訳の subword の種類の上限［{DEFAULT_TARGET_VOCAB}］", _RUN, "N"),
 ]
 SubwordVocab = Annotated[int | None, _option("--subword-vocab", "subword の種類の上限［4000］", _RUN, "N")]
 Backend = Annotated[str, _option("--backend", "auto、ndarray（NumPy）、wgpu、torch［auto］", _RUN, "NAME")]

@@ -80,7 +80,7 @@ def _parsed(written: str, tokenizers: Tokenizers) -> tuple[str, ...]:
         return target.parse(written)
     except ValueError as error:
         raise UserError(
-            f"{target.name}として読めません: {error}",
+            f"{target.unit_name}として読めません: {error}",
             target.writing_hint,
             code="not-a-token",
             found=str(error),

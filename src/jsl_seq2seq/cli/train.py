@@ -65,6 +65,8 @@ def train(
     source_units: opt.SourceUnits = None,
     target_units: opt.TargetUnits = None,
     subword_vocab: opt.SubwordVocab = None,
+    target_tokenizer: opt.TargetTokenizer = None,
+    target_vocab: opt.TargetVocab = None,
     min_count: opt.MinCount = None,
     backend: opt.Backend = "auto",
     device: opt.Device = None,

@@ -49,7 +49,7 @@ def pair_of(row: Row, tokenizers: Tokenizers, name: str, hint: str) -> SentenceP
     except ValueError as error:
         place = f"の {row.column} 列目（{row.column_name}）" if row.column else ""
         raise UserError(
-            f"{where}{place}: {target.name}として読めません: {error}",
+            f"{where}{place}: {target.unit_name}として読めません: {error}",
             target.writing_hint,
             code="not-a-token",
             found=str(error),

@@ -89,7 +89,7 @@ class Diagnosis:
 
     def written(self, tags: Iterable[str]) -> str:
         """Tags in their brackets (or words), separated by blanks; a phrase if there are none."""
-        return self.tokenizers.target.join(tags) or f"（{self.tokenizers.target.name}なし）"
+        return self.tokenizers.target.join(tags) or f"（{self.tokenizers.target.unit_name}なし）"
 
     def label(self, tag: str | None) -> str:
         """The label of a position that produced ``tag``; ``None`` is the end of the sentence."""
@@ -148,10 +148,9 @@ def diagnose(translator: Translator, text: str, alternatives: int = 5) -> Diagno
         )
     translation = replace(translator.translate(source, attention=True), text=text)
     target = translator.tokenizers.target
-    written = target.decode(translation.ids)  # slots included
-    log_probs = translator.log_probs(source, written)
+    log_probs = translator.log_probs_of_ids(source, translation.ids)  # slots included
     attention = _attention(translation, len(source.tokens))
-    tokens: list[str | None] = list(map(target.vocabulary.token_of, target.ids_of(written)))
+    tokens: list[str | None] = list(target.vocabulary.tokens_of(translation.ids))
     if translation.finished:
         tokens.append(None)
     places = tuple(
@@ -189,12 +188,11 @@ def _deletions(translator: Translator, source: Encoding, translation: Translatio
     if len(source.ids) < 2:
         return ()
     shorter = [source.without(index) for index in range(len(source.ids))]
-    written = translator.tokenizers.target.decode(translation.ids)
-    original, *scored = translator.score_batch([(sentence, written) for sentence in (source, *shorter)])
+    original, *scored = translator.score_ids([source, *shorter], translation.ids)
     translated = translator.translate_batch(shorter)
     return tuple(
-        Deletion(unit, found.tags, _differences(score.log_probs, original.log_probs, translation.finished))
-        for unit, found, score in zip(source.shown, translated, scored, strict=True)
+        Deletion(unit, found.tags, _differences(after, original, translation.finished))
+        for unit, found, after in zip(source.shown, translated, scored, strict=True)
     )
 
 

@@ -87,6 +87,20 @@ def require_masks(model: SavedModel, name: str, final_norm: bool = True) -> None
         )
 
 
+def require_whole_tags(model: SavedModel, name: str) -> None:
+    """Raises UserError for a model that writes tags in pieces: the format's reader would not put them together."""
+    kind = model.tokenizers.target.segmentation.kind
+    if not model.tokenizers.target.segmentation.whole:
+        raise UserError(
+            f"target_tokenizer が {kind} のモデルは、{name} 形式で書き出せません。",
+            "onnx か ctranslate2 なら書き出せます（タグの部品の列を出すので、読む側でつなぎます）。",
+            code="export-unsupported",
+            format=name,
+            setting="target_tokenizer",
+            value=kind,
+        )
+
+
 def _require_libraries(name: str, found: Format) -> None:
     for library in found.libraries:
         optional(library, found.extra, f"{name} 形式で書き出すには")

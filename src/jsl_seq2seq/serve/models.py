@@ -57,6 +57,7 @@ class LoadedModel:
             "vocabulary": {"source": size.source, "target": size.target, "tags": len(translator.tags)},
             "open_words": open_words is not None,
             "dictionary": bool(open_words and open_words.slots),
+            "target_tokenizer": translator.tokenizers.target.segmentation.kind,
             "settings": asdict(translator.config),
         }
 

@@ -245,6 +245,7 @@ class Model(BaseModel):
     vocabulary: VocabularySize
     open_words: bool
     dictionary: bool
+    target_tokenizer: str
     settings: dict[str, Any]
     models: Annotated[list[str], Field(description="使えるモデルの名前。最初が既定")]
     version: str

@@ -16,7 +16,16 @@ from .special_ids import EOS, PAD, SOS, SPECIALS, UNK
 SETTINGS = frozenset(field.name for cls in (ModelConfig, TrainingConfig) for field in fields(cls))
 """Everything about a model and its training that can be set by name."""
 
-DATA_SETTINGS = frozenset({"source_units", "target_units", "subword_vocab", "min_count"})
+DATA_SETTINGS = frozenset(
+    {
+        "source_units",
+        "target_units",
+        "subword_vocab",
+        "target_tokenizer",
+        "target_vocab",
+        "min_count",
+    }
+)
 """What can be set about the tokens that a new model's vocabulary consists of."""
 
 __all__ = [

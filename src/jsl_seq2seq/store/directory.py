@@ -386,7 +386,7 @@ def size_limits(config: Mapping[str, Any], directory: Path) -> dict[str, int]:
     units = _BYTES_OF_UNIT * (model_config.vocab_size.source + model_config.vocab_size.target)
     limits = dict.fromkeys((*REQUIRED, *OPTIONAL), _MAX_JSON_BYTES)
     return limits | {
-        VOCABULARY: 1_000_000 + units,
+        VOCABULARY: _MAX_JSON_BYTES + units,  # the tags that are put together from pieces may be many
         BURN: 2_000_000 + units,
         WEIGHTS: _most_bytes(shapes),
         TRAINING_STATE: (2 + len(_resume_sets(training))) * _most_bytes(shapes),

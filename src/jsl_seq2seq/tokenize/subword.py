@@ -26,13 +26,19 @@ def _library() -> Any:
 
 
 def learn_subwords(
-    sentences: Iterable[str], characters: Iterable[str], size: int
+    sentences: Iterable[str],
+    characters: Iterable[str],
+    size: int,
+    isolated: str = "",
+    setting: str = "subword_vocab",
 ) -> tuple[tuple[str, ...], Merges]:
     """Pieces, in the order in which they were found, and how they are put together.
 
     Args:
         characters: all that the pieces may consist of; each is a piece itself.
         size: how many pieces there are at most.
+        isolated: a character that is a piece of its own wherever it stands; empty for none.
+        setting: the name of the setting that ``size`` was given by.
 
     Raises:
         UserError: there are more characters than pieces.
@@ -40,16 +46,20 @@ def learn_subwords(
     alphabet = sorted({BLANK, *characters} - {" "})
     if len(alphabet) > size:
         raise UserError(
-            f"subword_vocab（{size}）より、データの文字の種類（{len(alphabet)}）のほうが多くあります。",
-            f"subword_vocab を {2 * len(alphabet)} のように、大きくしてください。",
+            f"{setting}（{size}）より、データの文字の種類（{len(alphabet)}）のほうが多くあります。",
+            f"{setting} を {2 * len(alphabet)} のように、大きくしてください。",
             code="subword-vocab-too-small",
-            setting="subword_vocab",
+            setting=setting,
             value=size,
             characters=len(alphabet),
         )
     library = _library()
     tokenizer = library.Tokenizer(library.models.BPE())
-    tokenizer.pre_tokenizer = library.pre_tokenizers.Metaspace(BLANK)
+    blanks = library.pre_tokenizers.Metaspace(BLANK)
+    if isolated:
+        split = library.pre_tokenizers.Split(isolated, "isolated")
+        blanks = library.pre_tokenizers.Sequence([blanks, split])
+    tokenizer.pre_tokenizer = blanks
     trainer = library.trainers.BpeTrainer(vocab_size=size, show_progress=False, initial_alphabet=alphabet)
     tokenizer.train_from_iterator(sentences, trainer)
     ids: dict[str, int] = tokenizer.get_vocab()

@@ -23,6 +23,15 @@ from ..errors import UserError
 from ..io.text import canonical_json
 from ..settings import SPECIALS, VocabSize, require_choice
 from .normalize import FORMAT_1, NFC, NORMALIZERS, RADICALS, TAG, Normalizer, Offset, composed, kana_sibling
+from .segmentation import (
+    DEFAULT_TARGET_VOCAB,
+    SEGMENTATIONS,
+    WHOLE,
+    Pieces,
+    Segmentation,
+    joined,
+    read_segmentation,
+)
 from .subword import BLANK, DEFAULT_VOCAB, Merges, Subwords, learn_subwords
 
 _SILENT = frozenset(" 。、！")
@@ -202,7 +211,7 @@ class Tokenizer(ABC):
     """
 
     kind: ClassVar[str]
-    name: ClassVar[str]
+    name: str
     unit_name: ClassVar[str]
     text_name: ClassVar[str] = "元の文"
     unknown_hint: ClassVar[str] = ""
@@ -507,29 +516,120 @@ class SubwordTokenizer(Tokenizer):
 
 
 class TargetTokenizer(Tokenizer):
-    """What the target side's tokenizers have in common: a target is a sequence of units, taken whole."""
+    """What the target side's tokenizers have in common: a target is a sequence of units.
+
+    Args:
+        segmentation: what a unit is written with.
+    """
 
     reserved = SPECIALS
 
+    def __init__(
+        self,
+        vocabulary: Vocabulary | None = None,
+        normalizer: str | None = None,
+        segmentation: Segmentation = WHOLE,
+    ) -> None:
+        super().__init__(vocabulary, normalizer)
+        self.segmentation = segmentation
+        if not segmentation.whole:
+            self.name = f"{self.unit_name}の{segmentation.name}"
+
+    @classmethod
+    def reserved_with(cls, segmentation: Segmentation) -> tuple[str, ...]:
+        """Names that no token may have. A piece of a unit may well be ``PAD``: no unit is called so."""
+        return cls.reserved if segmentation.whole else ()
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        return self.segmentation.settings
+
+    @property
+    def unitwise(self) -> bool:
+        return self.segmentation.whole
+
     def pieces(self, unit: str) -> tuple[str, ...]:
         """The tokens that a unit is written with, whether the vocabulary has them or not."""
-        return (unit,)
+        return self.segmentation.cut(unit)
 
     @property
     def tags(self) -> tuple[str, ...]:
-        """The tokens that are a unit each."""
-        return self.vocabulary.tokens
+        """The units that the model was trained with: not letter by letter written ones, and not all those that pieces
+        can be put together to."""
+        return self.vocabulary.tokens if self.segmentation.whole else self.segmentation.units
+
+    def writable(self, unit: str) -> bool:
+        """Whether the tokens of a unit, once there are any, are read as that unit again."""
+        return self.segmentation.writes(unit)
 
     def lacking(self, units: Iterable[str]) -> list[str]:
-        return sorted({piece for unit in units for piece in self.pieces(unit)} - set(self.vocabulary.tokens))
+        pieces = {piece for unit in units if self.writable(unit) for piece in self.pieces(unit)}
+        return sorted(pieces - set(self.vocabulary.tokens))
 
     def has(self, unit: str) -> bool:
         """Whether a unit can be written."""
-        return self.vocabulary.ids_if_known(self.pieces(unit)) is not None
+        return self.writable(unit) and self.vocabulary.ids_if_known(self.pieces(unit)) is not None
 
     def ids_of(self, units: Iterable[str]) -> tuple[int, ...]:
         """Units as ids; KeyError for one that cannot be written."""
         return self.vocabulary.ids_of(piece for unit in units for piece in self.pieces(unit))
+
+    def decode(self, ids: Iterable[int]) -> tuple[str, ...]:
+        """Ids as units. Any ids are a sequence of units."""
+        if self.unitwise:
+            return super().decode(ids)
+        return tuple(unit for unit, _, _ in self.decode_spans(tuple(ids)))
+
+    def decode_spans(self, ids: Sequence[int]) -> list[tuple[str, int, int]]:
+        """Ids as units, each with [start, end) of the ids that it is written with."""
+        return self._joined(self.vocabulary.tokens_of(ids), 0)
+
+    def _joined(self, tokens: Sequence[str], first: int) -> list[tuple[str, int, int]]:
+        """Tokens, the first of them at position ``first``, as units with their places."""
+        if self.segmentation.whole:
+            return [(token, first + at, first + at + 1) for at, token in enumerate(tokens)]
+        known = self._known
+        found = [
+            (unit if unit in known else self.normalize(unit), first + start, first + end)
+            for unit, start, end in joined(tokens)
+        ]
+        return [one for one in found if one[0]]
+
+    @cached_property
+    def _known(self) -> frozenset[str]:
+        return frozenset(self.tags)
+
+    def knows(self, unit: str) -> bool:
+        """Whether a unit is one of :attr:`tags`, rather than put together from pieces for the first time."""
+        return unit in self._known
+
+    def learn(self, counts: Mapping[str, int], sentences: Iterable[str] = (), min_count: int = 1) -> Self:
+        tokens, segmentation = self.segmentation.learn(counts, min_count)
+        return self._made(tokens, segmentation)
+
+    def _made(self, tokens: Iterable[str], segmentation: Segmentation) -> Self:
+        vocabulary = Vocabulary(tokens, self.reserved_with(segmentation))
+        return type(self)(vocabulary, self.normalizer, segmentation)
+
+    def extended(self, tokens: Sequence[str]) -> Self:
+        return self.with_vocabulary(
+            self.vocabulary.extended(tokens, self.reserved_with(self.segmentation)), self.segmentation
+        )
+
+    def extended_to(self, units: Sequence[str]) -> Self:
+        """This tokenizer with the tokens that it lacks for further units, which are among its :attr:`tags` then."""
+        more = self.extended(self.lacking(units))
+        return more.with_vocabulary(more.vocabulary, self.segmentation.extended(filter(more.has, units)))
+
+    def with_vocabulary(self, vocabulary: Vocabulary, segmentation: Segmentation | None = None) -> Self:
+        return type(self)(vocabulary, self.normalizer, segmentation or self.segmentation)
+
+    def to_json(self) -> dict[str, Any]:
+        return self.segmentation.to_json()
+
+    @classmethod
+    def from_json(cls, vocabulary: Vocabulary, values: Mapping[str, Any], normalizer: str | None) -> Self:
+        return cls(vocabulary, normalizer, read_segmentation(values))
 
     @abstractmethod
     def parse(self, written: str | Sequence[str]) -> tuple[str, ...]:
@@ -549,9 +649,14 @@ class TagTokenizer(TargetTokenizer):
 
     own_normalizer = "tag"
 
-    def __init__(self, vocabulary: Vocabulary | None = None, normalizer: str | None = None) -> None:
-        super().__init__(vocabulary, normalizer)
-        if normalizer is None and not _is_normal(self.vocabulary.tokens):
+    def __init__(
+        self,
+        vocabulary: Vocabulary | None = None,
+        normalizer: str | None = None,
+        segmentation: Segmentation = WHOLE,
+    ) -> None:
+        super().__init__(vocabulary, normalizer, segmentation)
+        if normalizer is None and segmentation.whole and not _is_normal(self.vocabulary.tokens):
             self.spelling = NFC  # learnt by a release that spelled tags so
 
     def units(self, text: str) -> Sequence[str]:
@@ -577,7 +682,7 @@ class TagTokenizer(TargetTokenizer):
         return format_tags(tokens)
 
     def label(self, token: str) -> str:
-        return f"<{token}>"
+        return f"<{token}>" if self.segmentation.whole else token
 
 
 class OpenTagTokenizer(TagTokenizer):
@@ -588,7 +693,8 @@ class OpenTagTokenizer(TagTokenizer):
 
     Args:
         evidence: for a tag the pieces of text of which one must be in a sentence for the tag to be possible; tags
-            that are not listed are always possible. Empty for no such limit.
+            that are not listed are always possible. Empty for no such limit, as it is where tags have pieces.
+        segmentation: what the tags are written with that are no open words.
     """
 
     kind = "open-tags"
@@ -599,92 +705,123 @@ class OpenTagTokenizer(TagTokenizer):
         vocabulary: Vocabulary | None = None,
         normalizer: str | None = None,
         evidence: Mapping[str, Sequence[str]] | None = None,
+        segmentation: Segmentation = WHOLE,
     ) -> None:
-        super().__init__(vocabulary, normalizer)
+        super().__init__(vocabulary, normalizer, segmentation)
         self.evidence = dict(evidence or {})
 
     @property
     def unitwise(self) -> bool:
         return False
 
+    def _is_open(self, unit: str) -> bool:
+        return unit.startswith(self.OPEN) and len(unit) > 1
+
     def pieces(self, unit: str) -> tuple[str, ...]:
-        if not unit.startswith(self.OPEN) or len(unit) == 1:
-            return (unit,)
+        if not self._is_open(unit):
+            return super().pieces(unit)
         return (self.BEGIN, *(self.OPEN + character for character in unit[1:]), self.END)
+
+    def writable(self, unit: str) -> bool:
+        return self._is_open(unit) or super().writable(unit)
 
     @property
     def tags(self) -> tuple[str, ...]:
+        if not self.segmentation.whole:
+            return self.segmentation.units
         return tuple(token for token in self.vocabulary.tokens if not token.startswith(self.OPEN))
 
     def label(self, token: str) -> str:
         if token in (self.BEGIN, self.END):
             return "<+" if token == self.BEGIN else ">"
-        return token[1:] if token.startswith(self.OPEN) and len(token) == 2 else super().label(token)
+        return token[1:] if self._is_letter(token) else super().label(token)
+
+    def _is_letter(self, token: str) -> bool:
+        return token.startswith(self.OPEN) and len(token) == 2
 
     def parse(self, written: str | Sequence[str]) -> tuple[str, ...]:
         tags = super().parse(written)
         for tag in tags:
-            if tag.startswith(self.OPEN) and len(tag) > 1 and {"[", "]"} & set(tag):
+            if self._is_open(tag) and {"[", "]"} & set(tag):
                 raise ValueError(f"<{tag}>")  # its characters would read as the marks around a word
         return tags
 
     def learn(
         self, counts: Mapping[str, int], sentences: Iterable[str] = (), min_count: int = 1
     ) -> OpenTagTokenizer:
-        pieces: Counter[str] = Counter({self.BEGIN: min_count, self.END: min_count})
+        letters: Counter[str] = Counter({self.BEGIN: min_count, self.END: min_count})
+        tags: dict[str, int] = {}
         for tag, count in counts.items():
-            for piece in self.pieces(tag):
-                pieces[piece] += count
-        kept = sorted(piece for piece, count in pieces.items() if count >= min_count)
-        return OpenTagTokenizer(Vocabulary(kept, self.reserved), self.normalizer, self.evidence)
+            if self._is_open(tag):
+                for piece in self.pieces(tag):
+                    letters[piece] += count
+            else:
+                tags[tag] = count
+        tokens, segmentation = self.segmentation.learn(tags, min_count)
+        tokens += [letter for letter, count in letters.items() if count >= min_count]
+        return self._made(sorted(tokens), segmentation)
 
-    def with_vocabulary(self, vocabulary: Vocabulary) -> Self:
-        return type(self)(vocabulary, self.normalizer, self.evidence)
+    def _made(self, tokens: Iterable[str], segmentation: Segmentation) -> Self:
+        vocabulary = Vocabulary(tokens, self.reserved_with(segmentation))
+        return type(self)(vocabulary, self.normalizer, self.evidence, segmentation)
 
-    def decode(self, ids: Iterable[int]) -> tuple[str, ...]:
-        return tuple(tag for tag, _, _ in self.decode_spans(tuple(ids)))
+    def extended_to(self, units: Sequence[str]) -> Self:
+        more = self.extended(self.lacking(units))
+        tags = [unit for unit in units if not unit.startswith(self.OPEN) and more.has(unit)]
+        return more.with_vocabulary(more.vocabulary, self.segmentation.extended(tags))
+
+    def with_vocabulary(self, vocabulary: Vocabulary, segmentation: Segmentation | None = None) -> Self:
+        return type(self)(vocabulary, self.normalizer, self.evidence, segmentation or self.segmentation)
 
     def decode_spans(self, ids: Sequence[int]) -> list[tuple[str, int, int]]:
-        """Tags and open words, each with [start, end) of its ids. A bracket without its partner is left out."""
+        """Tags and open words, each with [start, end) of its ids. A bracket without its partner is left out, and ends
+        a tag, as open words do."""
         found: list[tuple[str, int, int]] = []
         start: int | None = None
         word: list[str] = []
-        for position, token in enumerate(map(self.vocabulary.token_of, ids)):
+        tokens = self.vocabulary.tokens_of(ids)
+        outside = 0  # where the tokens of tags begin that have not been joined
+        for position, token in enumerate((*tokens, self.END)):
+            special = token in (self.BEGIN, self.END) or self._is_letter(token)
+            if not special:
+                continue
+            found += self._joined(tokens[outside:position], outside)
+            outside = position + 1
             if token == self.BEGIN:
                 start, word = position, []
             elif token == self.END:
-                if start is not None and word:
+                if start is not None and word and position < len(tokens):
                     found.append((self.OPEN + "".join(word), start, position + 1))
                 start = None
-            elif token.startswith(self.OPEN) and len(token) == 2:
-                word.append(token[1:])
             else:
-                found.append((token, position, position + 1))
+                word.append(token[1:])
         return found
 
     def to_json(self) -> dict[str, Any]:
-        return (
-            {"evidence": {tag: list(pieces) for tag, pieces in self.evidence.items()}}
-            if self.evidence
-            else {}
-        )
+        evidence = {tag: list(pieces) for tag, pieces in self.evidence.items()}
+        return super().to_json() | ({"evidence": evidence} if evidence else {})
 
     @classmethod
     def from_json(cls, vocabulary: Vocabulary, values: Mapping[str, Any], normalizer: str | None) -> Self:
-        evidence = values.get("evidence", {})
+        segmentation, evidence = read_segmentation(values), values.get("evidence", {})
         good = isinstance(evidence, dict) and all(
             tag in vocabulary
             and isinstance(pieces, list)
             and all(isinstance(piece, str) and piece for piece in pieces)
             for tag, pieces in evidence.items()
         )
-        if not good or cls.BEGIN not in vocabulary or cls.END not in vocabulary:
+        if (
+            not good
+            or cls.BEGIN not in vocabulary
+            or cls.END not in vocabulary
+            or (evidence and not segmentation.whole)
+        ):
             raise UserError(
                 "語彙の evidence か、語を囲む記号が正しくありません。",
                 code="vocabulary-malformed",
                 key="evidence",
             )
-        return cls(vocabulary, normalizer, evidence)
+        return cls(vocabulary, normalizer, evidence, segmentation)
 
 
 class WordsTokenizer(TargetTokenizer):
@@ -776,20 +913,34 @@ class Tokenizers:
     target: TargetTokenizer = field(default_factory=TagTokenizer)
 
     @classmethod
-    def of(cls, source: str = "char", target: str = "tags", subword_vocab: int | None = None) -> Tokenizers:
+    def of(
+        cls,
+        source: str = "char",
+        target: str = "tags",
+        subword_vocab: int | None = None,
+        target_tokenizer: str = "word",
+        target_vocab: int | None = None,
+    ) -> Tokenizers:
         """Tokenizers of these kinds, nothing learnt yet.
 
         Args:
-            subword_vocab: how many subwords are learnt at most.
+            subword_vocab: how many subwords of the source are learnt at most.
+            target_tokenizer: what a unit of the target is written with (:data:`.segmentation.SEGMENTATIONS`).
+            target_vocab: how many subwords of the target are learnt at most.
 
         Raises:
             UserError: there is no such kind.
         """
         require_choice("source_units", source, tuple(SOURCE_TOKENIZERS))
         require_choice("target_units", target, tuple(TARGET_TOKENIZERS))
+        require_choice("target_tokenizer", target_tokenizer, tuple(SEGMENTATIONS))
+        segmentation = SEGMENTATIONS[target_tokenizer]()
+        if isinstance(segmentation, Pieces):
+            segmentation = Pieces(size=target_vocab or DEFAULT_TARGET_VOCAB)
+        written = TARGET_TOKENIZERS[target](segmentation=segmentation)
         if source == SubwordTokenizer.kind:
-            return cls(SubwordTokenizer(size=subword_vocab or DEFAULT_VOCAB), TARGET_TOKENIZERS[target]())
-        return cls(SOURCE_TOKENIZERS[source](), TARGET_TOKENIZERS[target]())
+            return cls(SubwordTokenizer(size=subword_vocab or DEFAULT_VOCAB), written)
+        return cls(SOURCE_TOKENIZERS[source](), written)
 
     def learn(self, pairs: Sequence[Pair], min_count: int = 1) -> Tokenizers:
         """These with everything that the pairs contain, in code-point order.
@@ -818,7 +969,7 @@ class Tokenizers:
         characters, units = self.source.lacking(source), list(target)
         if isinstance(self.target, OpenTagTokenizer):
             units += [self.target.OPEN + character for character in characters]
-        return Tokenizers(self.source.extended(characters), self.target.extended(self.target.lacking(units)))
+        return Tokenizers(self.source.extended(characters), self.target.extended_to(units))
 
     @property
     def settings(self) -> dict[str, Any]:
@@ -867,11 +1018,11 @@ class Tokenizers:
     @classmethod
     def from_json(cls, values: Any) -> Tokenizers:
         """Read what :meth:`to_json` wrote; UserError says what is wrong with anything else."""
-        optional = {"units", "merges", "normalizers", "special_tokens", "evidence"}
+        optional = {"units", "merges", "normalizers", "special_tokens", "evidence", "pieces"}
         if not isinstance(values, dict) or not set(_REQUIRED) <= set(values) <= {*_REQUIRED, *optional}:
             raise _malformed(
                 "語彙には specials・source・target の 3 項目（と、あれば units・merges・normalizers・"
-                "special_tokens）だけが必要です。"
+                "special_tokens・pieces）だけが必要です。"
             )
         if values["specials"] != list(SPECIALS):
             raise _malformed(f"語彙の specials が {list(SPECIALS)} ではありません。", "specials")
@@ -896,13 +1047,14 @@ class Tokenizers:
                 "語彙の special_tokens が、空でない文字列の並びではありません。", "special_tokens"
             )
 
-        def vocabulary(side: str, kind: type[Tokenizer]) -> Vocabulary:
-            return Vocabulary(values[side], kind.reserved, further.get(side, ()))
+        def vocabulary(side: str, reserved: Sequence[str]) -> Vocabulary:
+            return Vocabulary(values[side], reserved, further.get(side, ()))
 
         source, target = SOURCE_TOKENIZERS[kinds["source"]], TARGET_TOKENIZERS[kinds["target"]]
+        reserved = target.reserved if "pieces" not in values else ()
         return cls(
-            source.from_json(vocabulary("source", source), values, normalizers.get("source")),
-            target.from_json(vocabulary("target", target), values, normalizers.get("target")),
+            source.from_json(vocabulary("source", source.reserved), values, normalizers.get("source")),
+            target.from_json(vocabulary("target", reserved), values, normalizers.get("target")),
         )
 
 

@@ -18,6 +18,8 @@ from ..tokenize import CHARACTERS_AND_TAGS, Tokenizers
 
 _MAX_SUBWORDS, _MAX_COUNT = 1_000_000, 10**9
 _KINDS = ("source_units", "target_units")
+_SIZES = {"subword_vocab": "source_units", "target_vocab": "target_tokenizer"}
+"""How many subwords a side has, and the setting that says whether it has any."""
 
 
 def read_data(path: Path | None, loaded: SavedModel | None, tokenizers: Tokenizers) -> tuple[Corpus, str]:
@@ -54,18 +56,26 @@ def tokenizers_of(options: Mapping[str, Any], loaded: SavedModel | None, resume:
     if loaded is not None:
         _require_same(options, loaded.tokenizers, resume)
         return loaded.tokenizers
-    size = options.get("subword_vocab")
-    if size is not None:
-        require_range("subword_vocab", size, 1, _MAX_SUBWORDS)
+    for name in _SIZES:
+        if options.get(name) is not None:
+            require_range(name, options[name], 1, _MAX_SUBWORDS)
     kinds = {name: options.get(name) or CHARACTERS_AND_TAGS.settings[name] for name in _KINDS}
-    tokenizers = Tokenizers.of(kinds["source_units"], kinds["target_units"], size)
-    if size is not None and "subword_vocab" not in tokenizers.settings:
-        raise UserError(
-            "subword_vocab は、source_units が subword のときだけ使います。",
-            "source_units を subword にするか、subword_vocab を指定しないでください。",
-            code="subword-vocab-without-subwords",
-            setting="subword_vocab",
-        )
+    tokenizers = Tokenizers.of(
+        kinds["source_units"],
+        kinds["target_units"],
+        options.get("subword_vocab"),
+        options.get("target_tokenizer") or CHARACTERS_AND_TAGS.settings["target_tokenizer"],
+        options.get("target_vocab"),
+    )
+    for name, chosen_by in _SIZES.items():
+        if options.get(name) is not None and name not in tokenizers.settings:
+            raise UserError(
+                f"{name} は、{chosen_by} が subword のときだけ使います。",
+                f"{chosen_by} を subword にするか、{name} を指定しないでください。",
+                code="subword-vocab-without-subwords",
+                setting=name,
+                chosen_by=chosen_by,
+            )
     return tokenizers
 
 

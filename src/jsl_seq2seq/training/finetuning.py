@@ -71,7 +71,7 @@ def extended(model: SavedModel, corpus: Corpus) -> SavedModel:
     Adam's moments of the new parameters are zero, as at a training's beginning.
     """
     tokenizers = extend(corpus, model.tokenizers)
-    if tokenizers.size == model.tokenizers.size:
+    if tokenizers.hash == model.tokenizers.hash:
         return model
     config = replace(model.config, vocab_size=tokenizers.size)
     moments = model.moments and Moments(

@@ -298,7 +298,9 @@ class TrainingJob:
         validation = self.validation
         if validation is None:
             return Figures
-        translator = trainer.translator(self.start, self.backend, validation.max_tags)
+        translator = trainer.translator(
+            self.start, self.backend, validation.max_length(self.start.tokenizers.target)
+        )
         return lambda: validation.measure(translator, self.backend.processes, should_stop)
 
     def _require_sound(self, trainer: Trainer, epoch: int) -> None:

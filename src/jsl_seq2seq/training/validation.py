@@ -10,6 +10,7 @@ from typing import Any
 from ..backends.process_group import ProcessGroup
 from ..data import SentencePair
 from ..errors import Failure, UserError
+from ..tokenize import TargetTokenizer
 from ..translate.translator import Translator
 
 _BATCH = 64
@@ -20,7 +21,7 @@ SHOWN, DECIDING = 200, 1_000
 by it."""
 
 _LONGER, _MORE = 2, 8
-"""A translation is cut at so many times the longest reference and so many tags: it is wrong already."""
+"""A translation is cut at so many times the longest reference and so many tokens: it is wrong already."""
 
 
 class Stopped(Exception):
@@ -55,10 +56,10 @@ class Validation:
 
             require_sacrebleu()
 
-    @property
-    def max_tags(self) -> int:
-        """Length at which translations are cut."""
-        return _LONGER * max(len(pair.tags) for pair in self.pairs) + _MORE
+    def max_length(self, target: TargetTokenizer) -> int:
+        """Length at which translations are cut, in tokens of the target."""
+        longest = max(sum(len(target.pieces(tag)) for tag in pair.tags) for pair in self.pairs)
+        return _LONGER * longest + _MORE
 
     def measure(
         self, translator: Translator, processes: ProcessGroup, should_stop: Callable[[], bool]

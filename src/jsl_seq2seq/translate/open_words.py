@@ -28,7 +28,8 @@ class TagDetail:
     """Where a tag comes from.
 
     Attributes:
-        known: false for an open word, which the model's vocabulary does not have as a tag.
+        known: false for an open word, which the model's vocabulary does not have as a tag, and for a tag that the
+            model put together from pieces, none of whose training sentences has it.
         span: [start, end) of the characters that the tag came from, in the text as it was written; ``None`` for a
             tag that stands for grammar, and for models without open words.
         entry: the word of the user's dictionary that gave the tag, if one did.

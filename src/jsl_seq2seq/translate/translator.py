@@ -70,9 +70,9 @@ class Attention:
 
     Attributes:
         weights: [H, query, key], rows sum to 1.
-        query_labels, key_labels: the token at each position. A row of the decoder is called by the tag that
-            is produced there (the last ``<EOS>``), a key of its self-attention by the tag that is read there
-            (the first ``<SOS>``).
+        query_labels, key_labels: the token at each position. A row of the decoder is called by the token that
+            is produced there (the last ``<EOS>``), a key of its self-attention by the token that is read there
+            (the first ``<SOS>``). A token is a tag, or a piece of one.
     """
 
     weights: np.ndarray
@@ -94,11 +94,13 @@ class Candidate:
 
     Attributes:
         tags: without brackets; ``str(candidate)`` writes them as the command line does. An open word begins with +.
-        probabilities: of each tag, given those before it, 0 to 1.
+        probabilities: of each tag, given those before it, 0 to 1; of a tag that is written with several tokens the
+            product of theirs.
         log_prob: natural logarithm of the whole sequence's probability, its end included.
         finished: whether the model ended the sentence itself.
         details: of each tag.
-        ids: what the model wrote, of open words each character; without the ends of sentences.
+        ids: what the model wrote, of open words each character, of other tags their pieces where the model writes
+            pieces; without the ends of sentences.
         tokenizers: the model's; they say how tags are written.
     """
 
@@ -149,7 +151,7 @@ class Translation:
         sentences: each sentence's place in the text, and its tags' place among the tags.
         uncertain: whether the probability of a sentence or of a tag is below the threshold that the model was
             calibrated with, or there are warnings.
-        ids: what the model wrote, of open words each character; without the ends of sentences.
+        ids: what the model wrote, as in :class:`Candidate`.
         tokenizers: the model's; they say how tags are written.
     """
 
@@ -196,7 +198,8 @@ class Score:
 
     Attributes:
         tags: without brackets.
-        log_probs: natural logarithm of each tag's probability given those before it, and of the end's.
+        log_probs: natural logarithm of each tag's probability given those before it, and of the end's; of a tag that
+            is written with several tokens the sum of theirs.
     """
 
     text: str
@@ -210,7 +213,7 @@ class Score:
 
     @property
     def per_token(self) -> float:
-        """The mean of :attr:`log_probs`, the end's included."""
+        """The mean of :attr:`log_probs`, one for each tag and the end."""
         return self.log_prob / len(self.log_probs)
 
     @property
@@ -246,7 +249,8 @@ class Translator:
         directory: the first of them; ``None`` if there is none.
         backend: name of the backend: ``ndarray``, ``wgpu`` or ``torch``.
         precision: ``fp32`` or ``int8``.
-        tags: every tag that the model can produce, in the order of its vocabulary.
+        tags: every tag that the model can produce, in the order of its vocabulary; of a model that puts tags together
+            from pieces those that it was trained with.
         config: the shape of the model; of an ensemble what :func:`.ensemble.settings_of` says.
         members: how many models translate.
 
@@ -254,7 +258,7 @@ class Translator:
         model: from :func:`jsl_seq2seq.store.load_model`, or fresh from training; several for an ensemble.
         network: translate with this network, on these operations, instead of the model's parameters on ``backend``:
             one in training, whose parameters change between two calls.
-        max_tags: the longest translation of a sentence; ``None`` for the most that the model may write.
+        max_tags: the longest translation of a sentence, in tokens; ``None`` for the most that the model may write.
     """
 
     def __init__(
@@ -284,7 +288,8 @@ class Translator:
         self.backend: str = self.ops.name
         self.precision: str = self.ops.precision
         target = self.tokenizers.target
-        self.tags = tuple(tag for tag in target.tags if target.vocabulary.id_of(tag) not in self._dropped)
+        dropped = set(target.vocabulary.tokens_of(self._dropped))
+        self.tags = tuple(tag for tag in target.tags if tag not in dropped)
 
     def __repr__(self) -> str:
         paths = [str(path) for path in self.directories]
@@ -447,7 +452,7 @@ class Translator:
                 found.update(self._decoded(pieces, sources, indices, beam, n_best, length_penalty))
             hypotheses = map(found.__getitem__, range(len(pieces)))
             return [
-                self._translation(text, list(islice(hypotheses, len(text.pieces))), attention)
+                self._translation(text, list(islice(hypotheses, len(text.pieces))), attention, n_best)
                 for text in texts
             ]
 
@@ -476,13 +481,14 @@ class Translator:
                 best = greedy(self.ops, self._network, group, longest, self._graphs, constraints)
                 hypotheses = [[hypothesis] for hypothesis in best]
             else:
+                # pieces spell one translation in several ways, of which all but the best go: see _distinct
                 hypotheses = beam_search(
                     self.ops,
                     self._network,
                     group,
                     longest,
                     beam,
-                    n_best,
+                    n_best if self.tokenizers.target.segmentation.whole else beam,
                     length_penalty,
                     constraints=constraints,
                 )
@@ -531,20 +537,39 @@ class Translator:
                 )
             _require_tags(pair[1])
         encoded = [self._encode_pair(text, tags) for text, tags in pairs]
-        known = [index for index, one in enumerate(encoded) if not isinstance(one, UserError)]
-        sources, targets = zip(*(encoded[index] for index in known), strict=True) if known else ((), ())
-        found: dict[int, Hypothesis] = {}
-        with self.ops.exclusive(), np.errstate(all="ignore"):
-            for indices in self._groups(sources):
-                group = [sources[index] for index in indices], [targets[index] for index in indices]
-                scores = score(self.ops, self._network, *group)
-                found.update(zip((known[index] for index in indices), scores, strict=True))
+        known = [one for one in encoded if not isinstance(one, UserError)]
+        found = iter(self._scored([source for source, _ in known], [target for _, target in known]))
         return [
             one
             if isinstance(one, UserError)
-            else Score(self._written(text), tuple(tags), found[index].log_probs)
-            for index, (one, (text, tags)) in enumerate(zip(encoded, pairs, strict=True))
+            else Score(self._written(text), tuple(tags), self._by_tag(next(found), tags))
+            for one, (text, tags) in zip(encoded, pairs, strict=True)
         ]
+
+    def score_ids(self, texts: Sequence[Sentence], ids: Sequence[int]) -> list[tuple[float, ...]]:
+        """For each text the log-probabilities of the tokens of one translation, given as the model writes it
+        (:attr:`Translation.ids`), and of the end."""
+        return self._scored([self._read(self.encode(text)) for text in texts], [tuple(ids)] * len(texts))
+
+    def _scored(
+        self, sources: Sequence[tuple[int, ...]], targets: Sequence[tuple[int, ...]]
+    ) -> list[tuple[float, ...]]:
+        """Log-probabilities of each target's tokens and of its end."""
+        found: dict[int, tuple[float, ...]] = {}
+        with self.ops.exclusive(), np.errstate(all="ignore"):
+            for indices in self._groups(sources):
+                group = [sources[index] for index in indices], [targets[index] for index in indices]
+                scored = [one.log_probs for one in score(self.ops, self._network, *group)]
+                found.update(zip(indices, scored, strict=True))
+        return [found[index] for index in range(len(sources))]
+
+    def _by_tag(self, log_probs: tuple[float, ...], tags: Sequence[str]) -> tuple[float, ...]:
+        """Log-probabilities of tokens and of the end, added up for each of the tags that the tokens are written for."""
+        if self.tokenizers.target.unitwise:
+            return log_probs
+        each = iter(log_probs)
+        sums = [sum(islice(each, len(self.tokenizers.target.pieces(tag)))) for tag in tags]
+        return (*sums, *each)
 
     def _encode_pair(
         self, text: Sentence, tags: Sequence[str]
@@ -557,9 +582,13 @@ class Translator:
     def log_probs(self, text: Sentence, tags: Sequence[str]) -> np.ndarray:
         """Of every token at every place of a given translation, [T + 1, V]; the last row is for what follows it."""
         _require_tags(tags)
-        source, target = self._read(self.encode(text)), self._encode_tags(tags)
+        return self.log_probs_of_ids(text, self._encode_tags(tags))
+
+    def log_probs_of_ids(self, text: Sentence, ids: Sequence[int]) -> np.ndarray:
+        """As :meth:`log_probs`, of a translation as the model writes it (:attr:`Translation.ids`)."""
+        source = self._read(self.encode(text))
         with self.ops.exclusive(), np.errstate(all="ignore"):
-            return forced_log_probs(self.ops, self._network, [source], [target])[0]
+            return forced_log_probs(self.ops, self._network, [source], [tuple(ids)])[0]
 
     def encode(self, text: Sentence) -> Encoding:
         """The ids of a sentence's units, without the unknown ones. Raises UserError if none is left, or for a text
@@ -609,8 +638,8 @@ class Translator:
         if unknown:
             near = difflib.get_close_matches(unknown[0], self.tags, n=3, cutoff=0.4)
             raise UserError(
-                f"このモデルにない{target.name}です: {target.join(unknown[:1])}",
-                f"近い{target.name}: {target.join(near)}" if near else target.unknown_hint,
+                f"このモデルにない{target.unit_name}です: {target.join(unknown[:1])}",
+                f"近い{target.unit_name}: {target.join(near)}" if near else target.unknown_hint,
                 code="unknown-tag",
                 tag=unknown[0],
                 nearest=near,
@@ -623,12 +652,12 @@ class Translator:
         return group_by_length([max(len(source), padded) for source in sources], most, beam)
 
     def _translation(
-        self, text: _Prepared, found: Sequence[Sequence[Hypothesis]], attention: bool
+        self, text: _Prepared, found: Sequence[Sequence[Hypothesis]], attention: bool, n_best: int
     ) -> Translation:
         """The translations of a text's sentences, one behind the other."""
         candidates, warnings, places, at = [], [self._skipped(text.unread)] if text.unread else [], [], 0
         for piece, hypotheses in zip(text.pieces, found, strict=True):
-            own = [self._candidate(hypothesis, piece) for hypothesis in hypotheses]
+            own = _distinct([self._candidate(hypothesis, piece) for hypothesis in hypotheses])[:n_best]
             candidates.append(own)
             warnings += self._warnings(piece, hypotheses[0])
             end = at + len(own[0].tags)
@@ -666,17 +695,27 @@ class Translator:
             kept = [place for place, tag in enumerate(ids) if tag not in self._dropped]
             ids, log_probs = tuple(ids[place] for place in kept), tuple(log_probs[place] for place in kept)
         target, threshold = self.tokenizers.target, self.config.uncertain_below
-        if self._open_words is None:
-            tags, probabilities = target.decode(ids), tuple(map(math.exp, log_probs))
-            details = (_PLAIN,) * len(tags)
-        else:
+        spans: list[tuple[str, float]] = []
+        if not target.unitwise:
             spans = [
                 (tag, math.exp(sum(log_probs[start:end]))) for tag, start, end in target.decode_spans(ids)
             ]
+        if target.unitwise:
+            tags, probabilities = target.decode(ids), tuple(map(math.exp, log_probs))
+            details = (_PLAIN,) * len(tags)
+        elif self._open_words is None:
+            tags, probabilities = tuple(tag for tag, _ in spans), tuple(share for _, share in spans)
+            details = (_PLAIN,) * len(tags)
+        else:
             settled = self._open_words.settle(spans, piece.source, piece.evidence, piece.start)
             tags = tuple(tag for tag, _, _ in settled)
             probabilities = tuple(probability for _, probability, _ in settled)
             details = tuple(detail for _, _, detail in settled)
+        if not target.segmentation.whole:
+            details = tuple(
+                detail if detail.entry is not None or target.knows(tag) else replace(detail, known=False)
+                for tag, detail in zip(tags, details, strict=True)
+            )
         if threshold:
             details = tuple(
                 replace(detail, uncertain=True)
@@ -844,6 +883,14 @@ class _Prepared(NamedTuple):
     written: str
     pieces: tuple[_Piece, ...]
     unread: tuple[str, ...] = ()
+
+
+def _distinct(candidates: Sequence[Candidate]) -> list[Candidate]:
+    """Without those whose tags an earlier one has."""
+    found: dict[tuple[str, ...], Candidate] = {}
+    for one in candidates:
+        found.setdefault(one.tags, one)
+    return list(found.values())
 
 
 def _joined(parts: Sequence[Candidate]) -> Candidate:

@@ -29,7 +29,8 @@ from jsl_seq2seq.translate.dictionary import Dictionary, Entry
 from jsl_seq2seq.translate.translator import Translation, Translator, split_sentences
 from jsl_seq2seq.version import __version__
 
-from ...small_models import trained_open, trained_small, trained_words, translator_of
+from ...refusals import refused
+from ...small_models import trained_open, trained_pieces, trained_small, trained_words, translator_of
 from .node import WEB, answers, built, require_node, run
 
 TOLERANCE = 1e-4
@@ -388,6 +389,12 @@ def test_what_the_engine_does_not_compute_is_refused(change: dict[str, Any], set
     with pytest.raises(UserError) as refused:
         model_file(replace(model, config=replace(model.config, **change)), "int8")
     assert (refused.value.code, refused.value.setting) == ("export-unsupported", setting)
+
+
+@pytest.mark.parametrize("name", ["web", "huggingface"])
+def test_tags_in_pieces_are_refused(tmp_path: Path, name: str) -> None:
+    with refused(UserError, name, code="export-unsupported", setting="target_tokenizer", value="char"):
+        export_model(trained_pieces(), name, tmp_path / "o")
 
 
 @pytest.mark.parametrize("axis", [0, 1])

@@ -10,7 +10,7 @@
   const EXPLAINED = 100; // characters
 
   const text = find("text");
-  const state = { request: null, timer: 0, later: 0, memory: 0, translation: null, chosen: -1, threshold: 0, attention: null, cross: null, diagnoses: new Map() };
+  const state = { request: null, timer: 0, later: 0, memory: 0, translation: null, chosen: -1, threshold: 0, pieces: false, attention: null, cross: null, diagnoses: new Map() };
 
   // Chosen before each request: both may have changed.
   const client = () => {
@@ -89,7 +89,7 @@
     }
     for (const one of translation.tags) {
       if (one.uncertain) found.push(`？ <${one.tag}> の確率 ${percent(one.probability)} が、目安 ${percent(state.threshold)} より低いです。`);
-      if (!one.known) found.push(`＋ 「${one.tag.replace(/^\+/, "")}」はモデルの語彙にないので、文の言葉を残しました。`);
+      if (!one.known) found.push(one.tag.startsWith("+") ? `＋ 「${one.tag.slice(1)}」はモデルの語彙にないので、文の言葉を残しました。` : `＋ <${one.tag}> は学習データになかったタグです（部品から組み立てました）。`);
     }
     return [...new Set(found)];
   }
@@ -121,7 +121,7 @@
     find("detail-origin").textContent = one.entry ? `${origin} 辞書の言葉「${one.entry}」から来ました。` : origin;
     const place = find("detail-alternatives");
     place.replaceChildren(element("p", {}, "ほかの候補を調べています…"));
-    state.attention?.choose(rowOf(index));
+    state.attention?.choose(rowsOf(index)[0]);
     try {
       const [sentence, first] = sentenceOf(index);
       const places = grouped((await diagnosis(sentence)).places, translation.tags.slice(first));
@@ -145,16 +145,28 @@
     return state.diagnoses.get(sentence);
   }
 
-  // The places at which each tag was written: of a word outside the vocabulary from "+[" to "+]", and of a
-  // dictionary's word, which may have several tags, one such word for all of them.
-  function grouped(places, tags) {
-    const groups = [];
-    let inside = null;
-    for (const place of places) {
-      if (inside) inside.push(place);
-      else groups.push((inside = [place]));
-      if (place.tag === "+]" || inside[0].tag !== "+[") inside = null;
+  // [start, end) of the tokens that each tag is written with: of a word outside the vocabulary from one mark to the
+  // other, of a model that puts tags together from pieces up to the piece that begins the next tag.
+  function spansOf(tokens, [open, close, end]) {
+    const spans = [];
+    for (let at = 0; at < tokens.length;) {
+      const start = at;
+      at += 1;
+      if (tokens[start] === open) {
+        while (at < tokens.length && tokens[at - 1] !== close) at += 1;
+      } else if (state.pieces && tokens[start] !== end) {
+        const goesOn = (token) => token !== open && token !== end && (!token.startsWith("▁") || tokens.slice(start, at).every((one) => one === "▁"));
+        while (at < tokens.length && goesOn(tokens[at])) at += 1;
+      }
+      spans.push([start, at]);
     }
+    return spans;
+  }
+
+  // The places at which each tag was written; of a dictionary's word, which may have several tags, the same for all of
+  // them.
+  function grouped(places, tags) {
+    const groups = spansOf(places.map(({ tag }) => tag), ["+[", "+]", null]).map(([start, end]) => places.slice(start, end));
     let at = -1;
     return tags.map((one, index) => {
       const before = tags[index - 1];
@@ -163,7 +175,7 @@
     });
   }
 
-  const label = (tag) => (tag === null ? "（文の終わり）" : tag === "+[" ? "＋（語彙にない言葉）" : tag === "+]" ? "（言葉の終わり）" : /^\+.$/u.test(tag) ? `＋${tag[1]}` : `<${tag}>`);
+  const label = (tag) => (tag === null ? "（文の終わり）" : tag === "+[" ? "＋（語彙にない言葉）" : tag === "+]" ? "（言葉の終わり）" : /^\+.$/u.test(tag) ? `＋${tag[1]}` : state.pieces ? tag : `<${tag}>`);
 
   function alternatives(group) {
     const rows = group.flatMap((place) => {
@@ -176,23 +188,19 @@
     return element("div", { className: "scroll", role: "group", tabIndex: 0, "aria-label": "ほかの候補" }, element("table", { className: "alternatives" }, element("caption", {}, "モデルの確率（制約をかける前）"), element("thead", {}, head), element("tbody", {}, ...rows)));
   }
 
-  // The mean weights of the last cross-attention for a tag, one for each character; null if they are not there.
+  // The mean weights of the last cross-attention over the heads and the tokens of a tag, one for each character; null if
+  // they are not there.
   function looked(index) {
     const cross = state.cross;
     if (!cross || cross.key_labels.length !== Array.from(state.translation.text).length) return null;
-    const row = rowOf(index);
-    return cross.key_labels.map((_, at) => cross.weights.reduce((sum, head) => sum + head[row][at], 0));
+    const [start, end] = rowsOf(index);
+    const means = (head, at) => head.slice(start, end).reduce((sum, row) => sum + row[at], 0) / (end - start);
+    return cross.key_labels.map((_, at) => cross.weights.reduce((sum, head) => sum + means(head, at), 0));
   }
 
-  // The row of the attention table for a tag; of a word outside the vocabulary its first.
-  function rowOf(index) {
-    const labels = state.cross?.query_labels ?? [];
-    let row = 0;
-    for (let at = 0; at < index; at += 1) {
-      if (labels[row] === "<+") while (row < labels.length && labels[row] !== ">") row += 1;
-      row += 1;
-    }
-    return row;
+  // [start, end) of the rows of the attention table for a tag.
+  function rowsOf(index) {
+    return spansOf(state.cross?.query_labels ?? [], ["<+", ">", "<EOS>"])[index] ?? [0, 1];
   }
 
   async function showAttention(translation, signal) {
@@ -283,6 +291,7 @@
   async function describe() {
     const model = await client().model();
     state.threshold = model.settings.uncertain_below ?? 0;
+    state.pieces = model.target_tokenizer !== "word";
     if (!find("model").options.length) {
       find("model").append(...model.models.map((name) => element("option", { value: name }, name)));
       find("model-choice").hidden = model.models.length < 2;

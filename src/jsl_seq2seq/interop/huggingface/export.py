@@ -25,7 +25,7 @@ from ...store import SavedModel
 from ...store.directory import to_safetensors
 from ...tokenize import Tokenizers
 from ...version import __version__
-from ..formats import Exported, require_masks
+from ..formats import Exported, require_masks, require_whole_tags
 from ..weights import IMPOSSIBLE, MAX_POSITIONS, calibrated, output_layer
 from .card import model_card
 from .tokenizer import tokenizer_config, tokenizer_json
@@ -51,6 +51,7 @@ def export(model: SavedModel) -> Exported:
         UserError: the model has no attention masks.
     """
     require_masks(model, "huggingface")
+    require_whole_tags(model, "huggingface")
     config = model.config
     size = joined_size(model.tokenizers)
     settings = {

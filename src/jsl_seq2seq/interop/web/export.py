@@ -30,7 +30,7 @@ from ...io.text import canonical_json, format_json
 from ...store import SavedModel
 from ...tokenize.normalize import FORMAT_1, JAPANESE, NFC
 from ...tokenize.tokenizer import CharTokenizer, WordTokenizer
-from ..formats import Exported, require_masks
+from ..formats import Exported, require_masks, require_whole_tags
 from ..weights import output_layer
 from .site import MODEL, site
 
@@ -141,6 +141,7 @@ def _header(model: SavedModel, tensors: list[dict[str, Any]]) -> dict[str, Any]:
 def _require_supported(model: SavedModel) -> None:
     """Raises UserError for what the engine would compute otherwise than the translator; names it."""
     require_masks(model, "web", final_norm=False)
+    require_whole_tags(model, "web")
     config, source = model.config, model.tokenizers.source
     unsupported: dict[str, Any] = {}
     if not isinstance(source, CharTokenizer | WordTokenizer):
