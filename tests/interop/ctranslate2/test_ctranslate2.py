@@ -14,7 +14,7 @@ from jsl_seq2seq.interop.formats import export_model
 from jsl_seq2seq.model.initialization import initial_parameters
 from jsl_seq2seq.store import SavedModel, load_model, shipped_model
 
-from ...small_models import trained_open, trained_small, trained_words
+from ...small_models import trained_open, trained_pieces, trained_small, trained_words
 from ..float64 import Float64
 from ..libraries import require
 from ..sentences import handwritten, random_sentences, translations, without_specials
@@ -24,6 +24,7 @@ ctranslate2: Any = require("ctranslate2")
 MODELS: dict[str, Callable[[], SavedModel]] = {
     "tags": trained_small,
     "words": trained_words,
+    "pieces": trained_pieces,
     "open-tags": trained_open,
 }
 

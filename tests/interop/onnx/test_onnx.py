@@ -23,7 +23,7 @@ from jsl_seq2seq.settings import EOS, SOS, ModelConfig
 from jsl_seq2seq.store import SavedModel, load_model, shipped_model
 from jsl_seq2seq.translate.translator import open_words_of
 
-from ...small_models import trained_open, trained_small, trained_words
+from ...small_models import trained_open, trained_pieces, trained_small, trained_words
 from ..libraries import require
 from ..sentences import handwritten, random_sentences
 
@@ -43,6 +43,7 @@ def network(model: SavedModel) -> tuple[NumpyOps, Transformer[Any]]:
 MODELS: dict[str, Callable[[], SavedModel]] = {
     "tags": trained_small,
     "words": trained_words,
+    "pieces": trained_pieces,
     "open-tags": trained_open,
 }
 
