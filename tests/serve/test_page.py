@@ -6,6 +6,7 @@ import re
 import threading
 import time
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -15,8 +16,10 @@ import uvicorn
 from jsl_seq2seq.serve.app import create_app
 from jsl_seq2seq.serve.guard import Limits
 from jsl_seq2seq.serve.models import Models
+from jsl_seq2seq.store import load_model, save_model
 
 from ..browser import accessibility_findings, chromium, needs_browser
+from ..small_models import trained_pieces, translator_of
 
 pytestmark = needs_browser
 
@@ -124,6 +127,27 @@ def test_a_tag_lights_up_its_characters_and_has_alternatives(open_page: OpenPage
     page.wait_for_selector("#detail-alternatives table")
     assert "＋（語彙にない言葉）" in page.inner_text("#detail-alternatives")
     assert "<+" in page.inner_text("#attention tr.chosen th")
+
+
+class TestTagsInPieces:
+    """A model that puts tags together from characters."""
+
+    @pytest.fixture
+    def models(self, tmp_path: Path) -> Models:
+        save_model(trained_pieces(), tmp_path / "m")
+        return Models({"m": tmp_path / "m"}, lambda directory: translator_of(load_model(directory)))
+
+    def test_a_tag_has_the_places_and_rows_of_its_pieces(self, open_page: OpenPage) -> None:
+        page = open_page()
+        translated(page, "本を食べる")
+        buttons = page.locator("#tags button").all()
+        assert [one.inner_text().split()[0] for one in buttons] == ["本", "食べる"]
+        assert not any("語彙にない" in one.inner_text() for one in buttons)
+        buttons[1].click()
+        page.wait_for_selector("#detail-alternatives td")
+        rows = page.locator("#detail-alternatives tbody th").all_inner_texts()
+        assert rows == ["▁食", "べ", "る"]
+        assert page.locator("#source .looked").count() > 0
 
 
 def test_attention_by_mouse(open_page: OpenPage) -> None:
