@@ -25,9 +25,10 @@ ALWAYS = {
     # train
     "--accumulate", "--batch-size", "--batch-tokens", "--checkpoint-every", "--clip-norm", "--config", "--consistency",
     "--d-ff", "--d-model",
-    "--dropout", "--epochs", "--label-smoothing", "--learning-rate", "--max-seq-len", "--min-count", "--n-heads",
+    "--dropout", "--epochs", "--eval", "--label-smoothing", "--learning-rate", "--max-seq-len", "--min-count",
+    "--n-heads",
     "--n-layers", "--no-training-state", "--position-shift", "--preset", "--save", "--save-config", "--schedule",
-    "--seed",
+    "--seed", "--seeds",
     "--source-units", "--target-tokenizer", "--target-units", "--tensorboard", "--tied-embeddings", "--valid",
     "--warmup-steps",
     # corpus, export

@@ -17,11 +17,13 @@ from pathlib import Path, PurePath
 from types import UnionType
 from typing import Any, Union, get_args, get_origin, get_type_hints
 
-from ..errors import Failure, JslError, UserError
+from ..errors import Failure, UserError
 from ..io.files import is_link, is_regular, read_bytes, write_utf8
 from ..io.text import one_line
 from ..version import __version__
 
+TRAIN_CONFIG = "train.toml"
+"""In a model directory, though no part of the model: the settings of its training, for ``--config``."""
 _OWN = "# jsl-seq2seq "
 """What the first line of a file that this program wrote begins with."""
 _MOST_BYTES = 1_000_000
@@ -253,7 +255,7 @@ def write_config_file(path: Path, values: Mapping[str, Any], notes: Sequence[str
         f"{_OWN}{__version__} の学習の設定（--config で読めます）",
         *(f"# {one_line(note)}" for note in notes),
     ]
-    content = tomli_w.dumps({name: _plain(value) for name, value in values.items()})
+    content = tomli_w.dumps({name: plain(value) for name, value in values.items()})
     try:
         write_utf8(path, "\n".join(head) + "\n\n" + content)
     except OSError as error:
@@ -266,15 +268,16 @@ def write_config_file(path: Path, values: Mapping[str, Any], notes: Sequence[str
         ) from None
 
 
-def _plain(value: Any) -> Any:
+def plain(value: Any) -> Any:
+    """A value as the file has it."""
     if isinstance(value, PurePath):
         return value.as_posix()
-    return [_plain(one) for one in value] if isinstance(value, list | tuple) else value
+    return [plain(one) for one in value] if isinstance(value, list | tuple) else value
 
 
-def recorded(path: Path, key: str) -> Any:
-    """A value of a file that this program wrote; ``None`` if there is none."""
+def recorded(path: Path) -> dict[str, Any]:
+    """What a file says that this program wrote, by key; empty if there is none."""
     try:
-        return tomllib.loads(read_bytes(path, _MOST_BYTES).decode("utf-8")).get(key)
-    except (OSError, ValueError, RecursionError, JslError):
-        return None
+        return tomllib.loads(read_bytes(path, _MOST_BYTES).decode("utf-8"))
+    except (OSError, ValueError, RecursionError):
+        return {}

@@ -19,6 +19,8 @@ from ..backends.process_group import started_processes
 from ..errors import Failure, JslError
 from ..io.text import for_terminal, format_json
 
+INTERRUPTED = 130
+"""Exit code of a training that was stopped with Ctrl-C and saved: 128 + SIGINT, as shells expect."""
 NO_TAGS = "（タグなし）"
 """Printed in place of a translation that has none."""
 

@@ -58,9 +58,7 @@ def evaluate(
     corpora = [_read(path, models) for path in data]
     words = dictionary_of(directories, dictionary)
     translator = opened(models, backend, device, precision, quiet, words)
-    search = Search(
-        1 if beam is None else beam, DEFAULT_PENALTY if length_penalty is None else length_penalty
-    )
+    search = search_of(beam, length_penalty)
     sentences = sum(len(corpus.pairs) for corpus in corpora)
     with counted("訳しています", "文", sentences, quiet) as progress:
         files = tuple(evaluate_corpus(translator, corpus, search, progress, models) for corpus in corpora)
@@ -80,11 +78,16 @@ def evaluate(
         for file in files:
             say_json(file.to_json(sentences=False))
     else:
-        _show(files, search, quiet)
+        show_files(files, search, quiet)
     if report is not None:
         html, plain = write_report(found, report)
         if not quiet:
             note(f"報告を書き出しました: {html}（読む用）、{plain}（プログラム用）")
+
+
+def search_of(beam: int | None, length_penalty: float | None) -> Search:
+    """The search that --beam and --length-penalty ask for."""
+    return Search(1 if beam is None else beam, DEFAULT_PENALTY if length_penalty is None else length_penalty)
 
 
 def _computed(translator: Translator) -> str:
@@ -103,7 +106,8 @@ def _read(path: Path, models: Sequence[SavedModel]) -> Corpus:
     return replace(corpus, notes=(*corpus.notes, seen))
 
 
-def _show(files: Sequence[FileReport], search: Search, quiet: bool) -> None:
+def show_files(files: Sequence[FileReport], search: Search, quiet: bool) -> None:
+    """Print a table, and beside the result what one should know about it."""
     rows = [("データ", "由来", "文", "完全一致", "タグ誤り率", "BLEU", "chrF")]
     for file in files:
         scores = file.scores

@@ -104,6 +104,9 @@ Tests = Annotated[
     list[Path] | None, _option("--data", "採点するデータ（何度でも。合計はしません）", _RUN, "FILE")
 ]
 Scored = Annotated[Path | None, _option("--data", "文とその訳のファイル（文<TAB><タグ> …）", _RUN, "FILE")]
+Evaluated = Annotated[
+    list[Path] | None, _option("--eval", "学習のあとに採点するデータ（何度でも）", _RUN, "FILE")
+]
 Report = Annotated[
     Path | None, _option("--report", "report.html と report.json を書き出すフォルダー", _RUN, "DIR")
 ]
@@ -150,6 +153,10 @@ Schedule = Annotated[
     str | None, _training("schedule", "その後の学習率: cosine、constant、inverse-sqrt", "NAME")
 ]
 PositionShift = Annotated[int | None, _training("position_shift", "文の始まりをずらす幅（長い文への備え）")]
+Seeds = Annotated[
+    str | None,
+    _option("--seeds", "種を変えてくり返す: 回数（5 なら 0 から 4）か、1,2,3 のような並び", _TRAINING, "N"),
+]
 Keep = Annotated[str | None, _training("keep", "保存する重み: last、best、average", "NAME")]
 Average = Annotated[int | None, _training("average", "keep average で平均するエポックの数")]
 Patience = Annotated[int | None, _training("patience", "検証の結果がよくなるのを待つエポック")]
@@ -250,6 +257,8 @@ NEEDS: _Table = {
         "--force-export": ("--export-attn",),
         "--export-dir": ("--export-attn", "--export-weights"),
         "--freeze": ("--load", "--resume"),
+        "--beam": ("--eval",),
+        "--length-penalty": ("--beam",),
     },
     "predict": {
         "--force-export": ("--export-attn",),
@@ -263,7 +272,12 @@ NEEDS: _Table = {
 """By command and option: those of which at least one must be there for the option to have an effect."""
 
 NOT_BESIDE: _Table = {
-    "train": {"--batch-size": ("--batch-tokens",)},
+    "train": {
+        "--batch-size": ("--batch-tokens",),
+        "--seed": ("--seeds",),
+        "--predict": ("--seeds",),
+        "--export-weights": ("--seeds",),
+    },
     "score": {"文": ("--data",), "訳": ("--data",)},
     "corpus": {
         "DIR": ("--label",),

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import inspect
 import shutil
 import signal
 import tempfile
@@ -17,8 +16,10 @@ from typing import Any, NoReturn
 import typer
 
 from ..backends.registry import choose_backend
-from ..data import is_large
+from ..data import is_large, read_corpus
 from ..errors import Failure, JslError, UserError
+from ..evaluation import FileReport
+from ..evaluation import evaluate as evaluate_corpus
 from ..io.files import POLITE_SIGNALS, locked
 from ..model import count_parameters
 from ..render.curve import CurveFile
@@ -31,27 +32,25 @@ from ..store.metadata import published
 from ..training import Checkpoints, Reporter, Reporters, TrainingJob, TrainingRequest, TrainingResult
 from ..training.record import MetricsFile, TensorBoard
 from ..translate import Translator
+from ..translate.translator import MAX_BEAM, MAX_PENALTY
 from . import options as opt
-from .config_file import ConfigFile, recorded, require_place, write_config_file
-from .console import NO_TAGS, note, report, say, say_json
+from .config_file import TRAIN_CONFIG, ConfigFile, key_of, plain, recorded, require_place, write_config_file
+from .console import INTERRUPTED, NO_TAGS, note, report, say, say_json
+from .evaluate import search_of, show_files
 from .export import run_weight_export
 from .predict import run_prediction
-from .progress import BarReporter, LineReporter, figure, is_terminal, translated
+from .progress import BarReporter, LineReporter, counted, figure, is_terminal, translated
+from .seeds import Trained, parse_seeds, train_with_seeds
 
 _SHOWN_TAGS = 12
 """Tags of an example that are printed: a model that has learnt little repeats itself to the limit."""
 
-TRAIN_CONFIG = "train.toml"
-"""In a model directory, though no part of the model: the settings of its training, for ``--config``."""
 _OF_THE_RUN = frozenset({
     "load", "data", "valid", "backend", "device", "precision", "checkpoint_every", "no_training_state",
 })  # fmt: skip
 """Options other than settings that say how a model is trained."""
 _NOT_SAVED = frozenset({"config", "save_config", "preset", "resume", *SETTINGS, *DATA_SETTINGS})
 """What ``--save-config`` does not write as it was given."""
-
-INTERRUPTED = 130
-"""Exit code of a training that was stopped with Ctrl-C and saved: 128 + SIGINT, as shells expect."""
 
 
 def train(
@@ -91,6 +90,7 @@ def train(
     metric: opt.Metric = None,
     target_loss: opt.TargetLoss = None,
     seed: opt.Seed = None,
+    seeds: opt.Seeds = None,
     d_model: opt.DModel = None,
     n_heads: opt.NHeads = None,
     n_layers: opt.NLayers = None,
@@ -101,6 +101,9 @@ def train(
     tensorboard: opt.TensorBoardDir = None,
     resume: opt.Resume = False,
     no_training_state: opt.NoTrainingState = False,
+    evaluated: opt.Evaluated = None,
+    beam: opt.Beam = None,
+    length_penalty: opt.LengthPenalty = None,
     predict: opt.Predict = None,
     export_weights: opt.ExportWeights = None,
     export_attn: opt.ExportAttn = False,
@@ -120,17 +123,34 @@ def train(
         if load is not None:
             load = model_directory(load)
         request = TrainingRequest(settings, backend, device, data, valid, load, precision=precision)
+        directory = save or _timestamped()
+        if seeds is not None:
+            if resume and save is None:
+                raise _resume_without_save()
+            train_with_seeds(parse_seeds(seeds), request, context, directory, run_training)
+            return
         if resume:
             request = resuming(request, save)
         exporting = bool(export_weights) or export_attn
         if exporting and save is not None:
             opt.exports(save, export_dir)  # refused before anything is learnt
-        result, directory, stopped = run_training(request, context.params)
+        trained = run_training(request, context, directory)
+    result = trained.result
+    _show(result, directory, quiet, as_json)
+    if result.interrupted and not quiet and not as_json:
+        _show_how_to_go_on(result, request, directory, checkpoint_every)
     if result.failure:
         raise result.failure
-    if stopped and (export_weights or predict):
-        note("止められたので、書き出しと訳はしませんでした。")
+    if trained.stopped and (export_weights or predict or evaluated):
+        note("止められたので、採点と書き出しと訳はしませんでした。")
         raise typer.Exit(INTERRUPTED)
+    if evaluated:
+        reports = trained.evaluate()
+        if as_json:
+            for report in reports:
+                say_json(report.to_json(sentences=False))
+        else:
+            show_files(reports, search_of(beam, length_penalty), quiet)
     exports = opt.exports(directory, export_dir) if exporting else directory
     if export_weights:
         run_weight_export(result.model, export_weights, exports, quiet)
@@ -169,7 +189,7 @@ class _Configs:
     written here, says what was asked for, and a preset's settings instead of its name.
 
     Args:
-        options: of :func:`train`, by parameter.
+        context: has the options.
         directory: the absolute place of the model.
 
     Raises:
@@ -177,20 +197,22 @@ class _Configs:
         Failure: the second cannot be written.
     """
 
-    def __init__(self, job: TrainingJob, options: Mapping[str, Any], directory: Path) -> None:
+    def __init__(self, job: TrainingJob, context: typer.Context, directory: Path) -> None:
         self._path, self._written = directory / TRAIN_CONFIG, False
+        self._of_all = directory.parent / TRAIN_CONFIG
         require_place(self._path)
+        options = context.params
         given = {name: value for name, value in options.items() if value not in (None, False, [], ())}
         settings, processes = job.options, job.backend.processes.world_size
         if options["save_config"] is not None:
             rest = {name: value for name, value in given.items() if name not in _NOT_SAVED}
-            write_config_file(options["save_config"], _in_order(rest | settings))
+            write_config_file(options["save_config"], _by_key(_with_seeds(rest | settings, given), context))
         program = f"torchrun --nproc-per-node {processes} -m jsl_seq2seq" if processes > 1 else "jsl-seq2seq"
         again = quoted(published(directory) / TRAIN_CONFIG)
         self._notes = [f"くり返す: {program} train --config {again} --save 新しいフォルダー"]
         values = {name: value for name, value in given.items() if name in _OF_THE_RUN}
         values |= {name: published(value) for name, value in values.items() if isinstance(value, Path)}
-        begun_from = recorded(self._path, "load") if given.get("resume") else None
+        begun_from = recorded(self._path).get("load") if given.get("resume") else None
         if begun_from:
             values["load"] = begun_from
         elif "load" in values and _absolute(given["load"]) == directory:
@@ -199,7 +221,34 @@ class _Configs:
             )
         if "load" in values:  # the shape and the units are that model's
             settings = {name: value for name, value in settings.items() if hasattr(TrainingConfig, name)}
-        self._values = _in_order(values | settings | {"backend": job.backend.name})
+        values |= settings | {"backend": job.backend.name}
+        self._values = _by_key(values, context)
+        self._all: dict[str, Any] | None = None
+        if "seeds" in given:
+            require_place(self._of_all)
+            after = {name: given[name] for name in ("beam", "length_penalty") if name in given}
+            if "evaluated" in given:
+                after["evaluated"] = [published(path) for path in given["evaluated"]]
+            self._all = _by_key(_with_seeds(values | after, given), context)
+
+    def require_same(self) -> None:
+        """Raise UserError if the model that is there was trained with other settings."""
+        before = recorded(self._path) or self._values
+        # a setting that it does not name is one of a later release
+        names = {*before, *self._values} - {name for name in SETTINGS if name not in before}
+        other = sorted(
+            name
+            for name in names - {"checkpoint_every", "no_training_state"}
+            if before.get(name) != self._values.get(name)
+        )
+        if other:
+            raise UserError(
+                f"{published(self._path.parent)} は、違う設定で学習されています: {'、'.join(other)}",
+                "前と同じ設定で続けるか、別の（新しい）フォルダーに保存してください。",
+                code="seeds-differ",
+                path=self._path.parent,
+                keys=other,
+            )
 
     def saved(self) -> None:
         """The model that is there now is this run's: write ``train.toml`` beside it, once."""
@@ -208,27 +257,32 @@ class _Configs:
         self._written = True
         try:
             write_config_file(self._path, self._values, self._notes)
+            if self._all is not None:
+                again = (
+                    f"jsl-seq2seq train --config {quoted(published(self._of_all))} --save 新しいフォルダー"
+                )
+                write_config_file(self._of_all, self._all, [f"くり返す: {again}"])
         except JslError as error:  # the model is safe
             note(f"警告: {error.what}")
 
 
-def _in_order(values: Mapping[str, Any]) -> dict[str, Any]:
-    """By key of a file of options, in the order of the command's options; what is no option is left out."""
-    return {
-        {"as_json": "json"}.get(name, name): values[name]
-        for name in inspect.signature(train).parameters
-        if name in values
-    }
+def _with_seeds(values: Mapping[str, Any], given: Mapping[str, Any]) -> dict[str, Any]:
+    """The seeds that were given instead of one, if they were."""
+    if "seeds" not in given:
+        return dict(values)
+    return {name: value for name, value in values.items() if name != "seed"} | {"seeds": given["seeds"]}
+
+
+def _by_key(values: Mapping[str, Any], context: typer.Context) -> dict[str, Any]:
+    """Of a file of options, in the order of the command's options; what is no option is left out."""
+    options = {param.name: param.opts[0] for param in context.command.params}
+    return {key_of(option): plain(values[name]) for name, option in options.items() if name in values}
 
 
 def resuming(request: TrainingRequest, save: Path | None) -> TrainingRequest:
     """The same training, going on from what ``save`` holds of it; from the beginning if that is nothing yet."""
     if save is None:
-        raise UserError(
-            "--resume には --save が要ります。",
-            "続きを学習するフォルダーを --save DIR で指定してください。",
-            code="resume-without-save",
-        )
+        raise _resume_without_save()
     if request.load is not None:
         raise UserError(
             "--resume と --load は一緒に使えません。",
@@ -239,20 +293,29 @@ def resuming(request: TrainingRequest, save: Path | None) -> TrainingRequest:
     return replace(request, load=save, resume=True) if (save / CONFIG).exists() else request
 
 
-def run_training(request: TrainingRequest, options: Mapping[str, Any]) -> tuple[TrainingResult, Path, bool]:
-    """Train, save and print.
+def _resume_without_save() -> UserError:
+    return UserError(
+        "--resume には --save が要ります。",
+        "続きを学習するフォルダーを --save DIR で指定してください。",
+        code="resume-without-save",
+    )
+
+
+def run_training(request: TrainingRequest, context: typer.Context, directory: Path) -> Trained:
+    """Train and save, and print what happens meanwhile.
 
     Args:
-        options: of :func:`train`, by parameter: all but those that ``request`` has.
-
-    Returns:
-        The result, the directory it was saved to, and whether a signal asked to stop, in time or too late.
+        context: has the options, of which ``request`` has some.
+        directory: where the model is saved.
     """
-    save, quiet, as_json = options["save"], options["quiet"], options["as_json"]
+    options = context.params
+    quiet, as_json, repeated = options["quiet"], options["as_json"], options["seeds"] is not None
     checkpoint_every, tensorboard = options["checkpoint_every"], options["tensorboard"]
     if checkpoint_every is not None:
         require_range("checkpoint_every", checkpoint_every, 1, 10**9)
-    directory = save or _timestamped()
+    search = search_of(options["beam"], options["length_penalty"])
+    require_range("beam", search.beam, 1, MAX_BEAM)
+    require_range("length_penalty", search.length_penalty, 0, MAX_PENALTY)
     inform = (lambda _: None) if quiet else note
     if request.data and is_large(request.data):
         inform(f"大きなデータなので、先に全体を調べます: {request.data}")
@@ -260,12 +323,28 @@ def run_training(request: TrainingRequest, options: Mapping[str, Any]) -> tuple[
     job = TrainingJob(request)
     if job.backend.processes.rank:
         _compute_share(job)
+    corpora = [read_corpus(path, job.start.tokenizers) for path in options["evaluated"] or []]
+
+    def evaluate(model: SavedModel) -> tuple[FileReport, ...]:
+        translator = Translator(model, job.backend)
+        sentences = sum(len(corpus.pairs) for corpus in corpora)
+        with counted("採点しています", "文", sentences, quiet or not corpora) as progress:
+            return tuple(evaluate_corpus(translator, corpus, search, progress, [model]) for corpus in corpora)
+
     together = job.backend.processes.world_size > 1
     place = _absolute(directory)  # the working directory may be gone by the end
     warn = lambda text: inform(f"警告: {text}")  # noqa: E731
     lines, curve = MetricsFile(place, warn), CurveFile(place, warn)
+    if tensorboard is not None and repeated:
+        tensorboard = tensorboard / directory.name
     board = None if tensorboard is None else TensorBoard(_absolute(tensorboard))
-    own = _Configs(job, options, place)
+    own = _Configs(job, context, place)
+    if repeated and request.resume:
+        own.require_same()
+    if repeated and request.resume and job.finished:
+        inform("もう終わっています。学習はしません。")
+        model = load_model(directory)
+        return Trained(TrainingResult(model, 0, 0, interrupted=False), False, lambda: evaluate(model))
     if options["save_config"] is not None:
         inform(f"設定を書きました: {options['save_config']}")
     with locked(place):  # from the start: hours of training must not end in "someone else saves there"
@@ -282,7 +361,7 @@ def run_training(request: TrainingRequest, options: Mapping[str, Any]) -> tuple[
             note(
                 f"警告: {directory} にあるモデルを、新しいモデルで上書きします（{_instead_of_replacing(directory)}）。"
             )
-        if save is None:
+        if options["save"] is None:
             inform(f"保存先: {directory}（--save で変えられます）")
         with _stoppable(inform, together or quiet) as stop, _reporter(quiet or as_json) as reporter:
             every = Checkpoints(checkpoint_every, _saver(place, stop, own)) if checkpoint_every else None
@@ -296,10 +375,7 @@ def run_training(request: TrainingRequest, options: Mapping[str, Any]) -> tuple[
                 board.close()
     for line in result.notes:
         inform(f"警告: {line}")
-    _show(result, directory, quiet, as_json)
-    if result.interrupted and not quiet and not as_json:
-        _show_how_to_go_on(result, request, directory, checkpoint_every)
-    return result, directory, stop.received is not None
+    return Trained(result, stop.received is not None, lambda: evaluate(result.model))
 
 
 def _instead_of_replacing(directory: Path) -> str:

@@ -203,6 +203,12 @@ class TrainingJob:
             **in_effect(settings, request.valid is not None),
         }
 
+    @property
+    def finished(self) -> bool:
+        """Whether nothing is left to train: it is a run that was resumed after its end."""
+        progress = self.start.progress
+        return progress.epoch >= progress.until or (not progress.batch and self._selector().finished)
+
     # overflow shows in the loss and in what is saved, where it is reported
     @np.errstate(over="ignore", invalid="ignore", divide="ignore")
     def run(
