@@ -9,7 +9,9 @@ from pathlib import Path
 import pytest
 
 from jsl_seq2seq import Translator
+from jsl_seq2seq.store import save_model
 
+from ..small_models import trained_otherwise
 from .conftest import Program
 
 
@@ -90,3 +92,24 @@ def test_an_empty_translation_and_open_words(program: Program, open_model: Path)
     assert done.code == 0 and "（タグなし）（対数確率 -" in done.out
     done = program("score", "お茶を飲みます", "<+お茶> <飲む>", "--load", open_model, "--json")
     assert len(json.loads(done.out)["log_probs"]) == 3  # an open word's letters together, and the end
+
+
+def test_a_line_for_every_line_also_for_those_that_stand_there_twice(
+    program: Program, model: Path, tmp_path: Path
+) -> None:
+    line = "ありがとう\t<ありがとう>\n"
+    (tmp_path / "s.tsv").write_text(line + "わたしはのみます\t<私> <飲む>\n" + line, encoding="utf-8")
+    lines = program("score", "--data", "s.tsv", "--load", model, "--quiet").out.splitlines()
+    assert len(lines) == 3 and lines[0] == lines[2] != lines[1]
+
+
+def test_several_models_score_together(program: Program, model: Path, tmp_path: Path) -> None:
+    save_model(trained_otherwise(), tmp_path / "other")
+    pair = ["score", "わたしはたべます", "<私> <食べる>", "--json", "--quiet"]
+    paths = [[model], [tmp_path / "other"], [model, tmp_path / "other"]]
+    a, b, both = [
+        json.loads(program(*pair, *[word for path in each for word in ("--load", path)]).out)["log_probs"]
+        for each in paths
+    ]
+    mean = [math.log((math.exp(x) + math.exp(y)) / 2) for x, y in zip(a, b, strict=True)]
+    assert both == pytest.approx(mean, abs=1e-5) and a != pytest.approx(b, abs=1e-3)

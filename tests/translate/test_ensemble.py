@@ -154,7 +154,14 @@ def test_models_that_do_not_fit_together(change: dict[str, Any], facts: dict[str
 
 
 def test_models_of_other_units_do_not_fit_together() -> None:
-    with refused(UserError, "3 番目のモデル", "units", code="ensemble-mismatch", model=3, difference="units"):
+    with refused(
+        UserError,
+        "3 番目のモデル",
+        "文の単位が違います",
+        code="ensemble-mismatch",
+        model=3,
+        difference="source_units",
+    ):
         together(trained_small(), trained_small(), trained_words())
 
 

@@ -28,7 +28,7 @@ Pair = tuple[int, str, tuple[str, ...]]
 def score(
     text: Annotated[str | None, opt.argument("文", "文")] = None,
     tags: Annotated[str | None, opt.argument('その訳: "<私> <食べる>"', "訳")] = None,
-    load: opt.Load = None,
+    load: opt.Models = None,
     data: opt.Scored = None,
     backend: opt.Backend = "auto",
     device: opt.Device = None,
@@ -44,23 +44,24 @@ def score(
             "または jsl-seq2seq score --data test.tsv",
             code="no-pair",
         )
-    directory = model_directory(load)
-    model = load_model(directory, record=False)
+    directories = [model_directory(one) for one in load or [None]]
+    models = [load_model(directory, record=False) for directory in directories]
+    tokenizers = models[0].tokenizers
     if data is None:
-        pairs: list[Pair] = [(1, text or "", _parsed(tags or "", model.tokenizers))]
+        pairs: list[Pair] = [(1, text or "", _parsed(tags or "", tokenizers))]
     else:
-        corpus = read_corpus(data, model.tokenizers)
+        corpus = read_corpus(data, tokenizers, repetitions=True)
         lines = corpus.lines or range(1, len(corpus.pairs) + 1)
         pairs = [(line, pair.source, pair.tags) for line, pair in zip(lines, corpus.pairs, strict=True)]
-    words = dictionary_of(directory, dictionary)
-    translator = opened(model, backend, device, precision, quiet, words)
+    words = dictionary_of(directories, dictionary)
+    translator = opened(models, backend, device, precision, quiet, words)
     scored: list[Score] = []
     with counted("確からしさを計算しています", "文", len(pairs), quiet or data is None) as progress:
         for (line, source, _), one in _scored(translator, pairs):
             progress(1)
             if isinstance(one, Score):
                 scored.append(one)
-                _show(one, model.tokenizers, quiet, as_json)
+                _show(one, tokenizers, quiet, as_json)
                 continue
             if data is None:
                 raise one

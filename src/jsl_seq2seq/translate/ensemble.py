@@ -78,8 +78,12 @@ def _vocabulary_difference(one: Tokenizers, other: Tokenizers) -> tuple[str, str
     """The first difference of two vocabularies: its name, the same in Japanese, and the value in each."""
     if one.hash == other.hash:
         return None
+    a, b = one.settings, other.settings
+    for key, name in (("source_units", "文の単位"), ("target_units", "訳の単位")):
+        if a[key] != b[key]:
+            return key, name, a[key], b[key]
     a, b = one.to_json(), other.to_json()
-    for key in dict.fromkeys(("units", "source", "target", *a, *b)):
+    for key in dict.fromkeys(("source", "target", *a, *b)):
         if a.get(key) == b.get(key):
             continue
         if key not in _SIDES:
