@@ -240,3 +240,12 @@ def test_a_test_file_after_one_training(program: Program, data: Path, tmp_path: 
     lines = program("train", *training(data, tmp_path / "n"), "--eval", data, "--json").out.splitlines()
     summary, found = map(json.loads, lines)
     assert summary["directory"] == str(tmp_path / "n") and found["sentences"] == 8
+
+
+def test_every_line_of_a_test_file_counts_as_in_evaluate(
+    program: Program, data: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "twice.tsv").write_text(2 * data.read_text(encoding="utf-8"), encoding="utf-8")
+    made = program("train", *training(data, tmp_path / "m"), "--eval", "twice.tsv", "--json").out.splitlines()
+    judged = program("evaluate", "--load", tmp_path / "m", "--data", "twice.tsv", "--json", "--quiet").out
+    assert json.loads(made[1])["sentences"] == json.loads(judged)["sentences"] == 16

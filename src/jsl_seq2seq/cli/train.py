@@ -323,7 +323,9 @@ def run_training(request: TrainingRequest, context: typer.Context, directory: Pa
     job = TrainingJob(request)
     if job.backend.processes.rank:
         _compute_share(job)
-    corpora = [read_corpus(path, job.start.tokenizers) for path in options["evaluated"] or []]
+    corpora = [
+        read_corpus(path, job.start.tokenizers, repetitions=True) for path in options["evaluated"] or []
+    ]
 
     def evaluate(model: SavedModel) -> tuple[FileReport, ...]:
         translator = Translator(model, job.backend)
