@@ -1,41 +1,57 @@
-"""Greedy decoding on the CPU: ours against Hugging Face ``generate`` and CTranslate2, side by side.
+"""Decoding on the CPU: ours against Hugging Face ``generate`` and CTranslate2, side by side.
 
-    PYTHONPATH=src python benchmarks/cpu_decode.py --json cpu_decode.json                  # a few minutes
-    PYTHONPATH=src python benchmarks/cpu_decode.py --settings small-1 --rounds 3           # seconds
+    PYTHONPATH=src python benchmarks/cpu_decode.py --sentences FILE --json cpu_decode.json     # all, some minutes
+    PYTHONPATH=src python benchmarks/cpu_decode.py --parts cells --settings small-1 --rounds 3 # seconds
 
-Each runs in a process of its own, all with the same number of threads (one, unless ``--threads`` says otherwise), and
-writes 25 tags for each sentence of 25 characters, whatever the model thinks of an end. Ours and CTranslate2 compute
-in float32 and with weights of 8 bits, Hugging Face in float32. The time is that from ids in ordinary memory to tags
-in ordinary memory, encoder included. CTranslate2 gets our model's own weights, and the script counts how many tags
-come out as ours in float32 do. Hugging Face gets a Marian model with as many random weights. Needs transformers,
-ctranslate2 and, for our 8 bits, numba; whichever is missing is left out.
+Each runs in a process of its own, bound to as many cores as it has threads, one after another in turns. Four parts:
+
+- ``cells``: greedy decoding of 25 tags for each sentence of 25 characters, whatever the model thinks of an end, on one
+  thread. Ours and CTranslate2 compute in float32 and with weights of 8 bits, Hugging Face in float32. The time is that
+  from ids in ordinary memory to tags in ordinary memory, encoder included. CTranslate2 gets our model's own weights,
+  and the script counts how many tags come out as NumPy's do. Hugging Face gets a Marian model with as many random
+  weights.
+- ``beams``: a sentence with 4 beams, 50 tags against 10.
+- ``threads``: batches of 32 on two threads, on two physical cores, against one.
+- ``real``: the first ``--count`` lines of a file of real sentences with the shipped model. Ours begins with text and
+  ends with tags as text, CTranslate2 begins and ends with ids; both stop where the model does.
+
+Behind a ratio stands the interval in which its median over the rounds lies with 95 % probability. Needs transformers,
+ctranslate2 and, for what is compiled, numba; whichever is missing is left out.
 """
 
 from __future__ import annotations
 
 import argparse
+import json
 import platform
 import statistics
 import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from jsl_seq2seq import Translator
 from jsl_seq2seq.backends.registry import choose_backend
+from jsl_seq2seq.errors import JslError
 from jsl_seq2seq.model import Transformer
 from jsl_seq2seq.model.initialization import initial_parameters
 from jsl_seq2seq.model.layers import sinusoid
-from jsl_seq2seq.search import greedy
+from jsl_seq2seq.search import beam_search, greedy
 from jsl_seq2seq.settings import EOS, PAD, SOS, ModelConfig, VocabSize
-from timing import Contender, Rounds, race_workers, ratio, threads, write_json
+from jsl_seq2seq.store import load_model, shipped_model
+from timing import Contender, Rounds, physical_cores, race_workers, ratio, ratio_interval, threads, write_json
 
-OURS, OURS_INT8, GENERATE = "ours fp32 (NumPy)", "ours int8 (Numba)", "Hugging Face generate"
-CTRANSLATE, CTRANSLATE_INT8 = "CTranslate2 fp32", "CTranslate2 int8"
+OURS, OURS_COMPILED, OURS_INT8 = "ours fp32 (NumPy)", "ours fp32 (Numba)", "ours int8 (Numba)"
+GENERATE, CTRANSLATE, CTRANSLATE_INT8 = "Hugging Face generate", "CTranslate2 fp32", "CTranslate2 int8"
+BACKEND = {OURS: ("ndarray", "fp32"), OURS_COMPILED: ("numba", "fp32"), OURS_INT8: ("ndarray", "int8")}
+COMPILED = (OURS_COMPILED, OURS_INT8)
+PARTS = ("cells", "beams", "threads", "real")
 TAGS = SOURCE = 25
 _NEVER = -1e3
+_MOST_TAGS = 64
 
 Write = Callable[[], list[list[int]]]
 """A worker's turn: writes the tags of a batch, [B, 25]."""
@@ -50,73 +66,164 @@ class Setting:
 
 
 _SIZE = VocabSize(1500, 1100)
-_SMALL = ModelConfig(_SIZE, d_model=64, n_heads=4, n_layers=4, d_ff=256)
-_LARGE = ModelConfig(_SIZE, d_model=256, n_heads=8, n_layers=6, d_ff=1024)
+_MODELS = {
+    "small": ModelConfig(_SIZE, d_model=64, n_heads=4, n_layers=4, d_ff=256),
+    "large": ModelConfig(_SIZE, d_model=256, n_heads=8, n_layers=6, d_ff=1024),
+}
 SETTINGS = {
-    f"{name}-{batch}": Setting(config, batch)
-    for name, config in {"small": _SMALL, "large": _LARGE}.items()
-    for batch in (1, 32)
+    f"{name}-{batch}": Setting(config, batch) for name, config in _MODELS.items() for batch in (1, 32)
 }
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    parser.add_argument("--parts", nargs="+", choices=PARTS, default=list(PARTS))
     parser.add_argument("--settings", nargs="+", choices=SETTINGS, default=list(SETTINGS))
+    parser.add_argument(
+        "--sentences", type=Path, help="a file of real sentences, one a line; without it no real part"
+    )
+    parser.add_argument("--count", type=int, default=512, help="how many of its lines")
+    parser.add_argument("--batch", type=int, default=32, help="CTranslate2's batch of real sentences")
     parser.add_argument("--rounds", type=int, default=15)
-    parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--json", type=Path)
     arguments = parser.parse_args()
-    print(f"Python {platform.python_version()}, NumPy {np.__version__}, {arguments.threads} thread(s)")
-    figures: dict[str, Any] = {"threads": arguments.threads, "numpy": np.__version__}
-    for name in arguments.settings:
-        figures[name] = _measure(name, arguments.rounds, arguments.threads)
+    print(f"Python {platform.python_version()}, NumPy {np.__version__}, cores {physical_cores()}")
+    figures: dict[str, Any] = {"numpy": np.__version__}
+    rounds = arguments.rounds
+    runs: list[tuple[str, Callable[[], dict[str, Any]]]] = []
+    if "cells" in arguments.parts:
+        runs += [(name, lambda name=name: _cell(name, rounds)) for name in arguments.settings]
+    if "beams" in arguments.parts:
+        runs += [(f"{name}, 4 beams", lambda name=name: _beams(name, rounds)) for name in _MODELS]
+    if "threads" in arguments.parts:
+        runs += [
+            (f"{name}, two threads", lambda name=name: _two_threads(name, rounds))
+            for name, setting in SETTINGS.items()
+            if setting.batch > 1
+        ]
+    if "real" in arguments.parts and arguments.sentences is not None:
+        runs.append(("real", lambda: _real(arguments.sentences, arguments.count, arguments.batch, rounds)))
+    for name, run in runs:
+        print(f"\n{name}")
+        figures[name] = run()
         write_json(arguments.json, figures)
 
 
-def _measure(name: str, rounds: int, count: int) -> dict[str, Any]:
-    setting = SETTINGS[name]
-    config = setting.config
-    print(
-        f"\n{name}: d_model {config.d_model}, {config.n_heads} heads, {config.n_layers}+{config.n_layers} layers, "
-        f"d_ff {config.d_ff}, batch {setting.batch}"
-    )
-    given = {
-        OURS: ("ours", "fp32"),
-        OURS_INT8: ("ours", "int8"),
-        GENERATE: ("generate", ""),
-        CTRANSLATE: ("ctranslate2", "float32"),
-        CTRANSLATE_INT8: ("ctranslate2", "int8"),
-    }
-    contenders = {
-        who: Contender(f"cpu_decode:{function}", (name, kind, count), threads(count))
-        for who, (function, kind) in given.items()
-    }
+def _contender(function: str, *values: Any, cores: int = 1) -> Contender:
+    return Contender(f"cpu_decode:{function}", values, threads(cores), physical_cores()[:cores])
+
+
+def _raced(contenders: Mapping[str, Contender], rounds: int) -> tuple[Rounds, dict[str, Any]]:
     seconds, written = race_workers(contenders, rounds)
     for who, values in seconds.items():
         low, middle, high = (1e3 * pick(values) for pick in (min, statistics.median, max))
-        print(f"  {who:<22} {low:9.2f} {middle:9.2f} {high:9.2f} ms (min, median, max)")
-    return _compared(seconds, {who: np.array(tags) for who, tags in written.items()})
+        print(f"  {who:<30} {low:9.2f} {middle:9.2f} {high:9.2f} ms (min, median, max)")
+    return seconds, written
+
+
+def _ratio(found: dict[str, Any], seconds: Rounds, who: str, ours: str) -> None:
+    """Print and keep how many times as long as ``ours`` another takes, if both were measured."""
+    if who in seconds and ours in seconds:
+        low, high = ratio_interval(seconds, who, ours)
+        found[f"{who} / {ours}"] = times = ratio(seconds, who, ours)
+        print(f"  {who} / {ours}: {times:.2f} times [{low:.2f}, {high:.2f}]")
+
+
+def _ms(seconds: Rounds) -> dict[str, Any]:
+    return {"ms": {who: 1e3 * statistics.median(values) for who, values in seconds.items()}}
+
+
+def _cell(name: str, rounds: int) -> dict[str, Any]:
+    config = SETTINGS[name].config
+    print(f"  d_model {config.d_model}, {config.n_heads} heads, {config.n_layers}+{config.n_layers} layers")
+    contenders = {who: _contender("ours", name, *backend) for who, backend in BACKEND.items()}
+    contenders[GENERATE] = _contender("generate", name)
+    for who, kind in ((CTRANSLATE, "float32"), (CTRANSLATE_INT8, "int8")):
+        contenders[who] = _contender("ctranslate2", name, kind)
+    seconds, written = _raced(contenders, rounds)
+    found = _ms(seconds)
+    for ours in BACKEND:
+        for who in (OURS, GENERATE, CTRANSLATE, CTRANSLATE_INT8):
+            if who != ours:
+                _ratio(found, seconds, who, ours)
+    for who in (*COMPILED, CTRANSLATE, CTRANSLATE_INT8):
+        if who in written:
+            tags, wanted = (np.array(written[each])[:, : TAGS - 1] for each in (who, OURS))
+            found[f"same tags: {who}"] = same = float((tags == wanted).mean())
+            print(f"  tags that {who} writes as {OURS}, with the same untrained weights: {same:.1%}")
+    return found
+
+
+def _beams(name: str, rounds: int) -> dict[str, Any]:
+    contenders = {
+        f"{who}, {tags} tags": _contender("beams", name, *backend, tags)
+        for who, backend in BACKEND.items()
+        for tags in (10, 50)
+    }
+    seconds, _ = _raced(contenders, rounds)
+    found = _ms(seconds)
+    for who in BACKEND:
+        _ratio(found, seconds, f"{who}, 50 tags", f"{who}, 10 tags")
+    return found
+
+
+def _two_threads(name: str, rounds: int) -> dict[str, Any]:
+    contenders = {
+        f"{who}, {cores} thread(s)": _contender("ours", name, *BACKEND[who], cores=cores)
+        for who in COMPILED
+        for cores in (1, 2)
+    }
+    seconds, written = _raced(contenders, rounds)
+    found = _ms(seconds)
+    for who in COMPILED:
+        one, two = (f"{who}, {cores} thread(s)" for cores in (1, 2))
+        _ratio(found, seconds, one, two)
+        if one in written and two in written:
+            found[f"same tags: {who}"] = same = written[one] == written[two]
+            print(f"  the same tags on one thread and two: {'yes' if same else 'NO'}")
+    return found
+
+
+def _real(file: Path, count: int, batch: int, rounds: int) -> dict[str, Any]:
+    translator = Translator(load_model(shipped_model()), choose_backend("ndarray"))
+    texts, ids = [], []
+    for text in filter(str.strip, file.read_text(encoding="utf-8").splitlines()):
+        try:
+            ids.append(translator.encode(text).ids)
+        except JslError:  # nothing in it that the model reads
+            continue
+        texts.append(text)
+        if len(texts) == count:
+            break
+    lengths = [len(one) for one in ids]
+    print(
+        f"  {len(texts)} sentences of {statistics.mean(lengths):.1f} characters ({min(lengths)} to {max(lengths)})"
+    )
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "sentences.json"
+        path.write_text(json.dumps({"texts": texts, "ids": ids}), encoding="utf-8")
+        contenders = {who: _contender("ours_real", str(path), *backend) for who, backend in BACKEND.items()}
+        for who, kind in ((CTRANSLATE, "float32"), (CTRANSLATE_INT8, "int8")):
+            contenders[who] = _contender("ctranslate2_real", str(path), batch, kind)
+        seconds, written = _raced(contenders, rounds)
+    found = _ms(seconds)
+    for ours in BACKEND:
+        for who in (OURS, CTRANSLATE, CTRANSLATE_INT8):
+            if who != ours:
+                _ratio(found, seconds, who, ours)
+    for who in (*COMPILED, CTRANSLATE, CTRANSLATE_INT8):
+        if who in written:
+            found[f"same translations: {who}"] = same = float(
+                np.mean([one == other for one, other in zip(written[who], written[OURS], strict=True)])
+            )
+            print(f"  sentences that {who} translates as {OURS}: {same:.1%}")
+    return found
 
 
 def _source(setting: Setting) -> list[list[int]]:
     """Random sentences, [B, 25]."""
     size = (setting.batch, SOURCE)
     return np.random.default_rng(0).integers(3, setting.config.vocab_size.source, size).tolist()
-
-
-def _compared(seconds: Rounds, written: dict[str, np.ndarray]) -> dict[str, Any]:
-    """Medians, and how many times as long as ours the others take."""
-    found: dict[str, Any] = {"ms": {who: 1e3 * statistics.median(values) for who, values in seconds.items()}}
-    for ours in (OURS, OURS_INT8):
-        for who in (OURS, GENERATE, CTRANSLATE, CTRANSLATE_INT8):
-            if who != ours and ours in seconds and who in seconds:
-                found[f"{who} / {ours}"] = times = ratio(seconds, who, ours)
-                print(f"  {who} / {ours}: {times:.2f} times")
-    for who in (OURS_INT8, CTRANSLATE, CTRANSLATE_INT8):
-        if who in written:
-            found[f"same tags: {who}"] = same = float((written[who][:, : TAGS - 1] == written[OURS]).mean())
-            print(f"  tags that {who} writes as {OURS}, with the same untrained weights: {same:.1%}")
-    return found
 
 
 def _parameters(config: ModelConfig) -> dict[str, np.ndarray]:
@@ -127,34 +234,63 @@ def _parameters(config: ModelConfig) -> dict[str, np.ndarray]:
     return values
 
 
-def ours(name: str, precision: str, _: int) -> Write:
+def _model(config: ModelConfig, backend: str, precision: str) -> tuple[Any, Transformer[Any]]:
+    """The operations of a backend, and a model on them."""
+    ops = choose_backend(backend, translating=0, precision=precision).open(None)
+    return ops, Transformer(ops, _parameters(config), config)
+
+
+def ours(name: str, backend: str, precision: str) -> Write:
     """Our greedy decoding on the CPU."""
-    setting = SETTINGS[name]
-    ops = choose_backend("ndarray", translating=0, precision=precision).open(None)
-    model = Transformer(ops, _parameters(setting.config), setting.config)
-    sentences = _source(setting)
+    ops, model = _model(SETTINGS[name].config, backend, precision)
+    sentences = _source(SETTINGS[name])
     # one tag fewer: ours also asks whether the end comes after the last one
     return lambda: [list(one.ids) for one in greedy(ops, model, sentences, TAGS - 1)]
 
 
-def generate(name: str, _: str, count: int) -> Write:
+def beams(name: str, backend: str, precision: str, tags: int) -> Write:
+    """Our beam search for one sentence, as long as ``tags``."""
+    config = _MODELS[name]
+    ops, model = _model(config, backend, precision)
+    sentences = _source(Setting(config, 1))
+    return lambda: [list(one[0].ids) for one in beam_search(ops, model, sentences, tags - 1, 4)]
+
+
+def ours_real(path: str, backend: str, precision: str) -> Write:
+    """Our translator with the shipped model; tags as numbers."""
+    translator = Translator(
+        load_model(shipped_model()), choose_backend(backend, translating=0, precision=precision)
+    )
+    texts = json.loads(Path(path).read_text(encoding="utf-8"))["texts"]
+    return lambda: [list(one.ids) for one in translator.translate_batch(texts)]
+
+
+def generate(name: str) -> Write:
     """Hugging Face's, with random weights."""
     import torch  # noqa: PLC0415  may be missing
 
     from torch_peer import generating, marian  # noqa: PLC0415
 
-    torch.set_num_threads(count)
+    torch.set_num_threads(1)
     setting = SETTINGS[name]
     write = generating(marian(setting.config), np.array(_source(setting)), TAGS)
     return lambda: write().tolist()
 
 
-def ctranslate2(name: str, kind: str, count: int) -> Write:
+def ctranslate2(name: str, kind: str) -> Write:
     """CTranslate2's, with our weights."""
     setting = SETTINGS[name]
-    translate = translating(setting.config, _parameters(setting.config), _source(setting), count, kind)
+    translate = translating(setting.config, _parameters(setting.config), _source(setting), 1, kind)
     options = {"min_decoding_length": TAGS, "max_decoding_length": TAGS, "max_batch_size": setting.batch}
     return lambda: translate(**options)
+
+
+def ctranslate2_real(path: str, batch: int, kind: str) -> Write:
+    """CTranslate2's with the shipped model."""
+    model = load_model(shipped_model())
+    ids = json.loads(Path(path).read_text(encoding="utf-8"))["ids"]
+    translate = translating(model.config, model.parameters, ids, 1, kind)
+    return lambda: translate(max_decoding_length=_MOST_TAGS, max_batch_size=batch)
 
 
 def translating(

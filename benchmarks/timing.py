@@ -49,11 +49,13 @@ class Contender:
             a function without arguments that is one turn and returns plain values. If it raises ImportError or one
             of this package's errors, the contender is left out.
         environment: of the process, on top of this one's; the place for numbers of threads and ``PYTHONPATH``.
+        cores: the processors that the process is bound to, where the system can do that; by default it is not.
     """
 
     function: str
     arguments: tuple[Any, ...] = ()
     environment: Mapping[str, str] = field(default_factory=dict)
+    cores: Sequence[int] = ()
 
 
 class Worker:
@@ -65,7 +67,10 @@ class Worker:
 
     def __init__(self, contender: Contender) -> None:
         self._process = subprocess.Popen(
-            [sys.executable, __file__, contender.function, json.dumps(contender.arguments)],
+            [
+                *(sys.executable, __file__, contender.function),
+                *(json.dumps(each) for each in (contender.arguments, contender.cores)),
+            ],
             env={**os.environ, **contender.environment},
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
@@ -123,6 +128,22 @@ def race_workers(
                 if number >= warm_up:
                     seconds[name].append(elapsed)
     return seconds, results
+
+
+def physical_cores() -> list[int]:
+    """One processor of each core that this process may use; empty where the system cannot bind processes to some."""
+    if not hasattr(os, "sched_getaffinity"):
+        return []
+    found: dict[tuple[str, ...], int] = {}
+    for processor in sorted(os.sched_getaffinity(0)):
+        folder = Path(f"/sys/devices/system/cpu/cpu{processor}/topology")
+        files = [folder / name for name in ("physical_package_id", "core_id")]
+        known = all(file.exists() for file in files)
+        key = (
+            tuple(file.read_text(encoding="utf-8").strip() for file in files) if known else (str(processor),)
+        )
+        found.setdefault(key, processor)
+    return list(found.values())
 
 
 def threads(count: int) -> dict[str, str]:
@@ -196,4 +217,6 @@ def _work(function: str, arguments: Sequence[Any]) -> None:
 
 
 if __name__ == "__main__":
+    if processors := json.loads(sys.argv[3]):
+        os.sched_setaffinity(0, processors)
     _work(sys.argv[1], json.loads(sys.argv[2]))

@@ -22,8 +22,8 @@ from jsl_seq2seq.backends.tape import Tape
 from jsl_seq2seq.errors import JslError
 
 NAMES = ("ndarray", "wgpu", "torch")
-KNOWN = (*NAMES, "int8")
-"""What can be required: besides the backends, what NumPy's has for translating, approximate, with its own tests."""
+KNOWN = (*NAMES, "int8", "numba")
+"""What can be required: besides the backends that train, those for translating, with their own tests."""
 
 
 class Ops(TrainingOps, DecodingOps):
@@ -42,8 +42,9 @@ def make_ops(name: str, tape: Tape | None = None, dtype: type[np.floating] = np.
     """
     if name == "ndarray":
         return cast(Ops, NumpyOps(tape, dtype))
-    if name == "int8":
-        return importlib.import_module("jsl_seq2seq.backends.int8").Int8Ops()
+    if name in ("int8", "numba"):
+        module = importlib.import_module("jsl_seq2seq.backends.int8")
+        return module.Int8Ops() if name == "int8" else module.CompiledOps()
     cls = {"wgpu": "WgpuOps", "torch": "TorchOps"}[name]
     module = importlib.import_module(f"jsl_seq2seq.backends.{name}")
     if not hasattr(module, cls):

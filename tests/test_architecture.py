@@ -51,9 +51,18 @@ NOT_FROM = {
         "backends.wgpu",
         "backends.torch",
         "backends.int8",
+        "backends.numba",
         "backends.registry",
     },
-    "search": {"corpus", "tokenize", "backends.numpy", "backends.wgpu", "backends.torch", "backends.int8"},
+    "search": {
+        "corpus",
+        "tokenize",
+        "backends.numpy",
+        "backends.wgpu",
+        "backends.torch",
+        "backends.int8",
+        "backends.numba",
+    },
     "corpus": {"model", "backends"},
     "backends.interface": {"settings", "io", "extras", "errors"},
 }
@@ -86,9 +95,9 @@ LIBRARIES = {
 }
 """Who may import a library: rooms or modules. Every other library is nobody's."""
 
-BACKEND_PACKAGES = ("numpy", "wgpu", "torch", "int8")
+BACKEND_PACKAGES = ("numpy", "wgpu", "torch", "int8", "numba")
 """One backend may import another only to build on it."""
-BUILDS_ON = {"int8": {"numpy"}}
+BUILDS_ON = {"int8": {"numpy"}, "numba": {"int8"}}
 
 EMOJI = re.compile(
     "[\U0001f1e6-\U0001f1ff\U0001f300-\U0001faff\u231a\u231b\u26a0\u26a1\u2705\u2728\u274c\u2b50\ufe0f]"

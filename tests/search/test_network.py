@@ -32,9 +32,9 @@ LIMIT = 11
 SENTENCES = [[3 + (7 * number + place) % 17 for place in range(1 + number % 6)] for number in range(13)]
 
 
-@pytest.fixture(scope="module", params=["int8"])
+@pytest.fixture(scope="module", params=["int8", "numba"])
 def ops(request: pytest.FixtureRequest) -> Any:
-    require("int8")
+    require(request.param)
     return make_ops(request.param)
 
 

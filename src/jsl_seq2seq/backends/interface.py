@@ -81,7 +81,7 @@ class InferenceOps(ABC):
     """
 
     name: str
-    """The backend's name: ``ndarray``, ``wgpu``, ``torch``."""
+    """The backend's name: ``ndarray``, ``numba``, ``wgpu``, ``torch``."""
     device: str
     """The device that computes, for people to read."""
     precision: str = "fp32"

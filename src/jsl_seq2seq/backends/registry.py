@@ -19,6 +19,7 @@ Result = TypeVar("Result")
 
 BACKENDS: dict[str, dict[str, str]] = {
     "ndarray": {"fp32": "numpy", "int8": "int8"},
+    "numba": {"fp32": "numba"},
     "wgpu": {"fp32": "wgpu"},
     "torch": {"fp32": "torch", "bf16": "torch"},
 }

@@ -38,7 +38,7 @@ from .dictionary import Dictionary, Match
 from .ensemble import settings_of
 from .open_words import Evidence, OpenWords, TagDetail
 
-BackendName = Literal["auto", "ndarray", "wgpu", "torch"]
+BackendName = Literal["auto", "ndarray", "numba", "wgpu", "torch"]
 """What :meth:`Translator.load` can compute with; ``auto`` takes the fastest that this machine has."""
 
 Precision = Literal["fp32", "int8"]
@@ -247,7 +247,7 @@ class Translator:
     Attributes:
         directories: the model directories; empty for a model that was not read from one.
         directory: the first of them; ``None`` if there is none.
-        backend: name of the backend: ``ndarray``, ``wgpu`` or ``torch``.
+        backend: name of the backend: ``ndarray``, ``numba``, ``wgpu`` or ``torch``.
         precision: ``fp32`` or ``int8``.
         tags: every tag that the model can produce, in the order of its vocabulary; of a model that puts tags together
             from pieces those that it was trained with.
@@ -309,7 +309,7 @@ class Translator:
         Args:
             directory: ``None`` for the model that ships with the package; several for an ensemble, whose vocabularies
                 are the same.
-            backend: ``auto``, ``ndarray``, ``wgpu`` or ``torch``.
+            backend: ``auto``, ``ndarray``, ``numba``, ``wgpu`` or ``torch``.
             precision: ``fp32``, or ``int8`` for the CPU: much faster, and nearly as good. It needs Numba.
             dictionary: words of the user's own, or the files they are in (see :mod:`.dictionary`); a model directory's
                 own ``dictionary.tsv`` is used, too, and comes after them.

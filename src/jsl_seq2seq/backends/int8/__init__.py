@@ -1,4 +1,4 @@
-"""Translating on the CPU with weights of one byte each, compiled by Numba."""
+"""Translating on the CPU with networks compiled by Numba; their weights are one byte each, or float32."""
 
 from __future__ import annotations
 
@@ -9,16 +9,16 @@ from ...extras import is_missing, reason
 from ..backend import Backend, Request
 
 try:
-    from .ops import Int8Ops
+    from .ops import CompiledOps, Int8Ops
 except Exception as problem:
     if is_missing("numba"):
         raise UserError(
-            "Numba が入っていないので、int8 では計算できません。",
+            "Numba が入っていないので、コンパイルした計算（int8 と numba バックエンド）はできません。",
             "pip install 'jsl-seq2seq[int8]' で入ります。",
             code="numba-missing",
         ) from None
     raise UserError(  # in Numba's own words, such as those for a NumPy that is too new for it
-        f"Numba が動かないので、int8 では計算できません（{reason(problem)}）。",
+        f"Numba が動かないので、コンパイルした計算（int8 と numba バックエンド）はできません（{reason(problem)}）。",
         "環境変数 NUMBA_DISABLE_JIT を外してください。"
         if os.environ.get("NUMBA_DISABLE_JIT", "0") not in ("", "0")
         else "pip install -U 'jsl-seq2seq[int8]' で、合う版が入ります。",
@@ -29,17 +29,27 @@ except Exception as problem:
 
 def open_backend(request: Request) -> Backend:
     """The CPU with 8-bit weights, everything compiled. Raises UserError if a device is asked for."""
-    if request.device is not None:
-        raise UserError(
-            "int8 の計算に device はありません（いつも CPU です）。",
-            code="backend-without-devices",
-            backend="ndarray",
-            setting="device",
-            device=request.device,
-        )
-    from . import passes as passes  # noqa: PLC0415  compiled here, where users are told that it takes a while
-
+    refuse_device("ndarray", request)
+    compile_passes()
     return Backend("ndarray", lambda _: Int8Ops(), f"{Int8Ops().device}、int8")
 
 
-__all__ = ["Int8Ops", "open_backend"]
+def refuse_device(backend: str, request: Request) -> None:
+    """Raises UserError if a device is asked for."""
+    if request.device is not None:
+        what = "int8 の計算" if request.precision == "int8" else f"{backend} バックエンド"
+        raise UserError(
+            f"{what}に device はありません（いつも CPU です）。",
+            code="backend-without-devices",
+            backend=backend,
+            setting="device",
+            device=request.device,
+        )
+
+
+def compile_passes() -> None:
+    """Compile networks' passes, or load what an earlier process compiled; users are told if it takes a while."""
+    from . import passes as passes  # noqa: PLC0415
+
+
+__all__ = ["CompiledOps", "Int8Ops", "compile_passes", "open_backend", "refuse_device"]

@@ -63,9 +63,10 @@ def _side_by_side(compute: Callable[[int, int], Result], parts: Sequence[tuple[i
 
 
 class CompiledNetwork(Network):
-    """A model of 8-bit weights.
+    """A model of 8-bit or of float32 weights.
 
     Args:
+        precision: ``int8`` or ``fp32``.
         positions: see :meth:`~jsl_seq2seq.backends.network.NetworkDecodingOps.network`.
     """
 
@@ -74,9 +75,10 @@ class CompiledNetwork(Network):
         config: ModelConfig,
         parameters: Mapping[str, np.ndarray],
         positions: Callable[[int], Any],
+        precision: str,
     ) -> None:
         self.config, self._positions_of = config, positions
-        self.weights, self.columns = _weights(config, parameters)
+        self.weights, self.columns = _weights(config, parameters, precision == "int8")
         self._positions = np.empty((0, config.d_model), np.float32)
         self._output = parameters.get("decoder.output_projection.weight")
         self.output_bias = parameters["decoder.output_projection.bias"]
@@ -211,7 +213,9 @@ def _enlarged(cache: np.ndarray, capacity: int, rows: int, length: int) -> np.nd
     return larger
 
 
-def _weights(config: ModelConfig, parameters: Mapping[str, np.ndarray]) -> tuple[Weights, int]:
+def _weights(
+    config: ModelConfig, parameters: Mapping[str, np.ndarray], quantized: bool
+) -> tuple[Weights, int]:
     """The parameters, and how many columns the memory's keys and values have."""
     norms: list[np.ndarray] = []
     linears: list[tuple[Sequence[np.ndarray], Sequence[np.ndarray]]] = []
@@ -255,12 +259,27 @@ def _weights(config: ModelConfig, parameters: Mapping[str, np.ndarray]) -> tuple
     else:
         linear("decoder", "output_projection")
 
-    table = np.zeros((len(linears), 4), np.int64)
-    quantized = [packed(weights, offsets) for weights, offsets in linears]
+    table = np.zeros((len(linears), 5), np.int64)
+    values: list[np.ndarray] = []
+    starts: list[np.ndarray] = []
+    scales: list[np.ndarray] = []
+    biases: list[np.ndarray] = []
     at = column = 0
-    for index, (layer, (weights, _)) in enumerate(zip(quantized, linears, strict=True)):
-        table[index] = at, column, weights[0].shape[0], len(layer.bias)
-        at, column = at + layer.values.size, column + len(layer.bias)
+    for index, (weights, offsets) in enumerate(linears):
+        if quantized:
+            w = packed(weights, offsets)
+            value, start, scale, bias = w.values, w.start, w.scale, w.bias
+        else:
+            value, bias = panels(np.concatenate(weights, axis=1), np.concatenate(offsets))
+            start, scale = np.empty(0, np.int32), np.empty(0, np.float32)
+        table[index] = quantized, at, column, weights[0].shape[0], len(bias)
+        at, column = at + value.size, column + len(bias)
+        values.append(value.reshape(-1))
+        starts.append(start)
+        scales.append(scale)
+        biases.append(bias)
+    together = np.concatenate(values)
+    empty = np.empty(0, np.float32)
     source, target = (
         np.require(parameters[f"{side}.embedding.weight"], np.float32, ("C", "W"))
         for side in ("encoder", "decoder")
@@ -275,8 +294,9 @@ def _weights(config: ModelConfig, parameters: Mapping[str, np.ndarray]) -> tuple
         target,
         np.stack(norms).astype(np.float32),
         table,
-        np.concatenate([layer.values.reshape(-1) for layer in quantized]),
-        np.concatenate([layer.start for layer in quantized]),
-        np.concatenate([layer.scale for layer in quantized]),
-        np.concatenate([layer.bias for layer in quantized]),
+        together if quantized else empty.astype(np.int8),
+        empty if quantized else together,
+        np.concatenate(starts),
+        np.concatenate(scales),
+        np.concatenate(biases),
     ), int(table[passes.ENCODER_LINEARS * config.n_layers, passes.COLUMNS_OF])

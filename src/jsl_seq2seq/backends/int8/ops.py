@@ -24,21 +24,16 @@ Array = np.ndarray
 _EVERYTHING = np.ones((1, 1, 1, 1), bool)
 
 
-class Int8Ops(NumpyDecodingOps, NetworkDecodingOps):
-    """The CPU, for translating. Everything but the linear layers stays float32.
+class CompiledOps(NumpyDecodingOps, NetworkDecodingOps):
+    """The CPU, for translating in float32: NumPy's operations, and networks compiled as one."""
 
-    Weights are quantized at their first use, and must not change afterwards.
-    """
-
-    precision = "int8"
+    name = "numba"
 
     def __init__(self) -> None:
         super().__init__(None)
+        self.device = f"CPU (Numba {numba.__version__})"
         self._networks: dict[int, tuple[Network, object]] = {}
         """By the ids of the parameters, which are kept so that no other mapping gets the same id."""
-        self.device = f"CPU (Numba {numba.__version__}、{MACHINE.name})"
-        self._packed: dict[tuple[int, ...], tuple[PackedWeights, object]] = {}
-        """By the ids of the arrays they were made from, which are kept so that no other array gets the same id."""
 
     def network(
         self, config: ModelConfig, parameters: Mapping[str, Any], positions: Callable[[int], Any]
@@ -47,8 +42,26 @@ class Int8Ops(NumpyDecodingOps, NetworkDecodingOps):
 
         key = id(parameters)
         if key not in self._networks:
-            self._networks[key] = CompiledNetwork(config, parameters, positions), parameters
+            self._networks[key] = (
+                CompiledNetwork(config, parameters, positions, self.precision),
+                parameters,
+            )
         return self._networks[key][0]
+
+
+class Int8Ops(CompiledOps):
+    """The CPU, for translating. Everything but the linear layers stays float32.
+
+    Weights are quantized at their first use, and must not change afterwards.
+    """
+
+    name, precision = "ndarray", "int8"
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.device = f"CPU (Numba {numba.__version__}、{MACHINE.name})"
+        self._packed: dict[tuple[int, ...], tuple[PackedWeights, object]] = {}
+        """By the ids of the arrays they were made from, which are kept so that no other array gets the same id."""
 
     def linear(self, x: Array, weight: Array, bias: Array) -> Array:
         y = self._products(x, [weight], [bias])

@@ -24,7 +24,7 @@ EPSILON = 1e-5
 BLOCK = 64
 """Rows that go through linear layers together: their numbers stay in the cache next to the core."""
 
-VALUES, START, INPUTS, COLUMNS_OF = range(4)
+QUANTIZED, VALUES, START, INPUTS, COLUMNS_OF = range(5)
 """Columns of :attr:`Weights.linears`."""
 ENCODER_LINEARS, DECODER_LINEARS = 4, 7
 """Linear layers of a layer: in the encoder Q, K and V side by side, output, and two of the feed-forward; in the
@@ -39,9 +39,9 @@ class Weights(NamedTuple):
         factor: what embeddings are multiplied by.
         source, target: the embeddings, [V, D].
         norms: [n, 2, D], weight and bias: those of the encoder's layers, of the decoder's, and the two final ones.
-        linears: [n, 4] integers, in the same order, the output layer last: where weights begin in ``quantized``,
-            where columns begin in ``start``, ``scale`` and ``bias``, and how many inputs and (filled up) columns
-            there are.
+        linears: [n, 5] integers, in the same order, the output layer last: whether weights are bytes, where they begin
+            in ``quantized`` or ``floats``, where columns begin in ``start``, ``scale`` and ``bias``, and how many
+            inputs and (filled up) columns there are.
     """
 
     layers: int
@@ -54,6 +54,7 @@ class Weights(NamedTuple):
     norms: np.ndarray
     linears: np.ndarray
     quantized: np.ndarray
+    floats: np.ndarray
     start: np.ndarray
     scale: np.ndarray
     bias: np.ndarray
@@ -94,7 +95,7 @@ _WEIGHTS: Any = types.NamedTuple(
     (
         *(intp, intp, boolean, float64, intp),
         *(_array(float32, 2), _array(float32, 2), _array(float32, 3), _array(int64, 2)),
-        *(_array(int8, 1), _array(int32, 1), _array(float32, 1), _array(float32, 1)),
+        *(_array(int8, 1), _array(float32, 1), _array(int32, 1), _array(float32, 1), _array(float32, 1)),
     ),
     Weights,
 )
@@ -125,6 +126,9 @@ def _linear(weights, index, x, rows, scratch, steps, out):
     each = weights.linears[index]
     inputs, columns, first, start = each[INPUTS], each[COLUMNS_OF], each[VALUES], each[START]
     bias = weights.bias[start : start + columns]
+    if not each[QUANTIZED]:
+        _float_linear(x, rows, inputs, weights.floats[first:], bias, columns, out)
+        return
     inner = (inputs + 3) // 4 * 4
     to_bytes(x, rows, inputs, inner, scratch, steps)
     values = weights.quantized[first:]
