@@ -39,8 +39,6 @@ def settings_of(models: Sequence[SavedModel]) -> ModelConfig:
     first, *others = models
     for number, other in enumerate(others, start=2):
         _require_same(first, other, number)
-    if not others:
-        return first.config
     return replace(
         first.config,
         max_seq_len=min(model.config.max_seq_len for model in models),

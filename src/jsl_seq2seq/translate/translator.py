@@ -35,7 +35,6 @@ from ..store.directory import DICTIONARY
 from ..tokenize import CHARACTERS_AND_TAGS, Encoding, Tokenizers
 from ..tokenize.tokenizer import CharTokenizer, OpenTagTokenizer
 from .dictionary import Dictionary, Match
-from .ensemble import settings_of
 from .open_words import Evidence, OpenWords, TagDetail
 
 BackendName = Literal["auto", "ndarray", "numba", "wgpu", "torch"]
@@ -273,7 +272,7 @@ class Translator:
         models = [model] if isinstance(model, SavedModel) else list(model)
         self.directories = _paths(directory)
         self.directory = self.directories[0] if self.directories else None
-        self.config = settings_of(models)
+        self.config = models[0].config if len(models) == 1 else _settings_of(models)
         self.members = len(models)
         self.tokenizers: Tokenizers = models[0].tokenizers
         self._network: Model
@@ -817,6 +816,12 @@ def _network(models: Sequence[SavedModel], backend: Backend) -> tuple[DecodingOp
             parameters = ops.named_views(ops.array(flat), shapes)
         networks.append(Transformer(ops, parameters, model.config))
     return ops, networks[0] if len(networks) == 1 else Ensemble(tuple(networks))
+
+
+def _settings_of(models: Sequence[SavedModel]) -> ModelConfig:
+    from .ensemble import settings_of  # noqa: PLC0415  most translators have one model
+
+    return settings_of(models)
 
 
 def _paths(given: str | Path | Sequence[str | Path] | None) -> tuple[Path, ...]:
