@@ -212,13 +212,11 @@ SEGMENTATIONS: dict[str, type[Segmentation]] = {one.kind: one for one in (Whole,
 
 
 def read_segmentation(vocabulary: Mapping[str, Any]) -> Segmentation:
-    """Read what :meth:`Segmentation.to_json` wrote; :data:`WHOLE` without ``pieces``.
+    """Read what :meth:`Segmentation.to_json` wrote: ``pieces``, of units that are not whole.
 
     Raises:
         UserError: says what is wrong with anything else.
     """
-    if "pieces" not in vocabulary:
-        return WHOLE
     values = vocabulary["pieces"]
     try:
         kind = SEGMENTATIONS.get(values["kind"]) if isinstance(values, dict) else None

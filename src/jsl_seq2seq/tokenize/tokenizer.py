@@ -515,6 +515,11 @@ class SubwordTokenizer(Tokenizer):
         return Subwords(self.vocabulary.tokens, self.merges)
 
 
+def _segmentation(vocabulary: Mapping[str, Any]) -> Segmentation:
+    """What the units of a target vocabulary are written with."""
+    return read_segmentation(vocabulary) if "pieces" in vocabulary else WHOLE
+
+
 class TargetTokenizer(Tokenizer):
     """What the target side's tokenizers have in common: a target is a sequence of units.
 
@@ -625,11 +630,11 @@ class TargetTokenizer(Tokenizer):
         return type(self)(vocabulary, self.normalizer, segmentation or self.segmentation)
 
     def to_json(self) -> dict[str, Any]:
-        return self.segmentation.to_json()
+        return {} if self.segmentation.whole else self.segmentation.to_json()
 
     @classmethod
     def from_json(cls, vocabulary: Vocabulary, values: Mapping[str, Any], normalizer: str | None) -> Self:
-        return cls(vocabulary, normalizer, read_segmentation(values))
+        return cls(vocabulary, normalizer, _segmentation(values))
 
     @abstractmethod
     def parse(self, written: str | Sequence[str]) -> tuple[str, ...]:
@@ -803,7 +808,7 @@ class OpenTagTokenizer(TagTokenizer):
 
     @classmethod
     def from_json(cls, vocabulary: Vocabulary, values: Mapping[str, Any], normalizer: str | None) -> Self:
-        segmentation, evidence = read_segmentation(values), values.get("evidence", {})
+        segmentation, evidence = _segmentation(values), values.get("evidence", {})
         good = isinstance(evidence, dict) and all(
             tag in vocabulary
             and isinstance(pieces, list)
