@@ -27,11 +27,19 @@ needs_browser = pytest.mark.skipif(
 
 
 @contextmanager
-def chromium() -> Iterator[Any]:
-    """A running browser (playwright's ``Browser``)."""
+def chromium(*, restores_pages: bool = False) -> Iterator[Any]:
+    """A running browser (playwright's ``Browser``).
+
+    Args:
+        restores_pages: "back" shows a page as it was left, as it does in people's browsers; Playwright's loads it
+            again.
+    """
     assert not _MISSING, f"JSL_REQUIRE_BROWSER is set, but not here: {', '.join(_MISSING)}"
     with import_module("playwright.sync_api").sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=_EXECUTABLE, args=_FLAGS)
+        without = ["--disable-back-forward-cache"] if restores_pages else None
+        browser = playwright.chromium.launch(
+            executable_path=_EXECUTABLE, args=_FLAGS, ignore_default_args=without
+        )
         try:
             yield browser
         finally:

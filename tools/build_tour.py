@@ -252,6 +252,7 @@ def _page(title: str, text: str, titles: list[str], number: int | None) -> str:
     written = re.sub(
         "<table>", '<div class="scroll" role="group" tabindex="0" aria-label="表"><table>', written
     ).replace("</table>", "</table></div>")
+    written = re.sub("<th></th>", "<td></td>", written)  # the corner of a table whose rows have headings, too
     written = re.sub("<th>", '<th scope="col">', written)
     items = "".join(_items(titles, number))
     return _PAGE.format(title=html.escape(title), body=written, turn=_turn(titles, number), chapters=items)

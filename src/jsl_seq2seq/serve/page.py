@@ -39,6 +39,7 @@ def add_page(app: FastAPI) -> None:
 
 def _answer(content: bytes, media_type: str) -> Callable[[], Awaitable[Response]]:
     async def answer() -> Response:
-        return Response(content, headers={"Content-Type": media_type})
+        # without "no-store", so that the browser's "back" finds the sentence still there, in its memory
+        return Response(content, headers={"Content-Type": media_type, "Cache-Control": "no-cache"})
 
     return answer

@@ -174,12 +174,26 @@ const jslAttention = (() => {
       large.querySelector(".heat").scrollLeft = scrolled;
     }
 
+    // Scrolls a table that is wider than its place to the largest weight of a row.
+    function reveal(row) {
+      const box = large.querySelector(".heat");
+      const line = box.querySelectorAll("tbody tr")[row];
+      if (!line || !state.kind.startsWith("decoder")) return;
+      const [head, ...cells] = line.children;
+      const weights = (state.head < 0 ? mean(attention[layers()[state.layer]].weights) : attention[layers()[state.layer]].weights[state.head])[row];
+      const cell = cells[weights.indexOf(Math.max(...weights))];
+      const [left, right] = [cell.offsetLeft, cell.offsetLeft + cell.offsetWidth];
+      if (left - head.offsetWidth < box.scrollLeft || right > box.scrollLeft + box.clientWidth) {
+        box.scrollLeft = (left + right - head.offsetWidth - box.clientWidth) / 2;
+      }
+    }
+
     kindChoice.addEventListener("change", () => { Object.assign(state, { kind: kindChoice.value, layer: -1, head: -1 }); fill(); });
     layerChoice.addEventListener("change", () => { state.layer = Number(layerChoice.value); drawLarge(); press(); });
     headChoice.addEventListener("change", () => { state.head = Number(headChoice.value); drawLarge(); press(); });
     fit.addEventListener("change", () => { state.fit = fit.checked; fill(); });
     fill();
-    return { choose(row) { state.chosen = row; drawLarge(); } };
+    return { choose(row) { state.chosen = row; drawLarge(); reveal(row); } };
   }
 
   function kindOf(name) {

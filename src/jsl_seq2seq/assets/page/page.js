@@ -19,7 +19,11 @@
   };
 
   const written = (tags) => tags.map((one) => `<${one.tag}>`).join(" ");
-  const percent = (share) => `${(100 * share).toFixed(share > 0.9995 || share < 0.0995 ? 1 : 0)} %`;
+  // One digit behind the point where a whole number would say 0, or 100 of what is less.
+  const percent = (share) => `${(100 * share).toFixed(share < 0.0995 || (share >= 0.995 && share < 0.9995) ? 1 : 0)} %`;
+
+  // How far below the threshold: two numbers that do not look the same.
+  const below = (share) => (percent(share) === percent(state.threshold) ? [share, state.threshold].map((one) => `${(100 * one).toFixed(2)} %`) : [share, state.threshold].map(percent));
 
   // A new input supersedes the request of the old one.
   function typed() {
@@ -27,6 +31,7 @@
     clearTimeout(state.later);
     clearTimeout(state.memory);
     state.request?.abort();
+    if (location.hash) history.replaceState(null, "", location.pathname + location.search); // it was another sentence
     state.timer = setTimeout(translate, WAIT);
   }
 
@@ -85,10 +90,14 @@
   function reasons(translation) {
     const found = translation.warnings.map((warning) => `警告: ${warning}`);
     if (translation.uncertain && state.threshold && translation.probability < state.threshold) {
-      found.push(`文の確からしさ ${percent(translation.probability)} が、このモデルの目安 ${percent(state.threshold)} より低いです。`);
+      const [share, threshold] = below(translation.probability);
+      found.push(`文の確からしさ ${share} が、このモデルの目安 ${threshold} より低いです。`);
     }
     for (const one of translation.tags) {
-      if (one.uncertain) found.push(`？ <${one.tag}> の確率 ${percent(one.probability)} が、目安 ${percent(state.threshold)} より低いです。`);
+      if (one.uncertain) {
+        const [share, threshold] = below(one.probability);
+        found.push(`？ <${one.tag}> の確率 ${share} が、目安 ${threshold} より低いです。`);
+      }
       if (!one.known) found.push(one.tag.startsWith("+") ? `＋ 「${one.tag.slice(1)}」はモデルの語彙にないので、文の言葉を残しました。` : `＋ <${one.tag}> は学習データになかったタグです（部品から組み立てました）。`);
     }
     return [...new Set(found)];
@@ -177,6 +186,9 @@
 
   const label = (tag) => (tag === null ? "（文の終わり）" : tag === "+[" ? "＋（語彙にない言葉）" : tag === "+]" ? "（言葉の終わり）" : /^\+.$/u.test(tag) ? `＋${tag[1]}` : state.pieces ? tag : `<${tag}>`);
 
+  // The same as attention's rows are called.
+  const rowLabel = (tag) => (tag === null ? "<EOS>" : tag === "+[" ? "<+" : tag === "+]" ? ">" : /^\+.$/u.test(tag) ? tag.slice(1) : label(tag));
+
   function alternatives(group) {
     const rows = group.flatMap((place) => {
       const others = place.alternatives.filter(({ tag }) => tag !== place.tag).slice(0, 4);
@@ -204,7 +216,15 @@
   }
 
   async function showAttention(translation, signal) {
-    if (translation.text.length > EXPLAINED || !translation.tags.length) return;
+    if (!translation.tags.length) return;
+    const apology = (reason) => {
+      find("attention-section").hidden = false;
+      find("attention").replaceChildren(element("p", {}, reason));
+    };
+    if (Array.from(translation.text).length > EXPLAINED) {
+      apology(`アテンションを見られるのは ${EXPLAINED} 文字までの文です。1 文ずつ入れてみてください。`);
+      return;
+    }
     try {
       const found = await client().translate(translation.text, { attention: true, signal });
       if (state.translation !== translation) return;
@@ -215,7 +235,8 @@
       state.attention = view(find("attention"), found.attention);
       if (state.chosen >= 0) choose(state.chosen);
     } catch (error) {
-      jslClient.explain(error);
+      const reason = jslClient.explain(error);
+      if (reason !== null && state.translation === translation) apology(reason);
     }
   }
 
@@ -230,7 +251,7 @@
         return;
       }
       find("occlusion-status").textContent = "調べました。";
-      const rows = found.places.map(({ tag }) => (tag === null ? "<EOS>" : label(tag)));
+      const rows = found.places.map(({ tag }) => rowLabel(tag));
       const matrix = rows.map((_, y) => found.deletions.map((one) => one.log_prob_changes[y]));
       const limit = Math.min(5, Math.max(1e-6, ...matrix.flat().map(Math.abs)));
       const changed = found.deletions.map((one, index) => ({ ...one, index })).filter((one) => !one.same);
@@ -246,15 +267,17 @@
     }
   }
 
+  function take(sentence) {
+    text.value = sentence;
+    typed();
+    text.focus();
+  }
+
   function remember(translation) {
     const list = find("history");
     for (const one of list.children) if (one.dataset.text === translation.text) one.remove();
     const button = element("button", { type: "button" }, `${translation.text} → ${written(translation.tags)}`);
-    button.addEventListener("click", () => {
-      text.value = translation.text;
-      translate();
-      text.focus();
-    });
+    button.addEventListener("click", () => take(translation.text));
     const item = element("li", {}, button);
     item.dataset.text = translation.text;
     list.prepend(item);
@@ -304,8 +327,9 @@
   find("model").addEventListener("change", () => { describe().catch(() => {}); typed(); });
   find("token").addEventListener("change", () => { describe().catch(() => {}); typed(); });
   find("copy-text").addEventListener("click", () => copy(written(state.translation.tags), "タグ"));
-  find("copy-json").addEventListener("click", () => copy(JSON.stringify(state.translation, null, 1), "JSON"));
+  find("copy-json").addEventListener("click", () => copy(JSON.stringify(state.translation, null, 1), "JSON "));
   find("copy-link").addEventListener("click", () => copy(`${location.href.split("#")[0]}#${new URLSearchParams({ text: state.translation.text })}`, "リンク"));
+  for (const button of find("examples").querySelectorAll("button")) button.addEventListener("click", () => take(button.textContent));
   find("token-entry").addEventListener("submit", (event) => event.preventDefault());
   find("occlude").addEventListener("click", occlude);
   addEventListener("hashchange", readLink);
