@@ -23,7 +23,8 @@ ALWAYS = {
     "--load", "--n-best", "--precision", "--predict", "--quiet", "--report", "--strict",
     "--input", "--output",
     # train
-    "--accumulate", "--batch-size", "--batch-tokens", "--checkpoint-every", "--clip-norm", "--config", "--consistency",
+    "--accumulate", "--batch-size", "--batch-tokens", "--checkpoint-every", "--clip-norm", "--compare", "--config",
+    "--consistency",
     "--d-ff", "--d-model",
     "--dropout", "--epochs", "--eval", "--label-smoothing", "--learning-rate", "--max-seq-len", "--min-count",
     "--n-heads",

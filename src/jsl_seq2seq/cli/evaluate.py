@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Annotated
 
 from ..data import Corpus, read_corpus
 from ..errors import UserError
@@ -22,9 +23,12 @@ from . import options as opt
 from .console import columns, note, say, say_json
 from .predict import opened
 from .progress import counted
+from .significance import compare_on
 
 
 def evaluate(
+    systems: Annotated[list[Path] | None, opt.argument("比べるモデルか、訳のファイル（--compare）")] = None,
+    compare: opt.Compare = False,
     load: opt.Models = None,
     data: opt.Tests = None,
     report: opt.Report = None,
@@ -43,6 +47,18 @@ def evaluate(
             "たとえば: jsl-seq2seq evaluate --load models/first --data test.tsv",
             code="no-data",
         )
+    if compare:
+        compare_on(
+            systems or [],
+            data,
+            search_of(beam, length_penalty),
+            lambda path, model: opened(
+                model, backend, device, precision, quiet, dictionary_of(model_directory(path), dictionary)
+            ),
+            quiet,
+            as_json,
+        )
+        return
     if report is not None and report.exists() and not report.is_dir():
         raise UserError(
             f"--report はフォルダーで指定します: {report}",

@@ -112,6 +112,9 @@ Scored = Annotated[Path | None, _option("--data", "文とその訳のファイ�
 Evaluated = Annotated[
     list[Path] | None, _option("--eval", "学習のあとに採点するデータ（何度でも）", _RUN, "FILE")
 ]
+Compare = Annotated[
+    bool, _option("--compare", "1 つ目との差と、それが偶然かを調べる（sacrebleu の検定）", _RUN)
+]
 Report = Annotated[
     Path | None, _option("--report", "report.html と report.json を書き出すフォルダー", _RUN, "DIR")
 ]
@@ -270,7 +273,7 @@ NEEDS: _Table = {
         "--export-dir": ("--export-attn", "--export-weights"),
         "--length-penalty": ("--beam", "--n-best"),
     },
-    "evaluate": {"--length-penalty": ("--beam",)},
+    "evaluate": {"--length-penalty": ("--beam",), "DIR": ("--compare",)},
     "export": {"--export-dir": ("--export-weights",)},
     "corpus": {"--output": ("--label",)},
 }
@@ -283,6 +286,7 @@ NOT_BESIDE: _Table = {
         "--predict": ("--seeds",),
         "--export-weights": ("--seeds",),
     },
+    "evaluate": {"--load": ("--compare",), "--report": ("--compare",)},
     "score": {"文": ("--data",), "訳": ("--data",)},
     "corpus": {
         "DIR": ("--label",),
