@@ -73,7 +73,7 @@ TargetVocab = Annotated[
 SubwordVocab = Annotated[int | None, _option("--subword-vocab", "subword の種類の上限［4000］", _RUN, "N")]
 Backend = Annotated[
     str,
-    _option("--backend", "auto、ndarray、numba（訳すだけ）、wgpu、torch［auto］", _RUN, "NAME"),
+    _option("--backend", "auto、ndarray、numba、wgpu、torch［auto］", _RUN, "NAME"),
 ]
 Device = Annotated[str | None, _option("--device", "装置の番号か名前（一覧: backends）", _RUN, "NAME")]
 Precision = Annotated[str, _option("--precision", "計算の精度。torch では bf16 も［fp32］", _RUN, "NAME")]
