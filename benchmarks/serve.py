@@ -1,12 +1,15 @@
-"""Requests a second that a server answers to 32 clients, with and without computing waiting requests together.
+"""Translations a second of ``jsl-seq2seq serve`` with 32 clients, against one at a time, and how soon it starts.
 
-    python benchmarks/serve.py                    # the shipped model
+    python benchmarks/serve.py                    # the shipped model, no option: what a user gets
     python benchmarks/serve.py --precision int8
     python benchmarks/serve.py --load models/first --seconds 10
 
-Each server is a process of its own on one CPU where the system can bind it there, with the threads of its
-libraries; the clients are this process on the others. Both servers run side by side and are measured in turns, so
-that a busy machine slows both; the table has the median of the turns. Every answer is compared with the library's.
+First the command is started several times, and asked until ``/health`` answers, and until it computes as it will go on
+(``/v1/model`` names the backend: NumPy at first, then Numba where it is installed; an earlier start has compiled
+already). Then the command, and a server that differs from it in nothing but that it computes every text alone, run side
+by side and are measured in turns, so that a busy machine slows both; the table has the median of the turns. Each server
+is a process of its own on one CPU where the system can bind it there, with the threads of its libraries; the clients
+are this process on the others. Every answer is compared with the tags that NumPy computes in float32.
 """
 
 from __future__ import annotations
@@ -15,18 +18,25 @@ import argparse
 import asyncio
 import json
 import os
+import re
 import statistics
 import subprocess
 import sys
 import time
+from importlib.util import find_spec
 from pathlib import Path
+from urllib.error import URLError
+from urllib.request import urlopen
 
 from jsl_seq2seq import Translator
 from jsl_seq2seq.data import read_starter_corpus
 from jsl_seq2seq.store import shipped_model
-from jsl_seq2seq.translate.translator import Precision
+from jsl_seq2seq.translate.translator import BackendName, Precision
 
 CLIENTS = 32
+TOGETHER, ALONE = "serve", "one at a time"
+_PATIENCE = 120
+"""Seconds in which a server must compute as it will go on."""
 
 
 def main() -> None:
@@ -34,67 +44,121 @@ def main() -> None:
     parser.add_argument("--load", type=Path, default=shipped_model())
     parser.add_argument("--seconds", type=float, default=5.0, help="of each turn")
     parser.add_argument("--turns", type=int, default=3)
+    parser.add_argument("--starts", type=int, default=5)
     parser.add_argument("--precision", choices=["fp32", "int8"], default="fp32")
-    parser.add_argument("--serve", type=int, help=argparse.SUPPRESS)
+    parser.add_argument("--alone-on", help=argparse.SUPPRESS)
     arguments = parser.parse_args()
-    if arguments.serve is not None:
-        serve(arguments.load, arguments.precision, arguments.serve)
+    if arguments.alone_on is not None:
+        serve_alone(arguments.load, arguments.alone_on, arguments.precision)
     else:
-        compare(arguments.load, arguments.precision, arguments.seconds, arguments.turns)
+        compare(arguments.load, arguments.precision, arguments.seconds, arguments.turns, arguments.starts)
 
 
-def serve(directory: Path, precision: Precision, batch: int) -> None:
-    """A server that computes at most so many texts together; prints its port."""
+def serve_alone(directory: Path, backend: BackendName, precision: Precision) -> None:
+    """A server that computes every text alone; prints its address."""
     from jsl_seq2seq.serve.app import create_app  # noqa: PLC0415  an extra
     from jsl_seq2seq.serve.guard import Limits  # noqa: PLC0415
     from jsl_seq2seq.serve.models import Models  # noqa: PLC0415
     from jsl_seq2seq.serve.server import Listening, run  # noqa: PLC0415
 
-    models = Models({"model": directory}, lambda path: Translator.load(path, "ndarray", precision))
-    app = create_app(models, Limits(), batch)
-    run(app, models, Listening(port=0), lambda address: print(address, flush=True))
+    models = Models({"default": directory}, lambda path: Translator.load(path, backend, precision))
+    app = create_app(models, Limits(), batch=1)
+    run(app, models, Listening(port=0), lambda address: print(address, file=sys.stderr, flush=True))
 
 
-def compare(directory: Path, precision: Precision, seconds: float, turns: int) -> None:
-    translator = Translator.load(directory, "ndarray", precision)
+class Server:
+    """A server in a process of its own.
+
+    Attributes:
+        healthy, settled: seconds from the start to the first answer, and to computing as it will go on.
+        backend: what it then computes with.
+    """
+
+    def __init__(self, *command: str, settles: bool) -> None:
+        began = time.perf_counter()
+        self.process = subprocess.Popen(
+            [sys.executable, *command],
+            stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, encoding="utf-8",
+        )  # fmt: skip
+        assert self.process.stderr is not None
+        line = self.process.stderr.readline()
+        found = re.search(r"http://127\.0\.0\.1:(\d+)/", line)
+        if found is None:
+            raise SystemExit(line + self.process.stderr.read())
+        self.port = int(found[1])
+        while True:
+            try:
+                with urlopen(f"{found[0]}health"):
+                    break
+            except URLError:
+                time.sleep(0.002)
+        self.healthy = time.perf_counter() - began
+        while True:
+            with urlopen(f"{found[0]}v1/model") as answer:
+                model = json.load(answer)
+            self.backend = f"{model['backend']} {model['precision']}"
+            if not settles or self.backend != "ndarray fp32" or time.perf_counter() - began > _PATIENCE:
+                break
+            time.sleep(0.01)
+        self.settled = time.perf_counter() - began
+
+    def stop(self) -> None:
+        self.process.terminate()
+        self.process.communicate()
+
+
+def compare(directory: Path, precision: Precision, seconds: float, turns: int, starts: int) -> None:
+    translator = Translator.load(directory, "ndarray")
     texts = [pair.source for pair in read_starter_corpus().pairs]
     expected = {text: list(translator.translate(text).tags) for text in texts}
-    servers: dict[int, tuple[subprocess.Popen[str], int]] = {}
+    command = ["-m", "jsl_seq2seq", "serve", "--load", str(directory), "--port", "0"]
+    if precision != "fp32":
+        command += ["--precision", precision]
+    compiles = find_spec("numba") is not None
+    started: list[Server] = []
+    for _ in range(starts + 1):
+        started.append(Server(*command, settles=compiles))
+        started[-1].stop()
+    first, *others = started
+    print(f"jsl-seq2seq {' '.join(command[2:])}")
+    print(f"first start: healthy after {first.healthy:.2f} s, {first.backend} after {first.settled:.2f} s")
+    for name, times in (
+        ("healthy", [one.healthy for one in others]),
+        (others[0].backend, [one.settled for one in others]),
+    ):
+        print(f"{name} after {statistics.median(times):.2f} s ({min(times):.2f} to {max(times):.2f})")
+
     processors = os.sched_getaffinity(0) if hasattr(os, "sched_setaffinity") else set()
     if processors:
-        os.sched_setaffinity(
-            0, {min(processors)}
-        )  # what is started inherits it, threads of libraries included
+        # what is started inherits it, threads of libraries included
+        os.sched_setaffinity(0, {min(processors)})
+    servers: dict[str, Server] = {}
     try:
-        for batch in (64, 1):
-            began = time.perf_counter()
-            command = [sys.executable, __file__, "--load", str(directory), "--precision", precision]
-            command += ["--serve", str(batch)]
-            process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, encoding="utf-8")
-            assert process.stdout is not None
-            port = int(process.stdout.readline().rsplit(":", 1)[1].strip("/\n"))
-            servers[batch] = process, port
-            asyncio.run(ask(port, texts[:1], expected))
-            print(f"batch {batch}: the first answer {time.perf_counter() - began:.2f} s after the start")
+        servers[TOGETHER] = Server(*command, settles=compiles)
+        backend = servers[TOGETHER].backend.split()[0]
+        alone = [__file__, "--load", str(directory), "--precision", precision, "--alone-on", backend]
+        servers[ALONE] = Server(*alone, settles=False)
         if len(processors) > 1:
             os.sched_setaffinity(0, processors - {min(processors)})
-        measured: dict[int, list[tuple[float, float, float]]] = {64: [], 1: []}
+        measured: dict[str, list[tuple[float, float, float]]] = {name: [] for name in servers}
         for turn in range(turns + 1):
-            for batch, (_, port) in servers.items():
-                figures = asyncio.run(load(port, texts, expected, seconds))
+            for name, server in servers.items():
+                figures = asyncio.run(load(server.port, texts, expected, seconds))
                 if turn:  # the first is a warm-up
-                    measured[batch].append(figures)
-        print(f"{CLIENTS} clients, {directory}, {precision}, median of {turns} turns of {seconds:g} s")
+                    measured[name].append(figures)
+        print(f"{CLIENTS} clients, one CPU for the server, median of {turns} turns of {seconds:g} s")
         rates = {}
-        for batch, figures in measured.items():
+        for name, figures in measured.items():
             rate, median, late = (statistics.median(column) for column in zip(*figures, strict=True))
-            rates[batch] = rate
-            print(f"batch {batch:>2}: {rate:7.0f} a second, median {median:5.1f} ms, p95 {late:5.1f} ms")
-        print(f"ratio {rates[64] / rates[1]:.2f}")
+            rates[name] = rate
+            print(
+                f"{name:>13} ({servers[name].backend}): {rate:5.0f} a second, "
+                f"median {median:5.1f} ms, p95 {late:5.1f} ms"
+            )
+        print(f"ratio {rates[TOGETHER] / rates[ALONE]:.2f}")
     finally:
-        for process, _ in servers.values():
-            process.terminate()
-            process.wait()
+        for server in servers.values():
+            server.stop()
 
 
 async def load(

@@ -12,13 +12,15 @@ import jsonschema
 import pytest
 from starlette.testclient import TestClient
 
-from jsl_seq2seq.errors import UserError
+from jsl_seq2seq.errors import Failure, UserError
 from jsl_seq2seq.serve.models import Models, Translating
 from jsl_seq2seq.serve.responses import ENGLISH, STATUS
-from jsl_seq2seq.translate import Translation
+from jsl_seq2seq.store import load_model
+from jsl_seq2seq.translate import Translation, Translator
 from jsl_seq2seq.translate.dictionary import Dictionary, Entry
 
 from ..refusals import is_japanese
+from ..small_models import translator_of
 from .conftest import Serve
 
 ROOT = Path(__file__).parents[2]
@@ -225,6 +227,26 @@ def test_answers_are_as_documented(client: TestClient) -> None:
 
 def test_every_answer_has_english_words() -> None:
     assert set(STATUS) <= set(ENGLISH) and list(ENGLISH) == sorted(ENGLISH)
+
+
+def test_reopening_by_other_means(models: Models, directories: dict[str, Path]) -> None:
+    first = models["open"]
+    opened: list[Path] = []
+
+    def broken(directory: Path) -> Translator:
+        opened.append(directory)
+        raise Failure("x", code="backend-broken")
+
+    assert set(models.reopen(broken)) == {"open", "small"} and models["open"] is first
+    assert models.reload() == {} and len(opened) == 2  # read as before
+
+    def other(directory: Path) -> Translator:
+        opened.append(directory)
+        return translator_of(load_model(directory))
+
+    before = models["open"]
+    assert models.reopen(other) == {} and models["open"] is not before
+    assert models.reload() == {} and opened[2:] == [*directories.values()] * 2
 
 
 def test_reloading_keeps_what_cannot_be_read(

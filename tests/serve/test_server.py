@@ -9,10 +9,12 @@ import re
 import signal
 import socket
 import subprocess
+import threading
 import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
@@ -66,11 +68,9 @@ def start(saved: Path, tmp_path: Path) -> Iterator[Start]:
     """Starts a server in a process: arguments, and environment variables."""
     with ExitStack() as stack:
 
-        def started(*arguments: str, **changes: str) -> Server:
+        def started(*arguments: str, backend: str = "ndarray", **changes: str) -> Server:
             process = subprocess.Popen(
-                program(
-                    "serve", "--model", f"main={saved}", "--port", "0", "--backend", "ndarray", *arguments
-                ),
+                program("serve", "--model", f"main={saved}", "--port", "0", "--backend", backend, *arguments),
                 cwd=tmp_path,
                 env=environment(**changes),
                 stdin=subprocess.DEVNULL,
@@ -111,6 +111,52 @@ def test_reading_models_again(start: Start, saved: Path) -> None:
     server.process.send_signal(signal.SIGHUP)
     _eventually(lambda: server.ask("v1/model")["sha256"] != before)
     assert server.ask("v1/translate", {"text": "ありがとう"})["tags"][0]["tag"] == "ありがとう"
+
+
+@POSIX
+def test_no_request_is_dropped_while_models_are_read_again(start: Start) -> None:
+    server = start()
+    over = threading.Event()
+    expected = server.ask("v1/translate", {"text": ["わたしはたべます", "ありがとう"]})
+
+    def client() -> int:
+        asked = 0
+        while not over.is_set() or not asked:
+            assert server.ask("v1/translate", {"text": ["わたしはたべます", "ありがとう"]}) == expected
+            asked += 1
+        return asked
+
+    with ThreadPoolExecutor(8) as pool:
+        clients = [pool.submit(client) for _ in range(8)]
+        assert server.process.stderr is not None
+        server.process.stderr.readline()  # what the output is not
+        for _ in range(5):
+            server.process.send_signal(signal.SIGHUP)
+            assert "モデルを読み直しました" in server.process.stderr.readline().decode()
+        over.set()
+        assert all(one.result() for one in clients)
+
+
+def test_numba_computes_once_it_has_compiled(start: Start) -> None:
+    pytest.importorskip("numba")
+    server = start(backend="auto")
+    before = server.ask("v1/translate", {"text": "わたしはたべます"})
+    _eventually(lambda: server.ask("v1/model")["backend"] == "numba")
+    after = server.ask("v1/translate", {"text": "わたしはたべます"})
+    assert [one["tag"] for one in after["tags"]] == [one["tag"] for one in before["tags"]]
+    assert after["probability"] == pytest.approx(before["probability"], abs=1e-4)
+
+
+@POSIX
+def test_stopping_while_numba_compiles(start: Start, tmp_path: Path) -> None:
+    """Seconds that nobody waits for: LLVM cannot be interrupted."""
+    pytest.importorskip("numba")
+    server = start(backend="auto", NUMBA_CACHE_DIR=str(tmp_path / "kernels"))
+    assert server.ask("v1/translate", {"text": "ありがとう"})["tags"][0]["tag"] == "ありがとう"
+    assert server.ask("v1/model")["backend"] == "ndarray"
+    server.process.send_signal(signal.SIGTERM)
+    assert server.process.wait(60) == 0
+    assert server.process.stderr is not None and b"Traceback" not in server.process.stderr.read()
 
 
 @POSIX

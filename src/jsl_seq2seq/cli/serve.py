@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+import sys
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from threading import Thread, Timer
+from typing import TYPE_CHECKING
 
-from ..backends.registry import choose_backend
+from ..backends.registry import AUTO, choose_backend
 from ..data.formats.format import read_lines
 from ..errors import Failure, UserError
 from ..extras import is_missing, optional
@@ -17,11 +20,17 @@ from ..translate.translator import dictionary_of
 from . import options as opt
 from .console import note
 
+if TYPE_CHECKING:
+    from ..serve.models import Models
+
 _LONGEST_TOKEN = 65_536
 """Bytes of the token's file."""
 
 TOKEN_VARIABLE = "JSL_SEQ2SEQ_TOKEN"
 """The environment variable that may hold the token: on a command line every user of the machine could read it."""
+
+_SAID_AFTER = 3.0
+"""Seconds of compiling after which the user is told."""
 
 _LIBRARIES = ("fastapi", "uvicorn", "httptools", "python_multipart")
 
@@ -65,20 +74,65 @@ def serve(
     require_token(host, limits)
     listening = Listening(host, port, tuple(trusted_proxy or ()))
 
-    def opened(directory: Path) -> Translator:
-        saved = load_model(directory, record=False)
-        chosen = choose_backend(backend, device, count_parameters(saved.config), precision)
-        return Translator(saved, chosen, directory, dictionary_of(directory, dictionary))
+    def opened_by(name: str) -> Callable[[Path], Translator]:
+        def opened(directory: Path) -> Translator:
+            saved = load_model(directory, record=False)
+            chosen = choose_backend(name, device, count_parameters(saved.config), precision)
+            return Translator(saved, chosen, directory, dictionary_of(directory, dictionary))
+
+        return opened
 
     log_to_stderr()
-    models = Models(_directories(load, model or ()), opened)
+    models = Models(_directories(load, model or ()), opened_by(backend))
+    compiling = Thread(target=_compile, args=(models, opened_by("numba"), quiet), daemon=True)
 
     def started(address: str) -> None:
         if not quiet:
             note(f"ブラウザーで開いてください: {address}（止めるには Ctrl-C）")
             note("（出力は手話タグの列です。日本手話そのものではありません）")
+        if backend == AUTO and _compiles_faster(models):
+            compiling.start()
 
     run(create_app(models, limits, access_log=access_log), models, listening, started)
+    if compiling.is_alive():
+        # LLVM cannot be interrupted, and must not compile while the process takes itself apart
+        sys.stderr.flush()
+        os._exit(0)
+
+
+def _compiles_faster(models: Models) -> bool:
+    """Whether NumPy computes every model in float32, and Numba is there."""
+    loaded = [models[name].translator for name in models.names]
+    return all((one.backend, one.precision) == ("ndarray", "fp32") for one in loaded) and not is_missing(
+        "numba"
+    )
+
+
+def _compile(models: Models, compiled: Callable[[Path], Translator], quiet: bool) -> None:
+    """Have Numba compute what NumPy does, as soon as it has compiled the network: seconds at the first start, half a
+    second later, when the compiled network is on the disk. Until then NumPy answers."""
+
+    def opened(directory: Path) -> Translator:
+        translator = compiled(directory)
+        translator.translate_each(["あ"])  # brings the weights into the order that the compiled network reads
+        return translator
+
+    said: list[str] = []
+
+    def say() -> None:
+        said.append("はじめてなので、速く計算する準備をしています（20 秒ほど）。その間も訳せます。")
+        note(said[0])
+
+    timer = Timer(_SAID_AFTER, say)
+    if not quiet:
+        timer.start()
+    errors = models.reopen(opened)
+    timer.cancel()
+    if errors:
+        why = next(iter(errors.values())).what
+        note(f"Numba で速くできないので、NumPy で計算します（{why}）")
+    elif said:
+        note("準備ができました。")
 
 
 def _directories(load: Path | None, named: Sequence[str]) -> dict[str, Path]:

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from functools import cached_property
 from pathlib import Path
+from threading import RLock
 from typing import Any
 
 from ..errors import JslError, UserError
@@ -75,6 +76,7 @@ class Models:
     def __init__(self, directories: Mapping[str, Path], opened: Callable[[Path], Translator]) -> None:
         self._directories, self._opened = dict(directories), opened
         self._loaded = {name: LoadedModel.load(name, path, opened) for name, path in directories.items()}
+        self._reading = RLock()
 
     @property
     def names(self) -> list[str]:
@@ -100,11 +102,21 @@ class Models:
         Requests that are being computed keep the model that they began with.
         """
         errors: dict[str, JslError] = {}
-        for name, path in self._directories.items():
-            try:
-                self._loaded[name] = LoadedModel.load(name, path, self._opened)
-            except JslError as error:
-                errors[name] = error
+        with self._reading:
+            for name, path in self._directories.items():
+                try:
+                    self._loaded[name] = LoadedModel.load(name, path, self._opened)
+                except JslError as error:
+                    errors[name] = error
+        return errors
+
+    def reopen(self, opened: Callable[[Path], Translator]) -> dict[str, JslError]:
+        """:meth:`reload` with another ``opened``, which later reloads use, too, unless it failed."""
+        with self._reading:
+            before, self._opened = self._opened, opened
+            errors = self.reload()
+            if errors:
+                self._opened = before
         return errors
 
 
