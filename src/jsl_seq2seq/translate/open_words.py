@@ -75,7 +75,11 @@ class OpenWords:
             self._free[index] = pieces is None
             for piece in pieces or ():
                 self._evidence.setdefault(hiragana(piece), []).append(token)
-        self._longest = max(map(len, self._evidence), default=0)
+        lengths: dict[str, set[int]] = {}
+        for piece in self._evidence:
+            lengths.setdefault(piece[0], set()).add(len(piece))
+        self._lengths = {first: sorted(found) for first, found in lengths.items()}
+        """First character of a piece of evidence -> how long such pieces are."""
 
     @property
     def slots(self) -> int:
@@ -92,10 +96,8 @@ class OpenWords:
 
     def constraint(self, source: Encoding, evidence: Sequence[Evidence]) -> OpenWordConstraint:
         """What may be written for a sentence, given its :meth:`evidence`."""
-        outside = self._free.copy()
-        for _, _, tags in evidence:
-            for tag in tags:
-                outside[self._target.vocabulary.id_of(tag)] = True
+        outside, id_of = self._free.copy(), self._target.vocabulary.id_of
+        outside[[id_of(tag) for _, _, tags in evidence for tag in tags]] = True
         characters = [
             self._ids.get(token, -1) if token.isalnum() or token in _JOINING or token in SLOTS else -1
             for token in source.tokens
@@ -107,10 +109,10 @@ class OpenWords:
         """Every piece of evidence among the tokens."""
         text, tags_of = hiragana("".join(source.tokens)), self._evidence.get
         return [
-            (start, end, tags)
-            for start in range(len(text))
-            for end in range(start + 1, min(start + self._longest, len(text)) + 1)
-            if (tags := tags_of(text[start:end]))
+            (start, start + length, tags)
+            for start, first in enumerate(text)
+            for length in self._lengths.get(first, ())
+            if start + length <= len(text) and (tags := tags_of(text[start : start + length]))
         ]
 
     def settle(

@@ -16,7 +16,18 @@ import numpy as np
 from numba import boolean, float32, float64, int8, int32, intp, njit, types
 
 from .tile import COLUMNS, MACHINE, ROWS, tile_of_one, tile_of_rows
-from .vectors import LANES, WIDE, flat, mixture_of_one, mixture_of_wide, product
+from .vectors import (
+    BYTES,
+    LANES,
+    WIDE,
+    WIDER,
+    flat,
+    mixture_of_one,
+    mixture_of_wide,
+    mixture_of_wider,
+    product,
+    rounded_bytes,
+)
 
 _ZERO = MACHINE.zero
 
@@ -67,7 +78,7 @@ part: Any = njit(nogil=True, inline="always")
 
 @part
 def to_bytes(x, rows, width, inner, out, steps):
-    """Each row as whole multiples of a step of its own, shifted: [R, I] -> bytes [R, inner], steps [R].
+    """Each row as whole multiples of a step of its own, shifted: dense [R, I] -> bytes [R, inner], steps [R].
 
     What a row is filled up with does not matter: the weights there are 0.
     """
@@ -79,7 +90,10 @@ def to_bytes(x, rows, width, inner, out, steps):
             largest = max(largest, words[r, i] & np.int32(0x7FFFFFFF))
         step = np.int32(largest).view(np.float32) / np.float32(127)
         each = np.float32(1) / step if step > 0 else np.float32(0)
-        for i in range(width):
+        whole = width - width % BYTES
+        if whole > 0:
+            rounded_bytes(x, r * x.shape[1], each, np.int32(_ZERO), whole, out, r * inner)
+        for i in range(whole, width):
             out[r * inner + i] = np.uint8(np.int32(np.rint(x[r, i] * each)) + _ZERO)
         steps[r] = step
 
@@ -136,7 +150,7 @@ def layer_norm(x, weight, bias, epsilon):
 
 
 @njit(nogil=True)
-def _exp(x, count):
+def exp_in_place(x, count):
     """x[n] ← exp(x[n]) in place, for numbers that are not above 0.
 
     exp(a) = 2^k · exp(r) with k = round(a / ln 2) and |r| <= ln 2 / 2, where Taylor's polynomial of degree 6 is right
@@ -163,7 +177,7 @@ def log_sum_row(x, largest, powers):
     """log Σ exp(x): [V], the largest of them, and room for V numbers -> a number."""
     for i in range(x.shape[0]):
         powers[i] = x[i] - largest
-    _exp(powers, x.shape[0])
+    exp_in_place(powers, x.shape[0])
     total = np.float32(0)
     for i in range(x.shape[0]):
         total += powers[i]
@@ -189,7 +203,7 @@ def _place(x, i, j, k):
 
 
 @part
-def _product(a, i, b, j, width):
+def dot_product(a, i, b, j, width):
     """Σ a[i + e] · b[j + e]."""
     whole = width - width % LANES
     total = product(a, i, b, j, whole) if whole > 0 else np.float32(0)
@@ -206,7 +220,7 @@ def _softmax(x, count):
         largest = max(largest, x[n])
     for n in range(count):
         x[n] -= largest
-    _exp(x, count)
+    exp_in_place(x, count)
     total = np.float32(0)
     for n in range(count):
         total += x[n]
@@ -215,19 +229,22 @@ def _softmax(x, count):
 
 
 @part
-def _mix(weights, values, rows, start, count, out, at, width):
-    """out[at + e] = Σ weights[n] · values[rows[n] + start + e]."""
+def mix(weights, first, step, values, rows, start, count, out, at, width):
+    """out[at + e] = Σ weights[first + n · step] · values[rows[n] + start + e]."""
     e = 0
+    while e + WIDER * LANES <= width:
+        mixture_of_wider(weights, first, step, values, rows, count, start + e, out, at + e)
+        e += WIDER * LANES
     while e + WIDE * LANES <= width:
-        mixture_of_wide(weights, values, rows, count, start + e, out, at + e)
+        mixture_of_wide(weights, first, step, values, rows, count, start + e, out, at + e)
         e += WIDE * LANES
     while e + LANES <= width:
-        mixture_of_one(weights, values, rows, count, start + e, out, at + e)
+        mixture_of_one(weights, first, step, values, rows, count, start + e, out, at + e)
         e += LANES
     while e < width:
         total = np.float32(0)
         for n in range(count):
-            total += weights[n] * values[rows[n] + start + e]
+            total += weights[first + n * step] * values[rows[n] + start + e]
         out[at + e] = total
         e += 1
 
@@ -242,9 +259,9 @@ def attend_row(
     """
     factor = np.float32(1 / math.sqrt(width))
     for n in range(count):
-        weights[n] = factor * _product(queries, q, keys, key_rows[n] + key_start, width)
+        weights[n] = factor * dot_product(queries, q, keys, key_rows[n] + key_start, width)
     _softmax(weights, count)
-    _mix(weights, values, value_rows, value_start, count, out, at, width)
+    mix(weights, 0, 1, values, value_rows, value_start, count, out, at, width)
 
 
 @kernel(types.Array(float32, 4, "C")(_HEADS, _HEADS, _HEADS, given(boolean, 4, "A")))

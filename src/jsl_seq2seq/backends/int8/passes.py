@@ -11,14 +11,16 @@ No row's arithmetic depends on another row: rows may be computed in any company,
 
 from __future__ import annotations
 
+import math
 from typing import Any, NamedTuple
 
 import numpy as np
 from numba import boolean, float32, float64, int8, int32, int64, intp, njit, types
 
 from .float_tile import float_tile_of_one, float_tile_of_rows
-from .kernels import attend_row, given, kernel, log_sum_row, norm_row, part, to_bytes
+from .kernels import dot_product, given, kernel, log_sum_row, mix, norm_row, part, to_bytes
 from .tile import COLUMNS, ROWS, tile_of_one, tile_of_rows
+from .vectors import LANES, softmax_of_lanes
 
 EPSILON = 1e-5
 BLOCK = 64
@@ -185,6 +187,34 @@ def _widest(weights):
     return columns, (inputs + 3) // 4 * 4
 
 
+@part
+def _lanes(heads):
+    """The heads, filled up to whole vectors."""
+    return (heads + LANES - 1) // LANES * LANES
+
+
+@njit(nogil=True, error_model="numpy")
+def _attend(rows, count, queries, q, source, start, width, heads, scores, out, at):
+    """All heads of one query, side by side in vectors: softmax(q · k[n] / √E) of each, and the values' mixture.
+
+    Args:
+        rows: where each key's row begins in ``source``; its keys stand at ``start``, values ``width`` behind them.
+        scores: room for ``count`` times :func:`_lanes` numbers.
+    """
+    head, step = width // heads, _lanes(heads)
+    factor = np.float32(1 / math.sqrt(head))
+    for n in range(count):
+        for h in range(heads):
+            key = rows[n] + start + h * head
+            scores[n * step + h] = factor * dot_product(queries, q + h * head, source, key, head)
+        for h in range(heads, step):
+            scores[n * step + h] = np.float32(0)
+    for h in range(0, step, LANES):
+        softmax_of_lanes(scores, h, count, step)
+    for h in range(heads):
+        mix(scores, h, step, source, rows, start + width + h * head, count, out, at + h * head, head)
+
+
 @kernel(types.void(_WEIGHTS, given(int32, 1), given(int32, 1), given(intp, 1), intp, intp, _array(float32, 2),
                    _array(float32, 3)))  # fmt: skip
 def encode(weights, tokens, places, begins, first, last, positions, memory):
@@ -199,8 +229,7 @@ def encode(weights, tokens, places, begins, first, last, positions, memory):
     """
     begin = begins[first]
     count = begins[last] - begin
-    width, layers = weights.source.shape[1], weights.layers
-    head = width // weights.heads
+    width, layers, heads = weights.source.shape[1], weights.layers, weights.heads
     columns, inner = _widest(weights)
     x = np.empty((count, width), np.float32)
     mixed = np.empty((count, width), np.float32)
@@ -212,7 +241,7 @@ def encode(weights, tokens, places, begins, first, last, positions, memory):
     hidden = np.empty((BLOCK, columns), np.float32)
     scratch, steps = np.empty(BLOCK * inner, np.uint8), np.empty(BLOCK, np.float32)
     rows = np.empty(count, np.intp)
-    scores = np.empty(count, np.float32)
+    scores = np.empty(count * _lanes(heads), np.float32)
     for n in range(count):
         _embed(weights, weights.source, tokens[begin + n], positions[places[begin + n]], x[n])
     for layer in range(layers):
@@ -226,12 +255,10 @@ def encode(weights, tokens, places, begins, first, last, positions, memory):
             for n in range(end - start):
                 rows[n] = (start + n) * stride
             for n in range(start, end):
-                for h in range(weights.heads):
-                    attend_row(
-                        projected_flat, n * stride + h * head, projected_flat, rows, width + h * head,
-                        projected_flat, rows, 2 * width + h * head, end - start, head, scores, mixed_flat,
-                        n * width + h * head,
-                    )  # fmt: skip
+                _attend(
+                    rows, end - start, projected_flat, n * stride, projected_flat, width, width, heads, scores,
+                    mixed_flat, n * width,
+                )  # fmt: skip
         for at in range(0, count, BLOCK):
             some = min(BLOCK, count - at)
             block = x[at:]
@@ -283,21 +310,10 @@ def _room(weights, state, rows, position):
         np.empty(rows * inner, np.uint8),
         np.empty(rows, np.float32),
         np.empty(keys, np.intp),
-        np.empty(keys, np.float32),
+        np.empty(keys * _lanes(weights.heads), np.float32),
         np.empty((rows, tags), np.float32),
         np.empty(tags, np.float32),
     )
-
-
-@njit(nogil=True, error_model="numpy")
-def _attend(state_rows, count, queries, q, source, start, width, heads, scores, out, at):
-    """All heads of one query; keys begin at ``start``, values ``width`` behind them."""
-    head = width // heads
-    for h in range(heads):
-        attend_row(
-            queries, q + h * head, source, state_rows, start + h * head, source, state_rows,
-            start + width + h * head, count, head, scores, out, at + h * head,
-        )  # fmt: skip
 
 
 @njit(nogil=True, error_model="numpy")
