@@ -138,7 +138,8 @@ class _Batch(NetworkBatch):
         self._state = Rows(
             begins,
             memory,
-            np.empty((config.n_layers, room, len(sources), 2 * config.d_model), np.float32),
+            # a slot more than rows: positions that are powers of two apart would share a few places of a CPU's cache
+            np.empty((config.n_layers, room, len(sources) + 1, 2 * config.d_model), np.float32),
             np.arange(len(sources), dtype=np.int32),
             np.empty((len(sources), room), np.int32),
             network.positions(room),
