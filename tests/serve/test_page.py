@@ -147,7 +147,7 @@ class TestTagsInPieces:
         buttons[1].click()
         page.wait_for_selector("#detail-alternatives td")
         rows = page.locator("#detail-alternatives tbody th").all_inner_texts()
-        assert rows == ["▁食", "べ", "る"]
+        assert rows == ["▁", "食", "べ", "る"]
         assert page.locator("#source .looked").count() > 0
 
 

@@ -25,14 +25,16 @@ def translator() -> Translator:
 def test_tags_and_their_probabilities(translator: Translator) -> None:
     found = translator.translate("本を食べる", attention=True)
     assert found.tags == ("本", "食べる") and str(found) == "<本> <食べる>"
-    assert len(found.ids) == 4 and len(found.probabilities) == len(found.details) == 2
+    assert len(found.ids) == 6 and len(found.probabilities) == len(found.details) == 2
     tokens = translator.score_ids(["本を食べる"], found.ids)[0]
-    assert found.probabilities == pytest.approx((math.exp(tokens[0]), math.exp(sum(tokens[1:4]))), abs=1e-5)
+    assert found.probabilities == pytest.approx(
+        (math.exp(sum(tokens[:2])), math.exp(sum(tokens[2:6]))), abs=1e-5
+    )
     assert found.log_prob == pytest.approx(sum(tokens), abs=1e-4)
     assert found.attention is not None
     cross = found.attention["decoder.0.cross"]
-    assert cross.query_labels == ("▁本", "▁食", "べ", "る", "<EOS>"), "a row for each piece"
-    assert cross.weights.shape[1] == 5
+    assert cross.query_labels == ("▁", "本", "▁", "食", "べ", "る", "<EOS>"), "a row for each piece"
+    assert cross.weights.shape[1] == 7
     assert translator.tags == ("本", "食べる", "食べ物", "飲み物", "飲む")
 
 
@@ -49,7 +51,7 @@ def test_scores_are_the_tags(translator: Translator) -> None:
 def test_translations_are_distinct(translator: Translator) -> None:
     """Two ways to write one translation count once, and a tag that no sentence had is marked."""
     ids = translator.tokenizers.target.vocabulary.ids_of
-    written = [("▁本", "▁食", "べ", "む"), ("▁食", "む"), ("べ", "む"), ("▁食", "む"), ("む",)]
+    written = ["▁本▁食べむ", "▁食む", "べむ", "食む", "む▁"]
     marked = [Hypothesis(ids(tokens), (-0.1,) * (len(tokens) + 1), True) for tokens in written]
     again = module._distinct(
         [translator._candidate(one, module._Piece(0, 1, translator.encode("本"))) for one in marked]
@@ -64,10 +66,10 @@ def test_translations_are_distinct(translator: Translator) -> None:
 
 def test_the_longest_translation_is_counted_in_pieces() -> None:
     model = trained_pieces()
-    short = translator_of(replace(model, config=replace(model.config, max_seq_len=3)))
+    short = translator_of(replace(model, config=replace(model.config, max_seq_len=4)))
     found = short.translate("本を食べる")
-    assert len(found.ids) == 3 and not found.finished
-    assert any("3 タグの文字" in warning for warning in found.warnings)
+    assert len(found.ids) == 4 and not found.finished
+    assert any("4 タグの文字" in warning for warning in found.warnings)
 
 
 def test_uncertain_tags() -> None:
@@ -79,7 +81,7 @@ def test_uncertain_tags() -> None:
 
 def test_a_diagnosis_has_a_place_for_each_piece(translator: Translator) -> None:
     found = diagnose(translator, "本を食べる")
-    assert [place.tag for place in found.places] == ["▁本", "▁食", "べ", "る", None]
-    assert [found.label(place.tag) for place in found.places] == ["▁本", "▁食", "べ", "る", "<EOS>"]
-    assert all(len(one.changes) == 5 for one in found.deletions)
+    assert [place.tag for place in found.places] == ["▁", "本", "▁", "食", "べ", "る", None]
+    assert [found.label(place.tag) for place in found.places][-2:] == ["る", "<EOS>"]
+    assert all(len(one.changes) == 7 for one in found.deletions)
     assert found.written(found.translation.tags) == "<本> <食べる>"

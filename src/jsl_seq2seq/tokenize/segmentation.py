@@ -1,8 +1,8 @@
 """What a unit of the target (a tag, a gloss) is written with: one token, its characters, or pieces of it.
 
 Rare tags share characters and pieces with others, so a model with few sentences can learn them, and write tags that
-no sentence of the training data has. The first token of every unit begins with :data:`.subword.BLANK`, as
-SentencePiece's do (Kudo & Richardson 2018, §3.1): any sequence of tokens is a sequence of whole units.
+no sentence of the training data has. Every unit begins with :data:`.subword.BLANK`, as SentencePiece's do (Kudo &
+Richardson 2018, §3.1): any sequence of tokens is a sequence of whole units.
 """
 
 from __future__ import annotations
@@ -116,12 +116,12 @@ class Whole(Segmentation):
 
 
 class Characters(Segmentation):
-    """The characters of a unit, the first one marked: ``▁食 べ る``."""
+    """The characters of a unit behind the mark: ``▁ 食 べ る``. A character is the same token wherever it stands."""
 
     kind, name = "char", "文字"
 
     def cut(self, unit: str) -> tuple[str, ...]:
-        return (BLANK + unit[:1], *unit[1:])
+        return (BLANK, *unit)
 
     def learn(self, counts: Mapping[str, int], min_count: int) -> tuple[list[str], Self]:
         tokens: Counter[str] = Counter()
