@@ -40,12 +40,16 @@ def served(folder: Path, policy: str = "") -> Iterator[str]:
 
 
 @contextmanager
-def watched_page(browser: Any, address: str, **options: Any) -> Iterator[Any]:
-    """A page of its own context. A request to elsewhere, and what a script leaves uncaught, fail the test."""
+def watched_page(browser: Any, address: str, host: str = "", **options: Any) -> Iterator[Any]:
+    """A page of its own context. A request to elsewhere, and what a script leaves uncaught, fail the test.
+
+    Args:
+        host: an address of the host that may be asked, if it is not the page's.
+    """
     wrong: list[str] = []
     context = browser.new_context(**options)
-    context.on("request", lambda one: urlsplit(one.url).netloc in ("", host) or wrong.append(one.url))
-    host = urlsplit(address).netloc
+    context.on("request", lambda one: urlsplit(one.url).netloc in ("", own) or wrong.append(one.url))
+    own = urlsplit(host or address).netloc
     try:
         page = context.new_page()
         page.set_default_timeout(60_000)
@@ -55,3 +59,20 @@ def watched_page(browser: Any, address: str, **options: Any) -> Iterator[Any]:
     finally:
         context.close()
     assert wrong == []
+
+
+def slow_network(page: Any, mbit: float, latency_ms: float = 40) -> list[int]:
+    """Slow a page of Chromium down to so many Mbit/s; the list grows by the bytes of every answer, headers included."""
+    session = page.context.new_cdp_session(page)
+    session.send("Network.enable")
+    rate = mbit * 1e6 / 8
+    conditions = {
+        "offline": False,
+        "latency": latency_ms,
+        "downloadThroughput": rate,
+        "uploadThroughput": rate,
+    }
+    session.send("Network.emulateNetworkConditions", conditions)
+    received: list[int] = []
+    session.on("Network.loadingFinished", lambda told: received.append(int(told["encodedDataLength"])))
+    return received

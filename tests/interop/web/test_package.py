@@ -23,7 +23,7 @@ from jsl_seq2seq.store import load_model, shipped_model
 from ...browser import chromium, needs_browser
 from ...small_models import translator_of
 from .node import WEB, require_node
-from .site import served, watched_page
+from .site import served, slow_network, watched_page
 
 require_node()
 
@@ -143,6 +143,33 @@ def test_a_plain_module_under_a_content_security_policy(
 ) -> None:
     with served(installed, policy) as address:
         require_translates(browser, address, engine)
+
+
+def test_the_code_is_small(installed: Path) -> None:
+    """Compressed as servers do it: at most 15 KB for what every page needs."""
+    script = "console.log(zlib.brotliCompressSync(fs.readFileSync(process.argv[1])).length)"
+    (installed / "size.cjs").write_text(f"const fs = require('fs'), zlib = require('zlib');\n{script}".replace(
+        "argv[1]", "argv[2]"), encoding="utf-8")  # fmt: skip
+    size = int(command("node", "size.cjs", f"{FILES}/index.js", cwd=installed))
+    assert 10_000 < size <= 15_000
+
+
+@needs_browser
+@pytest.mark.slow
+def test_what_a_first_translation_transfers(installed: Path, browser: Any) -> None:
+    """The model once, less than a byte for each parameter with its vocabulary, and the code."""
+    parameters = sum(array.size for array in load_model(shipped_model(), record=False).parameters.values())
+    with served(installed) as address, watched_page(browser, "about:blank", host=address) as page:
+        received = slow_network(page, mbit=10)
+        started = time.monotonic()
+        page.goto(address)
+        page.wait_for_function("'translate' in globalThis")
+        assert page.evaluate("text => translate(text)", SENTENCE)["written"] == wanted()
+        print(
+            f"\nfirst translation at 10 Mbit/s: {time.monotonic() - started:.2f} s, {sum(received):,} bytes"
+        )
+        size = (installed / FILES / "model.int8.bin").stat().st_size
+        assert size <= parameters * 0.93 and size < sum(received) <= size + 50_000
 
 
 # -- with other people's tools, which come from the registry --------------------------------------
