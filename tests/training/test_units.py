@@ -161,7 +161,7 @@ def test_a_model_keeps_its_subwords(tmp_path: Path, german: Path) -> None:
         ({"target_tokenizer": "letters"}, ("--target-tokenizer", "letters", "char")),
         (
             {"target_tokenizer": "char", "target_vocab": 100},
-            ("--target-vocab", "--target-tokenizer subword"),
+            ("--target-vocab は、--target-tokenizer が subword", "--target-tokenizer subword を足す"),
         ),
         ({"target_tokenizer": "subword", "target_vocab": 3}, ("--target-vocab（3）",)),
         ({"target_tokenizer": "subword", "target_vocab": 0}, ("--target-vocab",)),

@@ -100,7 +100,7 @@ HINTS: dict[str, Callable[[JslError], str]] = {
         f"{flag(error.setting)} {2 * error.characters} のように、大きくしてください。"
     ),
     "subword-vocab-without-subwords": lambda error: (
-        f"{flag(error.chosen_by)} subword を足すか、{flag(error.setting)} を外してください。"
+        f"{flag(next(iter(error.settings)))} subword を足すか、{flag(error.setting)} を外してください。"
     ),
     "token-required": lambda error: (
         "--token-file FILE か環境変数 JSL_SEQ2SEQ_TOKEN でトークンを渡すか、--host を外してください。"

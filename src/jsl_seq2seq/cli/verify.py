@@ -54,7 +54,8 @@ def _show_model(model: SavedModel, found: Verification) -> None:
         "モデル": f"d_model {config.d_model}、{config.n_heads} ヘッド、{config.n_layers}+{config.n_layers} 層、"
         f"d_ff {config.d_ff}、max_seq_len {config.max_seq_len}",
         "パラメーター": f"{count_parameters(model.config):,} 個（float32）",
-        "語彙": f"入力 {config.vocab_size.source}、タグ {config.vocab_size.target}（PAD・SOS・EOS を含む）",
+        "語彙": f"入力 {config.vocab_size.source}、{model.tokenizers.target.name} {config.vocab_size.target}"
+        "（PAD・SOS・EOS を含む）",
         "学習": f"{progress.epoch} エポック、{progress.step} ステップ"
         + (f"（{progress.until} エポックまでの途中）" if progress.epoch < progress.until else ""),
         "損失": f"{model.history[-1].loss:.4f}" if model.history else "記録なし",

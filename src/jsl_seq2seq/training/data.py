@@ -74,7 +74,7 @@ def tokenizers_of(options: Mapping[str, Any], loaded: SavedModel | None, resume:
                 f"{chosen_by} を subword にするか、{name} を指定しないでください。",
                 code="subword-vocab-without-subwords",
                 setting=name,
-                chosen_by=chosen_by,
+                settings={chosen_by: tokenizers.settings[chosen_by]},
             )
     return tokenizers
 
