@@ -25,6 +25,9 @@ _PARTS = re.compile(rf"{re.escape(_ISOLATED)}|[^{re.escape(_ISOLATED)}]+")
 _MOST = 1_000_000
 """Units, repeated as often as they stand in the data, from which pieces are learnt at most."""
 
+_CUTS = 1 << 16
+"""Units whose pieces are kept, so that they are put together once: the time grows with the square of the length."""
+
 
 class Segmentation(ABC):
     """How units are written as tokens.
@@ -150,13 +153,19 @@ class Pieces(Segmentation):
         super().__init__(units)
         self.merges, self.size = merges, size
         self._ranks = {merge: rank for rank, merge in enumerate(merges)}
+        self._cuts: dict[str, tuple[str, ...]] = {}
 
     @property
     def settings(self) -> dict[str, Any]:
         return {**super().settings, "target_vocab": self.size}
 
     def cut(self, unit: str) -> tuple[str, ...]:
-        return tuple(piece for part in _PARTS.findall(BLANK + unit) for piece in self._merged(part))
+        found = self._cuts.get(unit)
+        if found is None:
+            found = tuple(piece for part in _PARTS.findall(BLANK + unit) for piece in self._merged(part))
+            if len(self._cuts) < _CUTS:
+                self._cuts[unit] = found
+        return found
 
     def _merged(self, text: str) -> list[str]:
         """The characters of a text, neighbours put together as long as there is a merge for two of them (Sennrich et
