@@ -10,7 +10,9 @@ import typer.main
 
 from jsl_seq2seq.cli.app import COMMANDS, application, require_effects
 from jsl_seq2seq.cli.options import NEEDS, NOT_BESIDE
+from jsl_seq2seq.cli.train import _Stop
 from jsl_seq2seq.errors import UserError
+from jsl_seq2seq.store import load_model
 
 from ..processes import POSIX
 from ..refusals import refused
@@ -136,21 +138,26 @@ def test_several_translations_are_ordered_by_the_score_that_is_shown(
         assert "点数の大きい順" in done.err
 
 
-@pytest.mark.parametrize("finished", [True, False])
+@pytest.mark.parametrize(
+    ("how", "option"), [("finished", "--load"), ("interrupted", "--resume"), ("patience", "--load")]
+)
 def test_overwriting_a_model_is_said_even_with_quiet(
-    program: Program, data: Path, tmp_path: Path, finished: bool
+    program: Program, data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, how: str, option: str
 ) -> None:
-    program("train", *training(data, tmp_path / "m", epochs=2), "--quiet")
-    if not finished:
-        from dataclasses import replace  # noqa: PLC0415
-
-        from jsl_seq2seq.store import load_model, save_model  # noqa: PLC0415
-
-        found = load_model(tmp_path / "m", training_state=True)
-        save_model(replace(found, progress=replace(found.progress, until=5)), tmp_path / "m")
+    """And how to go on with the one that is there: a run that patience has ended is not resumed."""
+    before = training(data, tmp_path / "m", epochs=30 if how == "patience" else 2)
+    if how == "patience":
+        before += ["--valid", str(data), "--patience", "1", "--learning-rate", "1"]
+    if how == "interrupted":
+        monkeypatch.setattr(_Stop, "asked", lambda _: True)
+    program("train", *before, "--quiet")
+    monkeypatch.undo()
+    monkeypatch.chdir(tmp_path)
+    model = load_model(tmp_path / "m")
+    assert model.interrupted == (how == "interrupted")
+    assert (model.progress.epoch < model.progress.until) == (how != "finished")
     done = program("train", *training(data, tmp_path / "m"), "--quiet")
-    assert done.code == 0 and "上書き" in done.err
-    assert ("--load" if finished else "--resume") in done.err
+    assert done.code == 0 and "上書き" in done.err and option in done.err
 
 
 @POSIX

@@ -383,10 +383,10 @@ def run_training(request: TrainingRequest, context: typer.Context, directory: Pa
 def _instead_of_replacing(directory: Path) -> str:
     """How to go on with the model that is there: a finished run is not resumed but continued."""
     try:
-        progress = load_model(directory, record=False).progress
+        interrupted = load_model(directory).interrupted
     except JslError:
         return "そこにあるモデルは壊れています"
-    if progress.batch or progress.epoch < progress.until:
+    if interrupted:
         return "中断した学習の続きなら --resume"
     return f"続きを学習するなら --load {quoted(directory)}"
 

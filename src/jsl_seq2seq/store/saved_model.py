@@ -234,6 +234,17 @@ class SavedModel:
         return keys >> np.uint64(16)
 
     @property
+    def interrupted(self) -> bool:
+        """Whether its last run was stopped before its end, and so can be resumed.
+
+        The model must have been loaded with its record. Of a release without :attr:`stages`, a run that ``patience``
+        ended counts as interrupted.
+        """
+        if self.stages:
+            return self.stages[-1].interrupted
+        return self.progress.batch > 0 or self.progress.epoch < self.progress.until
+
+    @property
     def sample(self) -> str:
         """A sentence to try the model with."""
         thanks = "ありがとう"
