@@ -65,6 +65,69 @@ def test_a_terminal_shows_the_validation_in_three_lines(folder: Path, columns: i
 
 
 @POSIX
+@pytest.mark.parametrize(("columns", "lines"), [(120, 40), (80, 24)])
+def test_a_terminal_shows_one_seed_after_the_other(folder: Path, columns: int, lines: int) -> None:
+    """A bar for each, with its validation below it; in the end the figures, their means and deviations, none of them
+    wrapped. The options come from a file."""
+    from ..terminal import Terminal  # noqa: PLC0415
+
+    words = command(30, "--seeds", "2", "--eval", "valid.tsv", "--metric", "chrf")[1:]
+    given = {name[2:]: value for name, value in zip(words[::2], words[1::2], strict=True)}
+    text = "".join(f"{name} = {value!r}\n" for name, value in given.items() if not _is_number(value))
+    text += "".join(f"{name} = {value}\n" for name, value in given.items() if _is_number(value))
+    (folder / "my.toml").write_text(
+        text.replace("eval = 'valid.tsv'", "eval = ['valid.tsv']"), encoding="utf-8"
+    )
+    with Terminal(["train", "--config", "my.toml"], folder, columns, lines) as terminal:
+        last = terminal.until()
+    assert terminal.process.wait() == 0, last
+    for number in (1, 2):
+        shown = next(screen for screen in terminal.screens if any(f"（{number}/2）" in one for one in screen))
+        assert any(line.startswith(f"種 {number - 1}（{number}/2）: m/seed-{number - 1}") for line in shown)
+    running = [
+        screen for screen in terminal.screens if any("最良" in one and "検証　" in one for one in screen)
+    ]
+    assert running
+    for screen in running:  # the lines of the bar are whole; notes may be longer than the screen is wide
+        drawn = [line for line in screen if line.startswith(("学習中", "  損失", "  検証"))]
+        assert drawn and max(map(cell_len, drawn)) <= columns
+    text = "\n".join(last)
+    assert re.search(r"^学習 +エポック +時間 +損失 +最良 +検証の損失 +完全一致 +chrF$", text, re.M), text
+    assert (
+        len(
+            re.findall(r"^m/seed-\d +30 +\d+ 秒 +\d+\.\d{4} +\d+ +\d+\.\d{4} +\d+\.\d% +\d+\.\d$", text, re.M)
+        )
+        == 2
+    )
+    for title in ("平均", "標準偏差"):
+        assert re.search(rf"^m の{title} +\d+\.\d{{4}} +\d+\.\d{{4}} +\d+\.\d% +\d+\.\d$", text, re.M), text
+        assert re.search(rf"^m の{title} +valid\.tsv +\d+\.\d% +\d+\.\d% +－ +\d+\.\d$", text, re.M), text
+
+
+def _is_number(text: str) -> bool:
+    return re.fullmatch(r"[\d.]+", text) is not None
+
+
+@POSIX
+@pytest.mark.parametrize(("columns", "lines"), [(120, 40), (80, 24)])
+def test_a_terminal_shows_a_comparison_unwrapped(folder: Path, columns: int, lines: int) -> None:
+    from ..terminal import Terminal  # noqa: PLC0415
+
+    for name in ("first", "second"):
+        (folder / f"{name}.txt").write_text("<駅>\n<ありがとう>\n", encoding="utf-8")
+    (folder / "second.txt").write_text("<駅> <駅>\n<ありがとう>\n", encoding="utf-8")
+    arguments = ["evaluate", "--compare", "first.txt", "second.txt", "--data", "valid.tsv"]
+    with Terminal(arguments, folder, columns, lines) as terminal:
+        last = terminal.until()
+    assert terminal.process.wait() == 0, last
+    rows = [line for line in last if line.startswith(("first.txt との差", "second.txt  "))]
+    assert any(re.fullmatch(r"first\.txt との差 +差 +95 % 区間 +p（入替） +p（再抽出）", row) for row in rows)
+    row = next(row for row in rows if re.match(r"second\.txt +完全一致 +\+", row))
+    assert re.search(r"\+50\.0% +\+0\.0% 〜 \+100\.0% +1\.000 +< 0\.001$", row)
+    assert "差があるとも、同じだとも言えません" in "".join(last).replace(" ", "")
+
+
+@POSIX
 @pytest.mark.parametrize(("changes", "coloured"), [({}, True), ({"NO_COLOR": "1"}, False)])
 def test_colours_are_left_out_if_asked(folder: Path, changes: dict[str, str], coloured: bool) -> None:
     from ..terminal import Terminal  # noqa: PLC0415

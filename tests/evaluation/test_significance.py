@@ -111,6 +111,21 @@ def test_one_sentence_is_no_evidence() -> None:
     assert all(one.changed == 1 for one in found.differences)
 
 
+@pytest.mark.parametrize("sentences", [1, 2, 5])
+def test_few_sentences_are_no_evidence_however_they_differ(sentences: int) -> None:
+    """All wrong against all right: both of sacrebleu's tests say p < 0.001."""
+    wrong: list[Tags] = [("Z",) * 5] * sentences
+    found = compare_systems(
+        "t", REFERENCES, [System("a", REFERENCES), System("b", [*wrong, *REFERENCES[sentences:]])]
+    )
+    alone = compare_systems(
+        "t", REFERENCES[:sentences], [System("a", REFERENCES[:sentences]), System("b", wrong)]
+    )
+    for one in (*found.differences, *alone.differences):
+        assert one.changed == sentences and one.p is not None and one.p >= 2 / 2**sentences
+        assert not one.significant
+
+
 def test_equal_systems_have_no_p() -> None:
     found = compare_systems("t", REFERENCES, [System("a", GOOD), System("b", list(GOOD))])
     assert all(one.difference == 0 and one.p is None and one.changed == 0 for one in found.differences)

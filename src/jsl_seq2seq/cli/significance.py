@@ -176,7 +176,7 @@ def _show(found: SystemComparison, quiet: bool) -> None:
         say(line)
     say()
     baseline = found.systems[0].name
-    rows = [[f"{baseline} との差", "", "差", "95 % 区間", "p（並べ替え）", "p（ブートストラップ）"]]
+    rows = [[f"{baseline} との差", "", "差", "95 % 区間", "p（入替）", "p（再抽出）"]]
     for one in found.differences:
         interval = f"{_signed(one.metric, one.low)} 〜 {_signed(one.metric, one.high)}"
         shown = [_signed(one.metric, one.difference), interval]
@@ -228,7 +228,8 @@ def _explain(search: Search, translated: bool) -> None:
     if translated:
         note(f"訳し方: {search}。")
     note(
-        "p は、実力が同じでも偶然これ以上の差が出る確率です。両方が 0.05 より小さいときだけ、差があると言っています。"
+        "p は、実力が同じでも偶然これ以上の差が出る確率です。"
+        "両方が 0.05 より小さく、訳の違う文が 6 つ以上あるときだけ、差があると言っています。"
         "いくつも比べるほど、偶然の差も混ざります。"
     )
     note(

@@ -4,9 +4,11 @@ BLEU and chrF are tested by sacrebleu: paired bootstrap resampling (Koehn 2004) 
 Maxwell 2005). Exact matches are tested with the same bootstrap, and with the exact form of randomization for figures
 that are 0 or 1 for each sentence: the sign test on the sentences where one system alone is right (McNemar 1947).
 
-Of figures that hang on few sentences sacrebleu's randomization finds too small a probability: it counts the trials
-whose difference is larger than the real one, and not those where it is equal, which with one sentence that differs are
-all. A difference is therefore called significant only where both tests say so.
+Of figures that hang on few sentences sacrebleu finds too small a probability: it counts the trials whose difference is
+larger than the real one, and not those where it is equal, which with one sentence that differs are all. Exchanging the
+translations of k sentences that differ has 2ᵏ equally probable outcomes, and in two of them at least, the real one and
+its mirror image, the difference is as large: no probability is below 2 / 2ᵏ. A difference is called significant only
+where that and both tests say so.
 
 The tests are about the choice of sentences. That another seed trains another model is not in them.
 """
@@ -74,10 +76,10 @@ class Difference:
 
     @property
     def p(self) -> float | None:
-        """The larger of the two probabilities."""
+        """The largest of the two probabilities and of 2 / 2ᵏ for k sentences that differ."""
         if self.p_bootstrap is None or self.p_randomization is None:
             return None
-        return max(self.p_bootstrap, self.p_randomization)
+        return max(self.p_bootstrap, self.p_randomization, 2.0 ** (1 - self.changed))
 
     @property
     def significant(self) -> bool:
@@ -85,7 +87,7 @@ class Difference:
         return self.p is not None and self.p < SIGNIFICANT
 
     def to_json(self) -> dict[str, Any]:
-        return {**asdict(self), "significant": self.significant}
+        return {**asdict(self), "p": self.p, "significant": self.significant}
 
 
 @dataclass(frozen=True)
