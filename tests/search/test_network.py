@@ -98,6 +98,26 @@ def test_threads_and_capacity_change_no_bit(
         assert decoded(ops, config, [sentence])[2] == [wanted[2][number]]
 
 
+def test_batches_at_the_same_time_do_not_share_memory(ops: Any) -> None:
+    """Each has its own; what one no longer needs, the next one uses."""
+    model, latest = network_on(ops, 1, CONFIG), np.full(len(SENTENCES), SOS, np.int32)
+
+    def started(sources: Sequence[Sequence[int]]) -> Any:
+        return decoding_step(ops, model, sources, LIMIT)
+
+    def alone(sources: Sequence[Sequence[int]]) -> list[np.ndarray]:
+        step = started(sources)
+        return [step(latest) for _ in range(LIMIT)]
+
+    turned = SENTENCES[::-1]
+    wanted = list(zip(alone(SENTENCES), alone(turned), strict=True))
+    for _ in range(2):
+        one, other = started(SENTENCES), started(turned)
+        for position in range(LIMIT):
+            for step, expected in zip((one, other), wanted[position], strict=True):
+                np.testing.assert_array_equal(step(latest), expected)
+
+
 def test_what_is_impossible_has_no_share(ops: Any) -> None:
     """Log-probabilities of a shortlist are normalized over what each sentence may hold."""
     from jsl_seq2seq.backends.network import Shortlist  # noqa: PLC0415

@@ -16,6 +16,7 @@ from numba import types
 from .emit import FLOAT, data, everywhere, intrinsic, load, loop, number, store, vector
 from .tile import COLUMNS, MACHINE, ROWS
 from .vectors import multiply_add
+from .weights import aligned
 
 
 def panels(weight: np.ndarray, bias: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -25,7 +26,9 @@ def panels(weight: np.ndarray, bias: np.ndarray) -> tuple[np.ndarray, np.ndarray
     filled = np.zeros((inputs, columns), np.float32)
     filled[:, :outputs] = weight
     cut = filled.reshape(inputs, columns // MACHINE.lanes, MACHINE.lanes).transpose(1, 0, 2)
-    return np.ascontiguousarray(cut), np.pad(bias, (0, columns - outputs)).astype(np.float32)
+    found = aligned(cut.size).reshape(cut.shape)
+    np.copyto(found, cut)
+    return found, np.pad(bias, (0, columns - outputs)).astype(np.float32)
 
 
 def _float_tile(rows: int) -> Any:

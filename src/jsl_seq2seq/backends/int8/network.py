@@ -7,7 +7,7 @@ import os
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor, wait
 from functools import cache
-from math import sqrt
+from math import prod, sqrt
 from typing import Any, TypeVar
 
 import numpy as np
@@ -19,7 +19,7 @@ from ..network import Network, NetworkBatch, Shortlist
 from . import passes
 from .float_tile import panels
 from .passes import Rows, Weights
-from .weights import packed
+from .weights import aligned, packed
 
 Result = TypeVar("Result")
 
@@ -27,6 +27,8 @@ _CAPACITY = 32
 """Initial capacity of a cache; twice as much whenever it does not suffice."""
 _SHARE = 4
 """Fewest rows, or sentences, that a thread is given."""
+_KEPT = 1 << 25
+"""Most numbers of a buffer that is kept from one batch to the next: 128 MB."""
 
 
 def thread_count() -> int:
@@ -62,6 +64,33 @@ def _side_by_side(compute: Callable[[int, int], Result], parts: Sequence[tuple[i
     return [*(other.result() for other in others), own]
 
 
+def _joined(arrays: Sequence[np.ndarray]) -> np.ndarray:
+    """Arrays one behind the other, from the beginning of a line on."""
+    together = aligned(sum(array.size for array in arrays), arrays[0].dtype.type)
+    return np.concatenate([array.reshape(-1) for array in arrays], out=together)
+
+
+class _Buffers:
+    """Memory that batches use one after another: the system hands out new memory page by page, at its first use, which
+    takes a tenth of the time of a batch."""
+
+    def __init__(self) -> None:
+        self._spare: list[np.ndarray] = []
+
+    def take(self, count: int) -> np.ndarray:
+        """At least ``count`` numbers, of any value."""
+        try:
+            spare = self._spare.pop()
+        except IndexError:  # the first batch, or one of another thread is using it
+            return aligned(count)
+        return spare if spare.size >= count else aligned(count)
+
+    def give_back(self, buffer: np.ndarray) -> None:
+        """Nobody uses what :meth:`take` returned any more."""
+        if not self._spare and buffer.size <= _KEPT:
+            self._spare.append(buffer)
+
+
 class CompiledNetwork(Network):
     """A model of 8-bit or of float32 weights.
 
@@ -79,6 +108,7 @@ class CompiledNetwork(Network):
     ) -> None:
         self.config, self._positions_of = config, positions
         self.weights, self.columns = _weights(config, parameters, precision == "int8")
+        self.buffers = _Buffers()
         self._positions = np.empty((0, config.d_model), np.float32)
         self._output = parameters.get("decoder.output_projection.weight")
         self.output_bias = parameters["decoder.output_projection.bias"]
@@ -118,11 +148,24 @@ class _Batch(NetworkBatch):
         tokens = sources[real].astype(np.int32)
         places = np.nonzero(real)[1].astype(np.int32)
         config = network.config
-        memory = np.empty((config.n_layers, len(tokens), network.columns), np.float32)
+        self._length = 0
+        room = min(capacity, _CAPACITY)
+        # a slot more than rows: positions that are powers of two apart would share a few places of a CPU's cache
+        shapes = (
+            (config.n_layers, len(tokens), network.columns),
+            (config.n_layers, room, len(sources) + 1, 2 * config.d_model),
+            (len(tokens), passes.width_of_encoding(self._weights)),
+        )
+        self._buffer = network.buffers.take(sum(map(prod, shapes)))
+        ends = list(itertools.accumulate(map(prod, shapes), initial=0))
+        memory, cache, passing = (
+            self._buffer[start:end].reshape(shape)
+            for (start, end), shape in zip(itertools.pairwise(ends), shapes, strict=True)
+        )
         table = network.positions(max(sources.shape[1], 1))
         _side_by_side(
             lambda first, last: passes.encode(
-                self._weights, tokens, places, begins, first, last, table, memory
+                self._weights, tokens, places, begins, first, last, table, memory, passing
             ),
             _parts(len(sources)),
         )
@@ -133,13 +176,10 @@ class _Batch(NetworkBatch):
             weight, bias = panels(network.output_columns(shortlist.ids), network.output_bias[shortlist.ids])
             out = weight.reshape(-1), bias
             possible = np.ascontiguousarray(np.where(shortlist.possible, np.float32(0), np.float32(MASKED)))
-        self._length = 0
-        room = min(capacity, _CAPACITY)
         self._state = Rows(
             begins,
             memory,
-            # a slot more than rows: positions that are powers of two apart would share a few places of a CPU's cache
-            np.empty((config.n_layers, room, len(sources) + 1, 2 * config.d_model), np.float32),
+            cache,
             np.arange(len(sources), dtype=np.int32),
             np.empty((len(sources), room), np.int32),
             network.positions(room),
@@ -147,6 +187,10 @@ class _Batch(NetworkBatch):
             possible,
             1 / config.temperature,
         )
+
+    def __del__(self) -> None:
+        if hasattr(self, "_buffer"):
+            self._network.buffers.give_back(self._buffer)
 
     def log_probs(self, latest: np.ndarray) -> np.ndarray:
         state = self._with_room()
@@ -279,7 +323,7 @@ def _weights(
         starts.append(start)
         scales.append(scale)
         biases.append(bias)
-    together = np.concatenate(values)
+    together = _joined(values)
     empty = np.empty(0, np.float32)
     source, target = (
         np.require(parameters[f"{side}.embedding.weight"], np.float32, ("C", "W"))
@@ -297,7 +341,7 @@ def _weights(
         table,
         together if quantized else empty.astype(np.int8),
         empty if quantized else together,
-        np.concatenate(starts),
-        np.concatenate(scales),
-        np.concatenate(biases),
+        _joined(starts),
+        _joined(scales),
+        _joined(biases),
     ), int(table[passes.ENCODER_LINEARS * config.n_layers, passes.COLUMNS_OF])

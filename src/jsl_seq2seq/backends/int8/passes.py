@@ -215,9 +215,14 @@ def _attend(rows, count, queries, q, source, start, width, heads, scores, out, a
         mix(scores, h, step, source, rows, start + width + h * head, count, out, at + h * head, head)
 
 
+def width_of_encoding(weights: Weights) -> int:
+    """How many numbers of a token :func:`encode` keeps: x, the values' mixture, and Q, K and V."""
+    return 2 * weights.source.shape[1] + int(weights.linears[0, COLUMNS_OF])
+
+
 @kernel(types.void(_WEIGHTS, given(int32, 1), given(int32, 1), given(intp, 1), intp, intp, _array(float32, 2),
-                   _array(float32, 3)))  # fmt: skip
-def encode(weights, tokens, places, begins, first, last, positions, memory):
+                   _array(float32, 3), _array(float32, 2)))  # fmt: skip
+def encode(weights, tokens, places, begins, first, last, positions, memory, passing):
     """Encode sentences ``first`` to ``last`` and write the decoder's keys and values of them.
 
     Args:
@@ -226,17 +231,17 @@ def encode(weights, tokens, places, begins, first, last, positions, memory):
         begins: [B + 1].
         positions: [S, D].
         memory: [layers, N, columns].
+        passing: [N, :func:`width_of_encoding`], room for what passes through the layers.
     """
     begin = begins[first]
     count = begins[last] - begin
     width, layers, heads = weights.source.shape[1], weights.layers, weights.heads
     columns, inner = _widest(weights)
-    x = np.empty((count, width), np.float32)
-    mixed = np.empty((count, width), np.float32)
-    mixed_flat = mixed.reshape(-1)
-    projected = np.empty((count, weights.linears[0, COLUMNS_OF]), np.float32)
-    projected_flat = projected.reshape(-1)
-    stride = projected.shape[1]
+    stride = weights.linears[0, COLUMNS_OF]
+    room = passing[begin : begin + count].reshape(-1)
+    mixed_flat, projected_flat = room[count * width : 2 * count * width], room[2 * count * width :]
+    x, mixed = room[: count * width].reshape((count, width)), mixed_flat.reshape((count, width))
+    projected = projected_flat.reshape((count, stride))
     normed, out = np.empty((BLOCK, width), np.float32), np.empty((BLOCK, columns), np.float32)
     hidden = np.empty((BLOCK, columns), np.float32)
     scratch, steps = np.empty(BLOCK * inner, np.uint8), np.empty(BLOCK, np.float32)
