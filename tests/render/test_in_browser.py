@@ -36,14 +36,18 @@ def pages(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     folder = tmp_path_factory.mktemp("pages")
     translator = translator_of(trained_small())
     export_attention([translator.translate(SENTENCE, attention=True)], folder)
+    export_attention(
+        [translator.translate(text, attention=True) for text in (SENTENCE, "ありがとう")], folder / "two"
+    )
+    (folder / "two" / "attention.html").rename(folder / "index.html")
     found = evaluate(translator, parse_corpus(EIGHT_LINES + "ありがとう\t<私> <何>\n", "x.tsv"))
     (folder / "diagnosis.html").write_text(diagnosis_page(diagnose(translator, SENTENCE)), encoding="utf-8")
     report = report_page(Evaluation("model", "ndarray", "1", Search(), (found,)))
     (folder / "report.html").write_text(report, encoding="utf-8")
-    return {name: folder / f"{name}.html" for name in ("attention", "diagnosis", "report")}
+    return {name: folder / f"{name}.html" for name in ("attention", "index", "diagnosis", "report")}
 
 
-@pytest.mark.parametrize("name", ["attention", "diagnosis", "report"])
+@pytest.mark.parametrize("name", ["attention", "index", "diagnosis", "report"])
 def test_accessible_on_a_dark_phone_and_a_light_screen(
     browser: Any, pages: dict[str, Path], name: str
 ) -> None:

@@ -35,6 +35,18 @@ def test_a_name_that_was_rebound_is_refused(client: TestClient, host: str) -> No
     assert (answer.status_code, answer.json()["code"]) == (421, "host-not-allowed")
 
 
+@pytest.mark.parametrize("name", ["Host", "Origin"])
+def test_what_is_said_twice_is_not_believed(client: TestClient, name: str) -> None:
+    own, other = {
+        "Host": ("localhost", "evil.example"),
+        "Origin": ("http://localhost:8000", "https://evil.example"),
+    }[name]
+    for first, second in ((own, other), (other, own)):
+        headers = [(b"Host", b"localhost:8000")] * (name != "Host")
+        headers += [(name.encode(), one.encode()) for one in (first, second)]
+        assert client.get("/health", headers=headers).status_code in (403, 421)
+
+
 def test_a_name_can_be_allowed(serve: Serve) -> None:
     client = serve(hosts=["jsl.example.jp"])
     assert client.get("/health", headers={"Host": "JSL.example.jp:443"}).status_code == 200

@@ -309,7 +309,10 @@ def test_on_paper(open_page: OpenPage) -> None:
 
 def test_the_tour_chapter_by_chapter(open_page: OpenPage) -> None:
     page = open_page(color_scheme="dark", viewport={"width": 390, "height": 800})
-    chapters = page.locator("nav .chapters a")
+    page.click("nav a[href='tour/']")
+    page.wait_for_selector("h1")
+    assert accessibility_findings(page) == []
+    chapters = page.locator(".chapters a")
     assert chapters.count() == 10
     chapters.first.click()
     for number in range(10):
@@ -342,3 +345,57 @@ def test_markup_in_a_sentence_is_text(open_page: OpenPage, text: str) -> None:
     page.wait_for_selector("#tags button")
     assert page.inner_text("#source") == text and page.locator("main img, main script").count() == 0
     assert page.title() != "x"
+
+
+def test_markup_in_what_the_model_says_is_text(open_page: OpenPage) -> None:
+    page = open_page()
+    nasty = "<img src=x onerror=document.title='x'>"
+    tag = {
+        "tag": nasty,
+        "probability": 0.5,
+        "known": False,
+        "span": [0, 1],
+        "uncertain": True,
+        "entry": nasty,
+    }
+    translation = {
+        "text": "本",
+        "tags": [tag],
+        "probability": 0.5,
+        "finished": True,
+        "uncertain": True,
+        "warnings": [nasty],
+    }
+    labels = {"query_labels": [nasty, "<EOS>"], "key_labels": [nasty]}
+    weights = {"decoder.0.cross": {"weights": [[[1.0], [1.0]]], **labels}}
+    share = {"tag": nasty, "probability": 0.5}
+    other = {"tag": f"{nasty}2", "probability": 0.4}
+    deletion = {
+        "unit": nasty,
+        "tags": [nasty],
+        "same": False,
+        "log_prob_changes": [-1.0],
+        "log_prob_change": -1.0,
+    }
+    answers = {
+        "translate": {**translation, "attention": weights},
+        "diagnose": {
+            "units": [nasty],
+            "places": [{**share, "alternatives": [share, other]}],
+            "deletions": [deletion],
+        },
+    }
+    page.route("**/v1/*", lambda route: route.fulfill(json=answers[route.request.url.rpartition("/")[2]]))
+    page.fill("#text", "本")
+    page.wait_for_selector("#attention-section:not([hidden]) td")
+    page.locator("#tags button").first.click()
+    page.wait_for_selector("#detail-alternatives table")
+    page.click("#occlude")
+    page.wait_for_selector("#occlusion table")
+    page.wait_for_selector("#history li")
+    assert page.inner_text("main").count(nasty) > 12
+    assert page.locator("main img").count() == 0 and page.title() != "x"
+    page.route("**/v1/translate", lambda one: one.fulfill(status=422, json={"title": nasty, "detail": nasty}))
+    page.fill("#text", "車")
+    page.wait_for_selector("#status:has-text('onerror')")
+    assert page.locator("main img").count() == 0 and page.title() != "x"

@@ -15,7 +15,7 @@ import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -23,14 +23,20 @@ from typing import Any
 import pytest
 from libretranslatepy import LibreTranslateAPI
 
-from jsl_seq2seq.store import save_model
+from jsl_seq2seq.store import load_model, save_model
 
 from ..processes import POSIX, environment, program, run_program
-from ..small_models import trained_small
+from ..small_models import trained_small, translator_of
 
 pytest.importorskip("uvicorn", reason="the extra [serve] is not installed")
 
-from jsl_seq2seq.serve.server import PlainFormatter
+import uvicorn
+
+from jsl_seq2seq.serve import server as server_module
+from jsl_seq2seq.serve.app import create_app
+from jsl_seq2seq.serve.guard import Limits
+from jsl_seq2seq.serve.models import Models
+from jsl_seq2seq.serve.server import PlainFormatter, _Protocol
 
 
 class Server:
@@ -55,6 +61,18 @@ class Server:
     def text(self, path: str) -> str:
         with urllib.request.urlopen(self.url + path, timeout=60) as answer:
             return answer.read().decode()
+
+    def raw(self, request: bytes) -> bytes:
+        """What comes back for the bytes, behind which a request follows that asks to close the connection."""
+        with self.connect() as connection:
+            connection.sendall(
+                request + b"GET /ready HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"
+            )
+            found = b""
+            with suppress(ConnectionError):
+                while part := connection.recv(1 << 16):
+                    found += part
+            return found
 
     def connect(self) -> socket.socket:
         return socket.create_connection(("127.0.0.1", self.port), timeout=60)
@@ -188,6 +206,103 @@ def test_a_client_that_goes_away_and_garbage_harm_nobody(start: Start) -> None:
             connection.shutdown(socket.SHUT_WR)
             assert not _read_all(connection).startswith(b"HTTP/1.1 5")
     assert server.ask("v1/translate", {"text": "ありがとう"})["tags"][0]["tag"] == "ありがとう"
+
+
+OUTSIDE = [
+    "/assets/../../../../etc/passwd",
+    "/assets/%2e%2e/%2e%2e/page.py",
+    "/assets/..%2f..%2fpage.py",
+    "/assets/..\\..\\page.py",
+    "/assets/....//page.py",
+    "/assets//etc/passwd",
+    "/assets/style.css%00.html",
+    "/assets/%c0%ae%c0%ae/page.py",
+    "/tour/../assets/style.css",
+    "/tour/10.html",
+    "/tour/model/config.json",
+    "//etc/passwd",
+    "/assets",
+]
+
+
+def test_no_path_leads_out(start: Start) -> None:
+    server = start()
+    for path in OUTSIDE:
+        answer = server.raw(f"GET {path} HTTP/1.1\r\nHost: localhost\r\n\r\n".encode())
+        assert answer.startswith(b"HTTP/1.1 404 ") and b'"no-such-path"' in answer, path
+
+
+TWO = b"GET /v1/model HTTP/1.1\r\nHost: localhost\r\n\r\n"
+INJECTIONS = [
+    b"GET /health HTTP/1.1\r\nHost: localhost\r\nOrigin: http://localhost\rSet-Cookie: a=b\r\n\r\n",
+    b"GET /health HTTP/1.1\r\nHost: localhost\r\nAccept-Language: en\nSet-Cookie: a=b\r\n\r\n",
+    b"GET /%0d%0aSet-Cookie:%20a=b HTTP/1.1\r\nHost: localhost\r\n\r\n",
+    b"GET /health\rSet-Cookie: a=b HTTP/1.1\r\nHost: localhost\r\n\r\n",
+    b"GET /v1/model?model=%0d%0aSet-Cookie:%20a=b HTTP/1.1\r\nHost: localhost\r\n\r\n",
+    b"OPTIONS /v1/translate HTTP/1.1\r\nHost: localhost\r\nOrigin: http://x%0d%0aSet-Cookie:a=b\r\n"
+    b"Access-Control-Request-Method: POST%0d%0aSet-Cookie:a=b\r\n\r\n",
+    b"POST /health HTTP/1.1\r\nHost: localhost\r\nContent-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n"
+    + TWO,
+    b"POST /health HTTP/1.1\r\nHost: localhost\r\nContent-Length: 0\r\nContent-Length: 51\r\n\r\n" + TWO,
+    b"POST /health HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: \x0bchunked\r\n\r\n0\r\n\r\n" + TWO,
+]
+"""Lines in headers that are more than one, and a second request in the body of the first."""
+
+
+def test_nothing_is_put_into_headers(start: Start) -> None:
+    server = start()
+    assert b"sha256" in server.raw(b"GET /health HTTP/1.1\r\nHost: localhost\r\n\r\n" + TWO)
+    for request in INJECTIONS:
+        answer = server.raw(request)
+        head = answer.partition(b"\r\n\r\n")[0].lower()
+        assert not answer.startswith(b"HTTP/1.1 5") and b"\nset-cookie" not in head, request
+        assert b"sha256" not in answer, request  # what the second request asks for
+    assert server.ask("health") == {"status": "ok"}
+
+
+def test_the_log_of_what_a_proxy_says(start: Start) -> None:
+    server = start("--access-log", "--trusted-proxy", "127.0.0.1")
+    for said in (b"10.0.0.7", b"\x1b[31mred\x07", b"1.1.1.1\r2026-01-01 forged", "\u202e\u2028".encode()):
+        server.raw(b"GET /health HTTP/1.1\r\nHost: localhost\r\nX-Forwarded-For: " + said + b"\r\n\r\n")
+    server.text("languages")
+    assert server.process.stderr is not None
+    lines = []
+    while not lines or " /languages " not in lines[-1]:
+        lines.append(server.process.stderr.readline().decode().removesuffix("\n"))
+    assert all(line.isprintable() for line in lines) and any(
+        " 10.0.0.7 GET /health " in line for line in lines
+    )
+    assert not any(line.startswith("2026-01-01 forged") for line in lines)
+
+
+def test_a_header_that_never_ends(saved: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As the next test, with less patience: a byte now and then does not keep the connection."""
+    monkeypatch.setattr(server_module, "HEADER_SECONDS", 0.5)
+    models = Models({"main": saved}, lambda directory: translator_of(load_model(directory)))
+    config = uvicorn.Config(create_app(models, Limits()), http=_Protocol, port=0, log_config=None, ws="none")
+    server = uvicorn.Server(config)
+    thread = threading.Thread(target=server.run)
+    thread.start()
+    _eventually(lambda: server.started)
+    address = server.servers[0].sockets[0].getsockname()
+    try:
+        with ExitStack() as stack:
+            slow = [stack.enter_context(socket.create_connection(address, timeout=60)) for _ in range(50)]
+            for one in slow:
+                one.sendall(b"GET / HTTP/1.1\r\nHost: localhost\r\n")
+            with urllib.request.urlopen(f"http://localhost:{address[1]}/health", timeout=60) as answer:
+                assert answer.status == 200
+            closed = 0
+            for one in slow:
+                with suppress(ConnectionError):
+                    for _ in range(100):
+                        one.sendall(b"X")
+                        time.sleep(0.01)
+                closed += _read_all(one) == b""
+            assert closed == len(slow)
+    finally:
+        server.should_exit = True
+        thread.join(60)
 
 
 @pytest.mark.slow
