@@ -140,14 +140,16 @@ class ConstrainedRows:
         every = np.stack([one.possible for one in constraints])
         self.ids = np.flatnonzero(every.any(axis=0)).astype(np.int32)
         self.possible = every[:, self.ids]
-        self._outside = np.stack([one.outside[self.ids] for one in constraints])
+        self._hidden = ~np.stack([one.outside[self.ids] for one in constraints])
+        """bool [R, K], what may not stand outside of words."""
         self._column = {int(index): column for column, index in enumerate(self.ids)}
         self._end = self._column[EOS]
 
     def mask(self, log_probs: np.ndarray) -> None:
         """Set log-probabilities [R, K] of what may not follow to -inf, in place."""
         inside = np.array([state.inside for state in self._states])
-        log_probs[~self._outside & ~inside[:, None]] = -np.inf
+        hidden = self._hidden & ~inside[:, None] if inside.any() else self._hidden
+        np.copyto(log_probs, -np.inf, where=hidden)
         for row, (constraint, state) in enumerate(zip(self._constraints, self._states, strict=True)):
             ids, missing = constraint.allowed(state), constraint.missing(state)
             if ids is not None:
@@ -175,7 +177,7 @@ class ConstrainedRows:
         self._constraints = [self._constraints[row] for row in rows]
         self._states = [self._states[row] for row in rows]
         self._forced = [self._forced[row] for row in rows]
-        self.possible, self._outside = self.possible[rows], self._outside[rows]
+        self.possible, self._hidden = self.possible[rows], self._hidden[rows]
 
 
 def _keep_only(row: np.ndarray, columns: Sequence[int]) -> None:

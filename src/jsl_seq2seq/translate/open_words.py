@@ -77,9 +77,12 @@ class OpenWords:
                 self._evidence.setdefault(hiragana(piece), []).append(token)
         lengths: dict[str, set[int]] = {}
         for piece in self._evidence:
-            lengths.setdefault(piece[0], set()).add(len(piece))
-        self._lengths = {first: sorted(found) for first, found in lengths.items()}
-        """First character of a piece of evidence -> how long such pieces are."""
+            if len(piece) > 1:
+                lengths.setdefault(piece[:2], set()).add(len(piece))
+        self._lengths = {beginning: sorted(found) for beginning, found in lengths.items()}
+        """The first two characters of a piece of evidence -> how long such pieces are."""
+        self._copied: dict[str, int] = {}
+        """A token of a sentence -> the id that copies it, or -1."""
 
     @property
     def slots(self) -> int:
@@ -98,22 +101,27 @@ class OpenWords:
         """What may be written for a sentence, given its :meth:`evidence`."""
         outside, id_of = self._free.copy(), self._target.vocabulary.id_of
         outside[[id_of(tag) for _, _, tags in evidence for tag in tags]] = True
-        characters = [
-            self._ids.get(token, -1) if token.isalnum() or token in _JOINING or token in SLOTS else -1
-            for token in source.tokens
-        ]
+        copied = self._copied
+        for token in source.tokens:
+            if token not in copied:
+                readable = token.isalnum() or token in _JOINING or token in SLOTS
+                copied[token] = self._ids.get(token, -1) if readable else -1
+        characters = [copied[token] for token in source.tokens]
         required = [self._ids[slot.token] for slot in source.slots if slot.token in self._ids]
         return OpenWordConstraint(self._brackets, characters, outside, required)
 
     def evidence(self, source: Encoding) -> list[Evidence]:
         """Every piece of evidence among the tokens."""
         text, tags_of = hiragana("".join(source.tokens)), self._evidence.get
-        return [
-            (start, start + length, tags)
-            for start, first in enumerate(text)
-            for length in self._lengths.get(first, ())
-            if start + length <= len(text) and (tags := tags_of(text[start : start + length]))
-        ]
+        lengths_of, found = self._lengths.get, []
+        for start, first in enumerate(text):
+            if tags := tags_of(first):
+                found.append((start, start + 1, tags))
+            for length in lengths_of(text[start : start + 2], ()):
+                end = start + length
+                if end <= len(text) and (tags := tags_of(text[start:end])):
+                    found.append((start, end, tags))
+        return found
 
     def settle(
         self,
@@ -136,7 +144,7 @@ class OpenWords:
         """
         entries = {slot.token: slot.piece for slot in source.slots if isinstance(slot.piece, Match)}
         unknown = {slot.token: slot for slot in source.slots if slot.piece is None}
-        spans = _Spans(source, evidence, offset)
+        spans = _Spans(source, evidence, offset, {tag for tag, _ in tags})
         settled: list[tuple[str, float, TagDetail]] = []
         for tag, probability in tags:
             if not tag.startswith(self._target.OPEN):
@@ -159,13 +167,16 @@ class OpenWords:
 class _Spans:
     """Where tags stand in a sentence: pieces of evidence and copied words, each used once, from left to right."""
 
-    def __init__(self, source: Encoding, evidence: Sequence[Evidence], offset: int) -> None:
+    def __init__(
+        self, source: Encoding, evidence: Sequence[Evidence], offset: int, wanted: Collection[str]
+    ) -> None:
         self._source, self._offset = source, offset
         self._text = "".join(source.tokens)
         self._evidence: dict[str, list[tuple[int, int]]] = {}
         for start, end, tags in evidence:
             for tag in tags:
-                self._evidence.setdefault(tag, []).append((start, end))
+                if tag in wanted:
+                    self._evidence.setdefault(tag, []).append((start, end))
         self._used: set[tuple[str, int]] = set()
 
     def of_tag(self, tag: str) -> tuple[int, int] | None:
