@@ -155,11 +155,14 @@ def test_no_request_is_dropped_while_models_are_read_again(start: Start) -> None
         assert all(one.result() for one in clients)
 
 
+@pytest.mark.timeout(1200)
 def test_numba_computes_once_it_has_compiled(start: Start) -> None:
     pytest.importorskip("numba")
     server = start(backend="auto")
     before = server.ask("v1/translate", {"text": "わたしはたべます"})
-    _eventually(lambda: server.ask("v1/model")["backend"] == "numba")
+    _eventually(
+        lambda: server.ask("v1/model")["backend"] == "numba", 1000
+    )  # on a busy machine, the first time
     after = server.ask("v1/translate", {"text": "わたしはたべます"})
     assert [one["tag"] for one in after["tags"]] == [one["tag"] for one in before["tags"]]
     assert after["probability"] == pytest.approx(before["probability"], abs=1e-4)
@@ -337,12 +340,12 @@ def _read_all(connection: socket.socket) -> bytes:
     return found
 
 
-def _eventually(condition: Callable[[], bool]) -> None:
-    for _ in range(600):
+def _eventually(condition: Callable[[], bool], seconds: int = 60) -> None:
+    for _ in range(10 * seconds):
         if condition():
             return
         time.sleep(0.1)
-    pytest.fail("it did not happen within a minute")
+    pytest.fail(f"it did not happen within {seconds} seconds")
 
 
 MISTAKES: list[tuple[list[str], str]] = [
