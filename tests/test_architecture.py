@@ -320,6 +320,25 @@ def test_a_cold_import_loads_nothing_heavy(module: str) -> None:
     assert not loaded & heavy
 
 
+def reads_environment(source: str) -> list[int]:
+    """Lines that read or write an environment variable."""
+    names = ("environ", "environb", "getenv", "getenvb", "putenv", "unsetenv")
+    return [
+        node.lineno
+        for node in ast.walk(ast.parse(source))
+        if (isinstance(node, ast.Attribute) and node.attr in names)
+        or (isinstance(node, ast.ImportFrom) and any(alias.name in names for alias in node.names))
+    ]
+
+
+def test_one_file_reads_the_environment() -> None:
+    found = {
+        module_name(path) for path in sources(".py") if reads_environment(path.read_text(encoding="utf-8"))
+    }
+    assert found == {"settings.environment"}
+    assert set(reads_environment("import os\nos.getenv('X')\nfrom os import environ")) == {2, 3}
+
+
 def test_no_emoji() -> None:
     found = [
         path.name

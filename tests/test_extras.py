@@ -12,11 +12,11 @@ from typing import Any
 import pytest
 
 from jsl_seq2seq.backends import registry
-from jsl_seq2seq.backends.process_group import local_rank, started_processes
 from jsl_seq2seq.corpus import analyser
 from jsl_seq2seq.errors import JslError, UserError
 from jsl_seq2seq.evaluation import metrics
 from jsl_seq2seq.interop.onnx import check
+from jsl_seq2seq.settings.environment import local_rank, resampling_seed, started_processes
 from jsl_seq2seq.tokenize import subword
 
 from .processes import run_program
@@ -164,3 +164,17 @@ def test_a_training_names_the_variable_that_it_cannot_read(tmp_path: Path) -> No
     done = run_program(["train", "--save", "m"], tmp_path, WORLD_SIZE="abc")
     assert (done.returncode, b"Traceback" in done.stderr) == (2, False)
     assert "WORLD_SIZE" in done.stderr.decode()
+
+
+@pytest.mark.parametrize(("value", "wanted"), [(None, 5), ("", 5), ("7", 7), ("none", None), ("None", None)])
+def test_the_seed_of_resampling(
+    monkeypatch: pytest.MonkeyPatch, value: str | None, wanted: int | None
+) -> None:
+    monkeypatch.delenv("SACREBLEU_SEED", raising=False)
+    if value is not None:
+        monkeypatch.setenv("SACREBLEU_SEED", value)
+    assert resampling_seed(5) == wanted
+    monkeypatch.setenv("SACREBLEU_SEED", "many")
+    with pytest.raises(UserError) as refused:
+        resampling_seed(5)
+    assert refused.value.variable == "SACREBLEU_SEED"

@@ -447,3 +447,11 @@ def test_values_that_are_no_numbers_come_back(value: float) -> None:
 def test_too_few_labels_are_a_mistake() -> None:
     with pytest.raises(ValueError, match="zip"):
         table_csv(np.zeros((2, 1)), ["only one"], ["c"], "x", "題")
+
+
+def test_attention_that_was_not_asked_for(tmp_path: Path) -> None:
+    translation = translator_of(MODEL).translate("ありがとう")
+    with pytest.raises(UserError) as error:
+        export_attention([translation], tmp_path)
+    assert error.value.code == "attention-not-taken"
+    assert not any(tmp_path.iterdir())

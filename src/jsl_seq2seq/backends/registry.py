@@ -12,8 +12,8 @@ from typing import Any, TypeVar
 
 from ..errors import Failure, JslError, UserError
 from ..extras import is_missing, reason
+from ..settings.environment import started_processes
 from .backend import Backend, Request
-from .process_group import started_processes
 
 Result = TypeVar("Result")
 

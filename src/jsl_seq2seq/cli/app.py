@@ -12,6 +12,7 @@ as an option, too, takes both in the order in which they were typed.
 from __future__ import annotations
 
 import contextlib
+import os
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from importlib import import_module
@@ -23,6 +24,7 @@ import typer.core
 
 from ..errors import UserError
 from ..io.files import require_reachable
+from ..settings.environment import require_terminal_width
 from ..version import __version__
 from .console import say
 from .options import NEEDS, NEUTRAL, NOT_BESIDE
@@ -215,7 +217,11 @@ class JapaneseCommand(_JapaneseHelp, typer.core.TyperCommand):
                         option=param.opts[0],
                         times=times,
                     )
-        return super().parse_args(ctx, args)
+        rest = super().parse_args(ctx, args)
+        for param in self.params:
+            if not any(place in (param.metavar or "") for place in PLACES):
+                ctx.params[param.name] = as_text(ctx.params.get(param.name))
+        return rest
 
     def _config_file(self, typed: Mapping[str, Any]) -> ConfigFile | None:
         """What the file of --config says; ``None`` without, or where only the help is asked for."""
@@ -248,6 +254,17 @@ def _require_reachable(params: Iterable[Any], given: Mapping[str, Any]) -> None:
             value = given[param.name]
             for place in value if isinstance(value, list | tuple) else [value]:
                 require_reachable(Path(place))
+
+
+def as_text(value: Any) -> Any:
+    """What was typed, or each of several, read as UTF-8 where Python took the locale's word that it is something else
+    and kept the bytes as half surrogate pairs. Paths stay as they are: the system has them back as these bytes."""
+    if isinstance(value, list | tuple):
+        return type(value)(map(as_text, value))
+    if isinstance(value, str) and any("\udc80" <= character <= "\udcff" for character in value):
+        with contextlib.suppress(UnicodeError):
+            return os.fsencode(value).decode("utf-8")
+    return value
 
 
 def _written(param: Any) -> str:
@@ -324,6 +341,7 @@ def _has(arguments: Sequence[str], option: str) -> bool:
 
 def title_panels() -> None:
     """Give the help pages' panels Japanese titles. Imports rich, so call it only when help is wanted."""
+    require_terminal_width()
     from typer import rich_utils  # noqa: PLC0415
 
     rich_utils.ARGUMENTS_PANEL_TITLE = "引数"

@@ -15,9 +15,9 @@ import sys
 from collections.abc import Collection, Sequence
 from typing import Any, TextIO
 
-from ..backends.process_group import started_processes
 from ..errors import Failure, JslError
 from ..io.text import for_terminal, format_json
+from ..settings.environment import started_processes
 
 INTERRUPTED = 130
 """Exit code of a training that was stopped with Ctrl-C and saved: 128 + SIGINT, as shells expect."""

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import os
 import sys
 import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
+from ..settings.environment import draws_lines_anew
 from ..store import EpochMetrics, best_epoch
 from ..training import Reporter, Run
 from .console import note
@@ -48,7 +48,7 @@ def duration(seconds: float) -> str:
 
 def is_terminal() -> bool:
     """Whether standard error is a terminal on which lines can be drawn anew."""
-    return sys.stderr.isatty() and os.environ.get("TERM") not in ("dumb", "unknown")
+    return sys.stderr.isatty() and draws_lines_anew()
 
 
 def _bar(label: str, *columns: Any) -> Any:

@@ -15,12 +15,12 @@ from typing import Any, NamedTuple
 
 import typer
 
-from ..backends.process_group import started_processes
 from ..errors import Failure, UserError
 from ..evaluation import FileReport
 from ..io.files import read_bytes, write_bytes
 from ..io.text import format_json, parse_json
 from ..settings import require_range
+from ..settings.environment import started_processes
 from ..store.card import quoted
 from ..store.directory import CONFIG
 from ..training import TrainingRequest, TrainingResult

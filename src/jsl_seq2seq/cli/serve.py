@@ -14,6 +14,7 @@ from ..data.formats.format import read_lines
 from ..errors import Failure, UserError
 from ..extras import is_missing, optional
 from ..model import count_parameters
+from ..settings.environment import server_token
 from ..store import load_model, model_directory
 from ..translate import Translator
 from ..translate.translator import dictionary_of
@@ -25,9 +26,6 @@ if TYPE_CHECKING:
 
 _LONGEST_TOKEN = 65_536
 """Bytes of the token's file."""
-
-TOKEN_VARIABLE = "JSL_SEQ2SEQ_TOKEN"
-"""The environment variable that may hold the token: on a command line every user of the machine could read it."""
 
 _SAID_AFTER = 3.0
 """Seconds of compiling after which the user is told."""
@@ -156,7 +154,7 @@ def _directories(load: Path | None, named: Sequence[str]) -> dict[str, Path]:
 def _token(file: Path | None) -> str:
     """The token of the file, else that of the environment; empty without either."""
     if file is None:
-        return os.environ.get(TOKEN_VARIABLE, "")
+        return server_token()
     token = "\n".join(read_lines(file, "トークンのファイル", _LONGEST_TOKEN)).strip()
     if not token:
         raise UserError(

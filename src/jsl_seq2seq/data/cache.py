@@ -21,6 +21,7 @@ from typing import Any, TypeVar
 from ..errors import Failure
 from ..io.files import read_bytes, write_utf8
 from ..io.text import format_json, parse_json
+from ..settings.environment import cache_folder, system_cache_folder
 
 Loaded = TypeVar("Loaded")
 
@@ -37,15 +38,15 @@ _ABANDONED = 24 * 60 * 60
 
 def directory() -> Path:
     """The cache: the environment variable JSL_SEQ2SEQ_CACHE, or a folder where the system keeps caches."""
-    own = os.environ.get("JSL_SEQ2SEQ_CACHE")
+    own = cache_folder()
     if own:
         return Path(own)
     if sys.platform == "win32":
-        base = os.environ.get("LOCALAPPDATA") or Path.home() / "AppData" / "Local"
+        base = system_cache_folder() or Path.home() / "AppData" / "Local"
     elif sys.platform == "darwin":
         base = Path.home() / "Library" / "Caches"
     else:
-        base = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
+        base = system_cache_folder() or Path.home() / ".cache"
     return Path(base) / "jsl-seq2seq"
 
 
@@ -123,11 +124,12 @@ def _temporary(
         atexit.register(shutil.rmtree, place, ignore_errors=True)  # at the end: its files are open
         return load(place, build(place))
     except OSError as error:
+        folder = tempfile.tempdir or "TMPDIR"  # None where no folder can be written to
         raise Failure(
-            f"一時ファイルを書けません: {tempfile.gettempdir()}（{error.strerror or error}）",
+            f"一時ファイルを書けません: {folder}（{error.strerror or error}）",
             "空き容量を増やすか、環境変数 TMPDIR（Windows では TEMP）で別のフォルダーを指定してください。",
             code="temporary-not-written",
-            path=tempfile.gettempdir(),
+            path=folder,
             reason=error.strerror,
         ) from error
 

@@ -17,7 +17,6 @@ from __future__ import annotations
 
 import contextlib
 import logging
-import os
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
@@ -26,6 +25,7 @@ import numpy as np
 
 from ..errors import UserError
 from ..extras import optional
+from ..settings.environment import resampling_seed
 from .metrics import BLEU_ORDER, has_sacrebleu
 
 MOST_SENTENCES = 10_000
@@ -33,7 +33,7 @@ MOST_SENTENCES = 10_000
 RESAMPLES, TRIALS = 1_000, 10_000
 """sacrebleu's numbers of bootstrap samples and of randomization trials."""
 SIGNIFICANT = 0.05
-_SEED = "12345"
+_SEED = 12_345
 """sacrebleu's, unless the environment's SACREBLEU_SEED is another."""
 
 Tags = tuple[str, ...]
@@ -114,7 +114,7 @@ class SystemComparison:
             "differences": [one.to_json() for one in self.differences],
             "resamples": RESAMPLES,
             "trials": TRIALS,
-            "seed": os.environ.get("SACREBLEU_SEED", _SEED),
+            "seed": str(resampling_seed(_SEED)).lower(),
             "signatures": list(self.signatures),
         }
 
@@ -167,8 +167,7 @@ def _equal(hypothesis: Tags, reference: Tags) -> bool:
 
 def _generator() -> np.random.Generator:
     """The generator that sacrebleu begins each of its tests with."""
-    seed = os.environ.get("SACREBLEU_SEED", _SEED)
-    return np.random.default_rng(None if seed.lower() == "none" else int(seed))
+    return np.random.default_rng(resampling_seed(_SEED))
 
 
 def _exact_difference(

@@ -96,8 +96,15 @@ class Table:
 
 
 def require_exportable(translation: Translation) -> None:
-    """Raise UserError if the sentence or its translation has more than :data:`LONGEST` positions."""
-    assert translation.attention is not None, "translate(..., attention=True) first"
+    """Raise UserError if the sentence or its translation has more than :data:`LONGEST` positions, or its attention was
+    not asked for."""
+    if translation.attention is None:
+        raise UserError(
+            f"アテンションを取らずに訳した文です: {translation.text[:LONGEST]}",
+            "translate(..., attention=True) のように、頼んで訳してください。",
+            code="attention-not-taken",
+            text=translation.text,
+        )
     longest = max(max(one.weights.shape[1:]) for one in translation.attention.values())
     if longest > LONGEST:
         raise UserError(

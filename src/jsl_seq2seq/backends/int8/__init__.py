@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
-import os
-
 from ...errors import UserError
 from ...extras import is_missing, reason
+from ...settings.environment import compiles_nothing
 from ..backend import Backend, Request
 
+if compiles_nothing():
+    raise UserError(
+        "Numba に何もコンパイルさせない設定なので、コンパイルした計算（int8 と numba バックエンド）はできません。",
+        "環境変数 NUMBA_DISABLE_JIT を外してください。",
+        code="numba-broken",
+        reason="NUMBA_DISABLE_JIT",
+    )
 try:
     from .ops import CompiledOps, Int8Ops
 except Exception as problem:
@@ -19,9 +25,7 @@ except Exception as problem:
         ) from None
     raise UserError(  # in Numba's own words, such as those for a NumPy that is too new for it
         f"Numba が動かないので、コンパイルした計算（int8 と numba バックエンド）はできません（{reason(problem)}）。",
-        "環境変数 NUMBA_DISABLE_JIT を外してください。"
-        if os.environ.get("NUMBA_DISABLE_JIT", "0") not in ("", "0")
-        else "pip install -U 'jsl-seq2seq[int8]' で、合う版が入ります。",
+        "pip install -U 'jsl-seq2seq[int8]' で、合う版が入ります。",
         code="numba-broken",
         reason=reason(problem),
     ) from problem

@@ -14,6 +14,7 @@ import numpy as np
 from numba.core import config as numba_config
 
 from ...settings import ModelConfig
+from ...settings.environment import thread_limit
 from ..interface import MASKED
 from ..network import Network, NetworkBatch, Shortlist
 from . import passes
@@ -37,8 +38,7 @@ def thread_count() -> int:
     most: int = vars(numba_config)[
         "NUMBA_NUM_THREADS"
     ]  # numba.get_num_threads() would start threads of its own
-    limit = os.environ.get("OMP_NUM_THREADS", "").split(",")[0].strip()
-    return min(most, int(limit)) if limit.isdecimal() and int(limit) else most
+    return min(most, thread_limit() or most)
 
 
 @cache
@@ -47,9 +47,9 @@ def _pool(threads: int, _: int) -> ThreadPoolExecutor:
     return ThreadPoolExecutor(threads, thread_name_prefix="jsl-seq2seq")
 
 
-def _parts(count: int) -> list[tuple[int, int]]:
+def _parts(count: int, threads: int) -> list[tuple[int, int]]:
     """Where contiguous parts of ``count`` rows begin and end, one for each thread."""
-    parts = max(1, min(thread_count(), count // _SHARE))
+    parts = max(1, min(threads, count // _SHARE))
     bounds = [count * part // parts for part in range(parts + 1)]
     return list(itertools.pairwise(bounds))
 
@@ -112,6 +112,7 @@ class CompiledNetwork(Network):
         self._positions = np.empty((0, config.d_model), np.float32)
         self._output = parameters.get("decoder.output_projection.weight")
         self.output_bias = parameters["decoder.output_projection.bias"]
+        self.threads = thread_count()
 
     def start(
         self, sources: np.ndarray, pad: int, capacity: int, shortlist: Shortlist | None = None
@@ -167,7 +168,7 @@ class _Batch(NetworkBatch):
             lambda first, last: passes.encode(
                 self._weights, tokens, places, begins, first, last, table, memory, passing
             ),
-            _parts(len(sources)),
+            _parts(len(sources), network.threads),
         )
         if shortlist is None:
             out = np.empty(0, np.float32), np.empty(0, np.float32)
@@ -199,7 +200,7 @@ class _Batch(NetworkBatch):
         latest = latest.astype(np.int32)
         _side_by_side(
             lambda first, last: passes.step(self._weights, state, first, last, self._length, latest, found),
-            _parts(len(latest)),
+            _parts(len(latest), self._network.threads),
         )
         self._length += 1
         return found
@@ -216,7 +217,7 @@ class _Batch(NetworkBatch):
         count = len(self._state.sentence)
         tags, scores = np.full((count, most), end, np.int32), np.zeros((count, most))
         latest, unused = np.full(count, first, np.int32), np.array(never, np.int32)
-        parts = _parts(count)
+        parts = _parts(count, self._network.threads)
         while self._length < most and parts:
             state = self._with_room()
             until = min(most, state.cache.shape[1])

@@ -9,7 +9,6 @@ each step suffices, goes into the CUDA graph with the rest, and counts tokens wh
 from __future__ import annotations
 
 import atexit
-import os
 from collections.abc import Callable
 from datetime import timedelta
 from typing import Any, TypeVar
@@ -19,7 +18,8 @@ import torch.distributed as dist
 
 from ... import extras
 from ...errors import Failure
-from ..process_group import ProcessGroup, local_rank, started_processes
+from ...settings.environment import has_rank, local_rank, started_processes
+from ..process_group import ProcessGroup
 
 _PATIENCE = timedelta(minutes=30)
 """How long a process may be silent, as rank 0 is while it saves."""
@@ -34,7 +34,7 @@ def device_of_this_process(device: str) -> str:
 
 def started_together() -> bool:
     """Whether ``torchrun`` started this process with others."""
-    return started_processes() > 1 and "RANK" in os.environ
+    return started_processes() > 1 and has_rank()
 
 
 class TorchProcessGroup(ProcessGroup):

@@ -13,6 +13,7 @@ from typing import Any
 
 from ...errors import Failure, UserError
 from ...extras import reason
+from ...settings.environment import set_runtime_folder
 
 try:
     import wgpu
@@ -240,8 +241,7 @@ def out_of_memory(wanted: int | None = None, limit: int | None = None) -> Failur
 @cache
 def _prepare_instance() -> None:
     if sys.platform == "linux":
-        # without a desktop session Vulkan's loader would write four warnings to standard error
-        os.environ.setdefault("XDG_RUNTIME_DIR", tempfile.gettempdir())
+        set_runtime_folder(tempfile.gettempdir())
     try:
         set_instance_extras(backends=["Vulkan", "Metal", "DX12"])
     except (RuntimeError, KeyError):
