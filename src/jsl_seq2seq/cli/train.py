@@ -560,7 +560,10 @@ def _save(model: SavedModel, directory: Path) -> None:
     try:
         save_model(model, directory)
     except JslError as error:
-        refuge = Path(tempfile.mkdtemp(prefix="jsl-seq2seq-"))
+        try:
+            refuge = Path(tempfile.mkdtemp(prefix="jsl-seq2seq-"))
+        except OSError:  # no folder can be written to
+            raise error from None
         try:
             save_model(model, refuge)
         except JslError:  # it is the model that cannot be saved, or there is no room anywhere

@@ -209,8 +209,9 @@ class TrainingJob:
         progress = self.start.progress
         return progress.epoch >= progress.until or (not progress.batch and self._selector().finished)
 
-    # overflow shows in the loss and in what is saved, where it is reported
-    @np.errstate(over="ignore", invalid="ignore", divide="ignore")
+    # overflow shows in the loss and in what is saved, where it is reported; the rest is as it should be, whatever
+    # a caller told NumPy to raise
+    @np.errstate(all="ignore")
     def run(
         self,
         reporter: Reporter | None = None,

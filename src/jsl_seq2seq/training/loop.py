@@ -303,8 +303,8 @@ def _summed(
 
 
 def _metrics(ended: Progress, valid_loss: float | None, figures: Figures) -> EpochMetrics:
-    """A point of the training curve, from the sums over a whole epoch."""
-    loss, speed = ended.loss_sum / ended.tokens, ended.tokens / ended.seconds
+    """A point of the training curve, from the sums over a whole epoch. Its speed is 0 where the clock stood still."""
+    loss, speed = ended.loss_sum / ended.tokens, ended.tokens / ended.seconds if ended.seconds > 0 else 0.0
     measured = {f"valid_{name}": value for name, value in vars(figures).items()}
     return EpochMetrics(ended.epoch + 1, loss, ended.seconds, speed, valid_loss, **measured)
 

@@ -42,6 +42,7 @@ class SelfTest:
         return self.difference <= self.allowed
 
 
+@np.errstate(all="ignore")  # whatever a caller told NumPy to raise
 def self_test(backend: Backend) -> SelfTest:
     """Train the reference model a few steps on ``backend`` and on NumPy, with batches of 8.
 
@@ -54,6 +55,7 @@ def self_test(backend: Backend) -> SelfTest:
     return SelfTest(float(np.max(np.abs(losses / reference - 1))), float(np.median(seconds[_STEPS:])))
 
 
+@np.errstate(all="ignore")  # whatever a caller told NumPy to raise
 def translating_self_test(backend: Backend) -> SelfTest:
     """Run the forward pass of a batch of 8, and decode its first position, with the reference model on ``backend`` and
     on NumPy, without training.
