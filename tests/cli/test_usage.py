@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import get_args, get_type_hints
@@ -13,7 +15,7 @@ from jsl_seq2seq.cli.app import COMMANDS, function
 from jsl_seq2seq.cli.hints import flag
 from jsl_seq2seq.version import __version__
 
-from ..processes import run_program
+from ..processes import environment, run_program
 from ..refusals import is_japanese
 from .conftest import Program
 from .options import training
@@ -48,6 +50,21 @@ def test_help_fits_a_terminal_and_is_in_japanese(
     lines = program(verb, "--help").out.splitlines()
     assert len(lines) > 5
     assert [line for line in lines if re.search(r"…\s*│$|<[a-z]+|\[required\]", line)] == []
+
+
+@pytest.mark.parametrize(
+    "arguments", [["train", "--help"], ["--help"], ["train", "--epoch", "3"]], ids=" ".join
+)
+def test_help_and_typos_wait_for_no_arrays(tmp_path: Path, arguments: list[str]) -> None:
+    code = (
+        "import sys\nfrom jsl_seq2seq.cli import main\n"
+        "try:\n    main(sys.argv[1:])\nfinally:\n    print('numpy' in sys.modules)\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code, *arguments],
+        cwd=tmp_path, env=environment(), capture_output=True, timeout=100, check=False,
+    )  # fmt: skip
+    assert done.stdout.decode().splitlines()[-1] == "False"
 
 
 def test_help_of_the_original_form_is_that_of_its_verb(program: Program) -> None:

@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from .config_file import ConfigFile
 
 COMMANDS = {
-    "train": ("train", "学習して保存します。--load を付けると、そのモデルの続きを学習します。"),
+    "train": ("train_options", "学習して保存します。--load を付けると、そのモデルの続きを学習します。"),
     "predict": ("predict", "文を訳します。"),
     "evaluate": ("evaluate", "テストデータを訳して採点し、表・HTML・JSON にまとめます。"),
     "score": ("score", "与えた訳が、モデルにとってどれだけ確からしいか（対数確率）を示します。"),

@@ -1,4 +1,4 @@
-"""``jsl-seq2seq train``: asks for a training, shows it, saves its result."""
+"""What ``jsl-seq2seq train`` does: asks for a training, shows it, saves its result."""
 
 from __future__ import annotations
 
@@ -53,83 +53,36 @@ _NOT_SAVED = frozenset({"config", "save_config", "preset", "resume", *SETTINGS, 
 """What ``--save-config`` does not write as it was given."""
 
 
-def train(
-    context: typer.Context,
-    config: opt.Config = None,
-    save_config: opt.SaveConfig = None,
-    load: opt.Load = None,
-    save: opt.Save = None,
-    data: opt.Data = None,
-    valid: opt.Valid = None,
-    source_units: opt.SourceUnits = None,
-    target_units: opt.TargetUnits = None,
-    subword_vocab: opt.SubwordVocab = None,
-    target_tokenizer: opt.TargetTokenizer = None,
-    target_vocab: opt.TargetVocab = None,
-    min_count: opt.MinCount = None,
-    backend: opt.Backend = "auto",
-    device: opt.Device = None,
-    precision: opt.Precision = "fp32",
-    preset: opt.Preset = None,
-    epochs: opt.Epochs = None,
-    batch_size: opt.BatchSize = None,
-    batch_tokens: opt.BatchTokens = None,
-    accumulate: opt.Accumulate = None,
-    learning_rate: opt.LearningRate = None,
-    warmup_steps: opt.WarmupSteps = None,
-    schedule: opt.Schedule = None,
-    clip_norm: opt.ClipNorm = None,
-    freeze: opt.Freeze = None,
-    dropout: opt.Dropout = None,
-    label_smoothing: opt.LabelSmoothing = None,
-    consistency: opt.Consistency = None,
-    position_shift: opt.PositionShift = None,
-    keep: opt.Keep = None,
-    average: opt.Average = None,
-    patience: opt.Patience = None,
-    metric: opt.Metric = None,
-    target_loss: opt.TargetLoss = None,
-    seed: opt.Seed = None,
-    seeds: opt.Seeds = None,
-    d_model: opt.DModel = None,
-    n_heads: opt.NHeads = None,
-    n_layers: opt.NLayers = None,
-    d_ff: opt.DFf = None,
-    max_seq_len: opt.MaxSeqLen = None,
-    tied_embeddings: opt.TiedEmbeddings = None,
-    checkpoint_every: opt.CheckpointEvery = None,
-    tensorboard: opt.TensorBoardDir = None,
-    resume: opt.Resume = False,
-    no_training_state: opt.NoTrainingState = False,
-    evaluated: opt.Evaluated = None,
-    beam: opt.Beam = None,
-    length_penalty: opt.LengthPenalty = None,
-    predict: opt.Predict = None,
-    export_weights: opt.ExportWeights = None,
-    export_attn: opt.ExportAttn = False,
-    force_export: opt.ForceExport = False,
-    export_dir: opt.ExportDir = None,
-    quiet: opt.Quiet = False,
-    as_json: opt.Json = False,
-) -> None:
+def train_as_asked(context: typer.Context) -> None:
+    """Do what the command's options ask for."""
+    options = context.params
+    save, seeds, evaluated, predict = (options[name] for name in ("save", "seeds", "evaluated", "predict"))
+    export_weights, export_attn, export_dir = (
+        options[name] for name in ("export_weights", "export_attn", "export_dir")
+    )
+    backend, device, quiet, as_json = (options[name] for name in ("backend", "device", "quiet", "as_json"))
     file: ConfigFile | None = context.meta.get(ConfigFile.KEY)
     typed = {
-        name
-        for name in context.params
-        if getattr(context.get_parameter_source(name), "name", "") == "COMMANDLINE"
+        name for name in options if getattr(context.get_parameter_source(name), "name", "") == "COMMANDLINE"
     }
     with file.naming_lines(typed) if file is not None else contextlib.nullcontext():
-        settings = _merged(file or {}, {name: context.params[name] for name in typed})
-        if load is not None:
-            load = model_directory(load)
-        request = TrainingRequest(settings, backend, device, data, valid, load, precision=precision)
+        settings = _merged(file or {}, {name: options[name] for name in typed})
+        request = TrainingRequest(
+            settings,
+            backend,
+            device,
+            options["data"],
+            options["valid"],
+            None if options["load"] is None else model_directory(options["load"]),
+            precision=options["precision"],
+        )
         directory = save or _timestamped()
         if seeds is not None:
-            if resume and save is None:
+            if options["resume"] and save is None:
                 raise _resume_without_save()
             train_with_seeds(parse_seeds(seeds), request, context, directory, run_training)
             return
-        if resume:
+        if options["resume"]:
             request = resuming(request, save)
         exporting = bool(export_weights) or export_attn
         if exporting and save is not None:
@@ -138,7 +91,7 @@ def train(
     result = trained.result
     _show(result, directory, quiet, as_json)
     if result.interrupted and not quiet and not as_json:
-        _show_how_to_go_on(result, request, directory, checkpoint_every)
+        _show_how_to_go_on(result, request, directory, options["checkpoint_every"])
     if result.failure:
         raise result.failure
     if trained.stopped and (export_weights or predict or evaluated):
@@ -150,7 +103,7 @@ def train(
             for report in reports:
                 say_json(report.to_json(sentences=False))
         else:
-            show_files(reports, search_of(beam, length_penalty), quiet)
+            show_files(reports, search_of(options["beam"], options["length_penalty"]), quiet)
     exports = opt.exports(directory, export_dir) if exporting else directory
     if export_weights:
         run_weight_export(result.model, export_weights, exports, quiet)
@@ -158,7 +111,9 @@ def train(
         translator = Translator(
             result.model, choose_backend(backend, device, count_parameters(result.model.config))
         )
-        run_prediction(translator, predict, exports if export_attn else None, force_export, quiet, as_json)
+        run_prediction(
+            translator, predict, exports if export_attn else None, options["force_export"], quiet, as_json
+        )
     if result.interrupted:
         raise typer.Exit(INTERRUPTED)
 
