@@ -22,6 +22,14 @@ def test_a_seed_decides_everything() -> None:
     assert random_ones and not any((first[name] == other[name]).all() for name in random_ones)
 
 
+def test_tokens_of_both_sides_begin_alike() -> None:
+    alone, shared = initial_parameters(CONFIG, 3), initial_parameters(CONFIG, 3, [(5, 7), (6, 9)])
+    source, target = shared["encoder.embedding.weight"], shared["decoder.embedding.weight"]
+    assert (target[[7, 9]] == source[[5, 6]]).all()
+    target[[7, 9]] = alone["decoder.embedding.weight"][[7, 9]]
+    assert same_arrays(shared, alone), "nothing else changes"
+
+
 def test_names_shapes_types_and_distributions() -> None:
     values = initial_parameters(CONFIG, 0)
     specs = parameter_specs(CONFIG)

@@ -147,6 +147,18 @@ def test_further_tags_keep_all_ids(kind: str, units: str) -> None:
     assert before.extended("", ["食べる"]).hash == before.hash
 
 
+def test_characters_that_both_sides_have() -> None:
+    pairs = [SentencePair("本を食べた", ("本", "食べる"))]
+    found = Tokenizers.of("char", "tags", target_tokenizer="char").learn(pairs)
+    source, target = found.source.vocabulary, found.target.vocabulary
+    assert [source.token_of(one) for one, _ in found.alike] == [
+        target.token_of(one) for _, one in found.alike
+    ]
+    assert {target.token_of(one) for _, one in found.alike} == set("本食べ")
+    assert Tokenizers.of("char", "tags").learn([SentencePair("本", ("本",))]).alike == []
+    assert Tokenizers.of("word", "words", target_tokenizer="char").learn(pairs).alike == []
+
+
 @pytest.mark.parametrize("units", UNITS)
 @pytest.mark.parametrize("kind", SEGMENTATIONS)
 def test_json_comes_back(kind: str, units: str) -> None:

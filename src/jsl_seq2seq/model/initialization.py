@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
@@ -13,10 +13,21 @@ _SPREAD = 0.1
 """Standard deviation of a new token's values around the mean, as a share of that of the other tokens' values."""
 
 
-def initial_parameters(config: ModelConfig, seed: int) -> dict[str, np.ndarray]:
-    """Float32 arrays as :mod:`jsl_seq2seq.model.parameters` describes them; the same seed gives the same values."""
+def initial_parameters(
+    config: ModelConfig, seed: int, alike: Sequence[tuple[int, int]] = ()
+) -> dict[str, np.ndarray]:
+    """Float32 arrays as :mod:`jsl_seq2seq.model.parameters` describes them; the same seed gives the same values.
+
+    Args:
+        alike: ids of tokens that both sides have, in the source and in the target: the second's embedding begins as
+            the first's.
+    """
     generator = np.random.default_rng([seed, 0])
-    return {name: _draw(spec, generator) for name, spec in parameter_specs(config).items()}
+    values = {name: _draw(spec, generator) for name, spec in parameter_specs(config).items()}
+    if alike:
+        source, target = map(list, zip(*alike, strict=True))
+        values["decoder.embedding.weight"][target] = values["encoder.embedding.weight"][source]
+    return values
 
 
 def extended_parameters(

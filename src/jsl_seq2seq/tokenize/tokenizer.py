@@ -27,6 +27,7 @@ from .segmentation import (
     DEFAULT_TARGET_VOCAB,
     SEGMENTATIONS,
     WHOLE,
+    Characters,
     Pieces,
     Segmentation,
     joined,
@@ -990,6 +991,15 @@ class Tokenizers:
     def size(self) -> VocabSize:
         """How many ids each side has, special tokens included."""
         return VocabSize(len(self.source.vocabulary), len(self.target.vocabulary))
+
+    @property
+    def alike(self) -> list[tuple[int, int]]:
+        """The ids, in the source and in the target, of the characters that sentences and tags are both written with;
+        empty unless both are written with characters."""
+        source, target = self.source.vocabulary, self.target.vocabulary
+        if not isinstance(self.source, CharTokenizer) or not isinstance(self.target.segmentation, Characters):
+            return []
+        return [(source.id_of(token), target.id_of(token)) for token in target.tokens if token in source]
 
     @cached_property
     def hash(self) -> str:

@@ -379,7 +379,7 @@ class TrainingJob:
         progress = Progress(until=training.epochs)
         if training.schedule == "cosine" and not training.decay_steps:
             training = scheduled(training, self._pairs, progress, restart_step=0)
-        parameters = initial_parameters(config, training.seed)
+        parameters = initial_parameters(config, training.seed, tokenizers.alike)
         return SavedModel(config, training, tokenizers, parameters, progress=progress)
 
     def _extended(self, loaded: SavedModel, request: TrainingRequest) -> SavedModel:
