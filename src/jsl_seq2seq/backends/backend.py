@@ -13,17 +13,6 @@ from .tape import Tape
 SINGLE = ProcessGroup()
 
 
-def is_out_of_memory(error: BaseException) -> bool:
-    """Whether memory, of the host or of a device, did not suffice."""
-    return (
-        isinstance(error, MemoryError)
-        or getattr(error, "code", None) == "gpu-out-of-memory"
-        # PyTorch's own, on a GPU and on the CPU; it is not imported here
-        or type(error).__name__ == "OutOfMemoryError"
-        or (isinstance(error, RuntimeError) and "can't allocate memory" in str(error))
-    )
-
-
 @dataclass(frozen=True)
 class Request:
     """What a backend is opened for.

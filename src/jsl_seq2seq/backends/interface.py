@@ -109,6 +109,9 @@ class InferenceOps(ABC):
         none."""
         return nullcontext()
 
+    def release(self) -> None:  # noqa: B027  most backends keep nothing
+        """Give back memory that is kept for computations to come: where it did not suffice for one."""
+
     @abstractmethod
     def array(self, values: Any) -> Array:
         """Numbers, nested lists or a NumPy array, on the device. Floats take the backend's float type."""

@@ -24,6 +24,10 @@ class Tape:
         """Append an entry. Arrays are compared by identity, so the tape keeps them alive."""
         self._entries.append((output, inputs, vjp))
 
+    def clear(self) -> None:
+        """Drop all entries, and the arrays with them: of a computation that failed."""
+        self._entries.clear()
+
     def gradients(self, loss: Any, wanted: Sequence[Any], add: Callable[[Any, Any], Any]) -> list[Any | None]:
         """d loss / d array for each array in ``wanted``; ``None`` where the loss does not depend on it.
 

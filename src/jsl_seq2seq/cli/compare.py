@@ -8,11 +8,10 @@ from typing import Annotated
 
 from ..backends.registry import Backend, choose_backend
 from ..data import read_corpus, read_starter_corpus
-from ..errors import UserError
 from ..evaluation.comparison import Comparison
 from ..evaluation.comparison import compare as compare_models
 from ..store import SavedModel, load_model
-from ..translate.translator import Translator
+from ..translate.translator import Translator, tags_of
 from . import options as opt
 from .console import say, say_json
 
@@ -52,10 +51,7 @@ def _translations(model: SavedModel, texts: Sequence[str], backend: Backend) -> 
     found: list[tuple[str, ...] | None] = []
     for start in range(0, len(texts), _SENTENCES):
         group = texts[start : start + _SENTENCES]
-        found += [
-            None if isinstance(translation, UserError) else translation.tags
-            for translation in translator.translate_each(group)
-        ]
+        found += [tags_of(translation) for translation in translator.translate_each(group)]
     return found
 
 

@@ -15,6 +15,7 @@ import sys
 from collections.abc import Collection, Sequence
 from typing import Any, TextIO
 
+from ..backends.out_of_memory import is_out_of_memory
 from ..errors import Failure, JslError
 from ..io.text import for_terminal, format_json
 from ..settings.environment import started_processes
@@ -66,10 +67,10 @@ def run(arguments: Sequence[str]) -> int:
         return report(error, as_json)
     except KeyboardInterrupt:  # while the commands are still being imported
         return 130
-    except MemoryError:
-        hint = "モデルやバッチを小さくするか、文を短くしてください。"
-        return report(Failure("メモリーが足りません。", hint, code="out-of-memory"), as_json)
     except Exception as error:
+        if is_out_of_memory(error):
+            hint = "モデルやバッチを小さくするか、文を短くしてください。"
+            return report(Failure("メモリーが足りません。", hint, code="out-of-memory"), as_json)
         if isinstance(error, OSError) and error.filename is not None:
             return report(_place_failed(error), as_json)
         from .usage import usage_error

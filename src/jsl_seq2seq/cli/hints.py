@@ -61,6 +61,7 @@ HINTS: dict[str, Callable[[JslError], str]] = {
     "gpu-values-missing": lambda error: (
         "保存済みのモデルは無事です。もう一度実行し、続きは --load で学習してください。"
     ),
+    "lines-out-of-memory": lambda error: _in_less_memory(error),
     "not-a-token": lambda error: (
         error.hint + "（< > のない語の列なら --target-units words を付けます）"
         if error.units == "tags" and isinstance(error.written, str) and not {"<", ">"} & set(error.written)
@@ -108,9 +109,10 @@ HINTS: dict[str, Callable[[JslError], str]] = {
     "torch-device-unusable": lambda error: (
         "--device cuda、mps、cpu のうち、この機械にあるものを指定してください。"
     ),
-    "translation-out-of-memory": lambda error: (
-        "文を短く分けるか、--beam を減らすか、--backend ndarray を使ってください。"
+    "training-out-of-memory": lambda error: _in_less_memory(error).replace(
+        "d_model や n_layers", "--d-model や --n-layers"
     ),
+    "translation-out-of-memory": lambda error: _in_less_memory(error),
     "unknown-tags": lambda error: (
         f"--load か --resume を外して新しいモデルを学習するか、その{error.name}の文をデータから外してください。"
     ),
@@ -125,6 +127,10 @@ HINTS: dict[str, Callable[[JslError], str]] = {
     ),
 }
 """Code -> the hint, made from the error's facts. Sorted by code."""
+
+
+def _in_less_memory(error: JslError) -> str:
+    return error.hint.replace("ビーム", "--beam").replace("ndarray バックエンド", "--backend ndarray ")
 
 
 def flag(setting: str) -> str:

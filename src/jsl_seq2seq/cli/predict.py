@@ -16,7 +16,7 @@ import typer
 
 from ..backends.registry import choose_backend
 from ..data.formats.format import MAX_LINE, likely_encoding, not_read, open_text
-from ..errors import Failure, UserError
+from ..errors import Failure, JslError, UserError
 from ..io.files import new_file
 from ..io.text import one_line
 from ..model import count_parameters
@@ -42,6 +42,9 @@ _INPUT = "訳す文のファイル"
 
 _LONG_PREPARATION = 1.5
 """Seconds of preparation after which a line on standard error gives the reason."""
+
+_BEHIND_THE_LINES = ("lines-not-decodable", "lines-out-of-memory")
+"""Codes of the errors about some of the lines, which come when all others are translated."""
 
 Search = Mapping[str, Any]
 Line = str | UserError
@@ -243,15 +246,15 @@ def _results_to(path: Path | None) -> Iterator[None]:
     if path is None:
         yield
         return
-    late: UserError | None = None
+    late: JslError | None = None
     try:
         with new_file(path) as content:
             results = io.TextIOWrapper(content, encoding="utf-8", errors="backslashreplace", newline="\n")
             try:
                 with redirect_stdout(results):
                     yield
-            except UserError as error:
-                if error.code != "lines-not-decodable":  # that comes behind the lines that could be read
+            except JslError as error:
+                if error.code not in _BEHIND_THE_LINES:
                     raise
                 late = error
             results.flush()
@@ -283,6 +286,7 @@ def _translate_lines(
     """
     number, certain = 0, True
     unreadable: list[int] = []
+    too_large: dict[int, Failure] = {}
     for arrived in lines:
         for start in range(0, len(arrived), _LINES):
             together = arrived[start : start + _LINES]
@@ -292,7 +296,9 @@ def _translate_lines(
                 number += 1
                 if isinstance(line, UserError):
                     unreadable.append(number)
-                if isinstance(translation, UserError):
+                if isinstance(translation, Failure):
+                    too_large[number] = translation
+                if isinstance(translation, JslError):
                     certain &= line == ""
                     _show_mistake(line, translation, number, as_json)
                 else:
@@ -309,10 +315,18 @@ def _translate_lines(
             code="lines-not-decodable",
             lines=unreadable,
         )
+    if too_large:
+        raise Failure(
+            f"{name} の {len(too_large)} 行は、メモリーが足りないので訳しませんでした"
+            f"（{next(iter(too_large))} 行目など）。",
+            next(iter(too_large.values())).hint,
+            code="lines-out-of-memory",
+            lines=list(too_large),
+        )
     return certain
 
 
-def _show_mistake(line: Line, mistake: UserError, number: int, as_json: bool) -> None:
+def _show_mistake(line: Line, mistake: JslError, number: int, as_json: bool) -> None:
     if line != "":  # an empty line ends a paragraph and is no mistake
         note(f"{number} 行目: {mistake.what}")
     if as_json:

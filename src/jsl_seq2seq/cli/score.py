@@ -8,7 +8,7 @@ from itertools import islice
 from typing import Annotated
 
 from ..data import read_corpus
-from ..errors import UserError
+from ..errors import JslError, UserError
 from ..io.text import one_line
 from ..store import load_model, model_directory
 from ..tokenize import Tokenizers
@@ -90,7 +90,7 @@ def _parsed(written: str, tokenizers: Tokenizers) -> tuple[str, ...]:
         ) from None
 
 
-def _scored(translator: Translator, pairs: list[Pair]) -> Iterator[tuple[Pair, Score | UserError]]:
+def _scored(translator: Translator, pairs: list[Pair]) -> Iterator[tuple[Pair, Score | JslError]]:
     rest = iter(pairs)
     while together := list(islice(rest, _BATCH)):
         yield from zip(

@@ -42,9 +42,13 @@ class Batch:
         if processes.world_size == 1:
             return self
         rows = len(self.source) // processes.world_size
-        mine = slice(processes.rank * rows, (processes.rank + 1) * rows)
-        target_out = self.target_out[mine]
-        return Batch(self.source[mine], self.target_in[mine], target_out, int((target_out != PAD).sum()))
+        return self.part(processes.rank * rows, (processes.rank + 1) * rows)
+
+    def part(self, first: int, end: int) -> Batch:
+        """The rows from ``first`` up to ``end``, as wide as they are."""
+        rows = slice(first, end)
+        target_out = self.target_out[rows]
+        return Batch(self.source[rows], self.target_in[rows], target_out, int((target_out != PAD).sum()))
 
 
 class BatchOrder(Sequence[list[int]]):

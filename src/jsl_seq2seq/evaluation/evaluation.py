@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from ..data import Corpus, SentencePair, sentence_keys
-from ..errors import UserError
+from ..errors import Failure, JslError
 from ..store import SavedModel
 from ..tokenize import CHARACTERS_AND_TAGS, Tokenizer, Tokenizers
 from ..translate.translator import DEFAULT_PENALTY, Translation, Translator
@@ -156,6 +156,9 @@ def evaluate(
     Args:
         progress: called with the number of sentences in each translated batch.
         models: the translator's, loaded with their record, which says what they were trained on.
+
+    Raises:
+        Failure: memory does not suffice for a sentence, or the model computes NaN.
     """
     seen: list[int] = []
     recorded = [model for model in models if len(model.trained_on)]
@@ -213,8 +216,10 @@ def origin_of(name: str) -> str:
     return WRITTEN if stem in _WRITTEN else UNKNOWN
 
 
-def _result(pair: SentencePair, translation: Translation | UserError, tokenizer: Tokenizer) -> Result:
-    if isinstance(translation, UserError):
+def _result(pair: SentencePair, translation: Translation | JslError, tokenizer: Tokenizer) -> Result:
+    if isinstance(translation, Failure):  # the figures must not depend on the machine
+        raise translation
+    if isinstance(translation, JslError):
         nothing = f"読める{tokenizer.unit_name}がありません。"
         return Result(pair.source, pair.tags, (), 0.0, pair.phenomenon, (nothing,))
     return Result(

@@ -175,7 +175,7 @@ def _add_api(app: FastAPI, service: Service) -> None:
         dictionary = _dictionary(body.dictionary)
         if isinstance(body.text, str):
             (found,) = await service.compute(request, work, [(body.text, dictionary)])
-            if isinstance(found, UserError):
+            if isinstance(found, JslError):
                 raise found
             return json_response(translation_to_dict(found))
         results = await service.compute(request, work, [(text, dictionary) for text in body.text])
@@ -184,7 +184,7 @@ def _add_api(app: FastAPI, service: Service) -> None:
             {
                 "translations": [
                     {"text": text, **problem(one, language)}
-                    if isinstance(one, UserError)
+                    if isinstance(one, JslError)
                     else translation_to_dict(one)
                     for text, one in zip(body.text, results, strict=True)
                 ]
@@ -196,7 +196,7 @@ def _add_api(app: FastAPI, service: Service) -> None:
         """与えた訳の対数確率（自然対数）を返します。`log_probs` の最後は文の終わりの分、`per_token` はその平均です。"""
         work = Scoring(service.models[body.model])
         (found,) = await service.compute(request, work, [(body.text, body.tags)])
-        if isinstance(found, UserError):
+        if isinstance(found, JslError):
             raise found
         return json_response(found.to_dict())
 
@@ -204,7 +204,7 @@ def _add_api(app: FastAPI, service: Service) -> None:
     async def diagnose(request: Request, body: schemas.DiagnoseRequest) -> Response:
         """1 文の訳の理由: タグごとのほかの候補、アテンション、1 文字ずつ消したときの変化（100 文字まで）。"""
         (found,) = await service.compute(request, Diagnosing(service.models[body.model]), [body.text])
-        if isinstance(found, UserError):
+        if isinstance(found, JslError):
             raise found
         return json_response(found.to_json())
 

@@ -13,7 +13,7 @@ from urllib.parse import parse_qs
 from fastapi import FastAPI, Request
 from starlette.responses import Response
 
-from ..errors import UserError
+from ..errors import JslError
 from ..io.text import parse_json
 from ..translate import Translation
 from ..translate.translator import MAX_CHARACTERS
@@ -104,7 +104,7 @@ def add_libretranslate(app: FastAPI, service: Service) -> None:
         written: list[str] = []
         others: list[list[str]] = []
         for one in results:
-            if isinstance(one, UserError) and (
+            if isinstance(one, JslError) and (
                 one.code != "nothing-to-translate" or not isinstance(given, list)
             ):
                 raise one

@@ -131,7 +131,7 @@ class Translating:
     length_penalty: float = 0.6
     attention: bool = False
 
-    def __call__(self, items: Sequence[tuple[str, Dictionary | None]]) -> list[Translation | UserError]:
+    def __call__(self, items: Sequence[tuple[str, Dictionary | None]]) -> list[Translation | JslError]:
         texts = [text for text, _ in items]
         return self.model.translator.translate_each(
             [too_long(text) or text for text in texts] if self.attention else texts,
@@ -149,7 +149,7 @@ class Scoring:
 
     model: LoadedModel
 
-    def __call__(self, pairs: Sequence[tuple[str, Sequence[str]]]) -> list[Score | UserError]:
+    def __call__(self, pairs: Sequence[tuple[str, Sequence[str]]]) -> list[Score | JslError]:
         return self.model.translator.score_each(pairs)
 
 
@@ -159,13 +159,13 @@ class Diagnosing:
 
     model: LoadedModel
 
-    def __call__(self, texts: Sequence[str]) -> list[Diagnosis | UserError]:
+    def __call__(self, texts: Sequence[str]) -> list[Diagnosis | JslError]:
         return [self._one(text) for text in texts]
 
-    def _one(self, text: str) -> Diagnosis | UserError:
+    def _one(self, text: str) -> Diagnosis | JslError:
         try:
             return too_long(text) or diagnose(self.model.translator, text)
-        except UserError as error:
+        except JslError as error:
             return error
 
 

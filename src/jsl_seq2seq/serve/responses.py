@@ -55,6 +55,7 @@ ENGLISH: Mapping[str, Callable[[Mapping[str, Any]], str]] = {
         f"The text has {facts['found']} characters; attention is shown for up to {facts['limit']}."
     ),
     "token-wrong": lambda facts: "The token is missing or wrong.",
+    "translation-out-of-memory": lambda facts: "The server's memory does not suffice for this text.",
     "unknown-tag": lambda facts: f"The model has no tag {facts['tag']!r}.",
 }
 """Code -> the words in English, from the error's facts. Sorted by code."""

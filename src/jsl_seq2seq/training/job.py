@@ -12,21 +12,23 @@ from typing import Any
 
 import numpy as np
 
+from ..backends.out_of_memory import is_out_of_memory
 from ..backends.registry import AUTO, Backend, choose_backend
 from ..data import SentencePair, overlap, read_corpus, sentence_keys
 from ..data.encoding import EncodedPair, EncodedPairs, encode_corpus
 from ..errors import Failure, JslError, UserError
+from ..model import count_parameters
 from ..model.initialization import initial_parameters
 from ..settings import DATA_SETTINGS, ModelConfig, TrainingConfig, VocabSize, in_effect
 from ..store import EpochMetrics, Example, Progress, SavedModel, Stage, best_epoch, load_model
 from ..store.metadata import describe_run, now, published, stages_of, with_stage
 from ..tokenize import Tokenizers
-from ..translate.translator import Translator
+from ..translate.translator import Translator, tags_of
 from .data import check_encoded, longest, new_tokenizers, read_data, tokenizers_of
 from .finetuning import extended, extension_notes, fine_tuning_settings, frozen_spans, is_extensible
 from .loop import CheckpointSelector, Outcome, Parameters, Reporter, Run, fit
 from .schedule import scheduled
-from .trainer import Trainer
+from .trainer import Trainer, lacking_memory
 from .validation import Figures, Validation, evenly
 
 _MODEL_OPTIONS = ("d_model", "n_heads", "n_layers", "d_ff", "max_seq_len", "tied_embeddings")
@@ -86,7 +88,7 @@ class TrainingResult:
     Attributes:
         exact, checked: of ``checked`` sentences of the training data, ``exact`` were translated exactly.
         interrupted: whether it was stopped early.
-        notes: what could not be done after training, in Japanese.
+        notes: what was done otherwise in training, and what could not be done after it, in Japanese.
         failure: what ended training early although nobody asked for it; the model was saved before.
     """
 
@@ -240,15 +242,7 @@ class TrainingJob:
                 code="processes-differ",
                 processes=processes.world_size,
             )
-        trainer = Trainer(
-            self.backend,
-            start.config,
-            start.training,
-            start.parameters,
-            start.moments,
-            start.progress.step,
-            self._frozen,
-        )
+        trainer = self._trainer()
         selector = self._selector()
         every = checkpoints.every if checkpoints else 0
         # now: at the end of a long training, what is asked about the machine may be gone
@@ -286,19 +280,47 @@ class TrainingJob:
             ),
         )
         if processes.rank:  # process 0 has the same parameters; it alone saves and reports
-            return TrainingResult(start, 0, 0, outcome.interrupted)
+            return TrainingResult(start, 0, 0, outcome.interrupted, failure=outcome.failure)
         self._require_sound(trainer, outcome.progress.epoch)
         model = snapshot(outcome.progress, outcome.history, outcome.interrupted)
         save(model)
+        notes = _computed_in_parts(trainer)
         try:
-            result = self._result(model, outcome, should_stop)
+            result = replace(self._result(model, outcome, should_stop), notes=notes)
             save(result.model)
         # out of memory on a device has many types, and the weights are safe; so they are at a second Ctrl-C
         except (Exception, KeyboardInterrupt) as error:
             reason = error.what if isinstance(error, JslError) else f"{type(error).__name__}: {error}"
             note = f"訳の例は作れませんでした（{reason}）。学習した重みは保存してあります。"
-            return TrainingResult(model, 0, 0, outcome.interrupted, (note,), outcome.failure)
+            return TrainingResult(model, 0, 0, outcome.interrupted, (*notes, note), outcome.failure)
         return result
+
+    def _trainer(self) -> Trainer:
+        """With the parameters and moments that the run begins with.
+
+        Raises:
+            Failure: memory does not suffice for them.
+        """
+        start = self.start
+        try:
+            return Trainer(
+                self.backend,
+                start.config,
+                start.training,
+                start.parameters,
+                start.moments,
+                start.progress.step,
+                self._frozen,
+            )
+        except Exception as error:
+            if not is_out_of_memory(error):
+                raise
+            count = count_parameters(start.config)
+            raise lacking_memory(
+                f"この大きさのモデル（パラメーター {count:,} 個）を学習するためのメモリーが足りません。",
+                self.backend.name,
+                parameters=count,
+            ) from error
 
     def _translating(self, trainer: Trainer, should_stop: Callable[[], bool]) -> Callable[[], Figures]:
         """Measures the figures of :attr:`validation` with the trainer's parameters."""
@@ -571,6 +593,18 @@ class TrainingJob:
         )
 
 
+def _computed_in_parts(trainer: Trainer) -> tuple[str, ...]:
+    """That memory did not suffice for whole batches, in Japanese; nothing if it did."""
+    if trainer.too_large is None:
+        return ()
+    rows, source, target = trainer.too_large
+    return (
+        f"メモリーが足りないので、大きなバッチ（{rows} 文、{source} と {target} トークンから）は"
+        "いくつかに分けて計算しました。更新は同じ平均ですが、足りる機械とは最後の桁や dropout が違います。"
+        "batch_size を小さくすると、分けずに計算できます。",
+    )
+
+
 def _overridden(training: TrainingConfig, options: Mapping[str, Any]) -> TrainingConfig:
     names = {field.name for field in fields(TrainingConfig)}
     return replace(training, **{name: value for name, value in options.items() if name in names})
@@ -588,7 +622,7 @@ def _translated(
     pairs = pairs[: len(translations)]
     # training has no limit on the length of a text, translation has: beyond it a sentence counts as not translated
     return [
-        Example(pair.source, pair.tags, () if isinstance(translation, UserError) else translation.tags)
+        Example(pair.source, pair.tags, tags_of(translation) or ())
         for pair, translation in zip(pairs, translations, strict=True)
     ]
 

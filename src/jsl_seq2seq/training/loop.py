@@ -170,8 +170,9 @@ class Outcome:
     Attributes:
         history: one entry for each epoch that was finished now.
         interrupted: whether ``should_stop``, or ``failure``, ended it early.
-        failure: what made it impossible to measure the validation data. The parameters are those of the epoch's
-            last update, and ``progress.batch`` is the number of its batches: resumed, it is measured again.
+        failure: what made it impossible to go on. The parameters are those of the last update. If the validation data
+            could not be measured, ``progress.batch`` is the number of the epoch's batches: resumed, it is measured
+            again.
     """
 
     progress: Progress
@@ -203,8 +204,9 @@ def fit(
         run: what the reporter receives, but for its batches, which are counted here.
 
     Raises:
-        Failure: the loss is NaN or infinite.
+        Failure: the loss is NaN or infinite; or memory did not suffice for a sentence before anything was updated.
     """
+    first_step = trainer.step
     training, epochs = trainer.training, progress.until - progress.epoch
     stopping = _agreed(trainer.processes, should_stop)
 
@@ -221,7 +223,13 @@ def fit(
         for number in range(progress.batch, len(order), training.accumulate):
             group = order[number : number + training.accumulate]
             batches = [trainer.batch([pairs[index] for index in indices]) for indices in group]
-            found = trainer.update_accumulated(batches)
+            try:
+                found = trainer.update_accumulated(batches)
+            except Failure as error:
+                if error.code != "training-out-of-memory" or trainer.step == first_step:
+                    raise
+                progress = _summed(trainer, losses, begun, progress, time.perf_counter() - started)
+                return Outcome(progress, tuple(history), interrupted=True, failure=error)
             losses += found
             progress = replace(progress, step=trainer.step, batch=number + len(group))
             for batch, (loss, _) in zip(batches, found, strict=True):

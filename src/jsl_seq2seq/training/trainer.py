@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import functools
+import gc
 import math
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Never
 
 import numpy as np
 
 from ..backends.interface import Array
+from ..backends.out_of_memory import in_halves, is_out_of_memory
 from ..backends.registry import Backend
 from ..backends.tape import Tape
 from ..data.batching import Batch, EncodedPair, make_batch
+from ..errors import Failure
 from ..model import Dropout, Positions, Transformer, flatten, parameter_shapes, unflatten
 from ..model.layers import identity
 from ..settings import ModelConfig, TrainingConfig
@@ -30,6 +34,9 @@ class Trainer:
         moments: Adam's state to go on from; ``None`` starts at zero.
         step: updates made so far.
         frozen: [start, end) of the parameters in the flat array that no update changes, in order.
+
+    Attributes:
+        too_large: B, S and T of the smallest batch for which memory did not suffice; ``None`` if there was none.
     """
 
     def __init__(
@@ -42,7 +49,8 @@ class Trainer:
         step: int = 0,
         frozen: Sequence[tuple[int, int]] = (),
     ) -> None:
-        self.ops = backend.training_ops(Tape())
+        self._tape = Tape()
+        self.ops = backend.training_ops(self._tape)
         self.training, self.step, self.processes = training, step, backend.processes
         self.source_length, self._masked = config.source_length, config.attention_masks
         self._shapes = parameter_shapes(config)
@@ -53,10 +61,10 @@ class Trainer:
         self._v = self.ops.zeros(self._flat.shape) if moments is None else self._to_device(moments.v, frozen)
         self._named = self.ops.named_views(self._flat, self._shapes)
         self._model = Transformer(self.ops, self._named, config)
-        self._captured_update = self.ops.capture(self._update)
-        self._captured_accumulate = self.ops.capture(self._accumulate)
-        self._captured_apply = self.ops.capture(self._apply_accumulated)
+        self._capture()
         self._accumulated: Array | None = None
+        self._too_large, self._failed, self._updating = math.inf, False, False
+        self.too_large: tuple[int, int, int] | None = None
         # for losses and translations without gradients: the same memory, without a tape
         self._eval_ops = backend.training_ops(None)
         views = self._eval_ops.named_views(self._flat, self._shapes)
@@ -71,25 +79,125 @@ class Trainer:
 
         Of several processes, each computes its share of every batch.
 
+        A batch for which memory does not suffice is computed in halves, whose gradients are added up: the same mean,
+        but for its rounding, and with other elements dropped out.
+
         Returns:
             Of each batch's share in this process, the loss before the step, on the device, and the tokens that
             it is the mean of.
+
+        Raises:
+            Failure: memory does not suffice for a single sentence (``training-out-of-memory``); nothing was updated.
         """
         self.step += 1
+        try:
+            return self._updated(batches)
+        except Failure:
+            self.step, self._accumulated = self.step - 1, None
+            raise
+
+    def _updated(self, batches: Sequence[Batch]) -> list[tuple[Array, int]]:
         rates = np.array(adam_rates(self.training, self.step), np.float32)
         if len(batches) == 1 and self.processes.world_size == 1:
-            arguments = (*self._inputs(batches[0]), self._key(0), *self._positions(batches[0], 0))
-            return [(self._captured_update(rates, *arguments), batches[0].tokens)]
+            loss = self._updated_at_once(rates, batches[0])
+            if loss is not None:
+                return [(loss, batches[0].tokens)]
         if self._accumulated is None:
             self._accumulated = self.ops.zeros(self._flat.shape)
         tokens = sum(batch.tokens for batch in batches)
         found = []
-        for part, batch in enumerate(batch.share(self.processes) for batch in batches):
-            weight = np.array([batch.tokens / tokens], np.float32)
-            arguments = (*self._inputs(batch), self._key(part), *self._positions(batch, part))
-            found.append((self._captured_accumulate(weight, *arguments), batch.tokens))
+        for number, batch in enumerate(batch.share(self.processes) for batch in batches):
+            parts = self._accumulated_in_parts(batch, number, len(batches), tokens)
+            found.append((self._mean(parts), batch.tokens))
         self._captured_apply(rates)
         return found
+
+    def _updated_at_once(self, rates: np.ndarray, batch: Batch) -> Array | None:
+        """One step of Adam on a batch; its loss. ``None``, and no step, if memory does not suffice for that."""
+        if _size(batch) >= self._too_large:
+            return None
+        arguments = (*self._inputs(batch), self._key(0), *self._positions(batch, 0))
+        try:
+            return self._captured_update(rates, *arguments)
+        except Exception as error:
+            if self._updating or not self._lacks_memory(error, batch):
+                raise
+        self._release()  # outside of the handler, whose traceback keeps the arrays
+        return None
+
+    def _accumulated_in_parts(
+        self, batch: Batch, number: int, count: int, tokens: int
+    ) -> list[tuple[Array, int]]:
+        """Add a batch's gradient to those of the step's other batches, in parts where it must be.
+
+        Args:
+            number: of the batch among the ``count`` of this step.
+            tokens: of all batches of this step.
+
+        Returns:
+            The loss of each part, on the device, and its tokens.
+        """
+        positions = self._positions(batch, number)
+
+        def accumulated(rows: Sequence[int]) -> list[tuple[Array, int]]:
+            part = batch.part(rows[0], rows[-1] + 1)
+            if len(rows) > 1 and _size(part) >= self._too_large:
+                raise MemoryError
+            weight = np.array([part.tokens / tokens], np.float32)
+            key = self._key(number + rows[0] * count)  # one of its own for each part
+            try:
+                loss = self._captured_accumulate(weight, *self._inputs(part), key, *positions)
+            except Exception as error:
+                self._lacks_memory(error, part)
+                raise
+            return [(loss, part.tokens)]
+
+        return in_halves(
+            accumulated,
+            range(len(batch.source)),
+            lambda error: self._refuse(error, batch),
+            self._release,
+        )
+
+    def _lacks_memory(self, error: Exception, batch: Batch) -> bool:
+        """Whether the error is that memory did not suffice for a batch. No batch of that size is tried again."""
+        if not is_out_of_memory(error):
+            return False
+        if _size(batch) < self._too_large:
+            self._too_large, self.too_large = _size(batch), (len(batch.source), *_widths(batch))
+        self._failed = True
+        return True
+
+    def _release(self) -> None:
+        """Give back memory that is kept for later, if it did not suffice since this was done last."""
+        if self._failed:
+            self._failed = False
+            self._tape.clear()
+            self._capture()
+            gc.collect()
+            self.ops.release()
+
+    def _refuse(self, error: Exception, batch: Batch) -> Never:
+        source, target = _widths(batch)
+        raise lacking_memory(
+            f"1 文だけでも、学習するためのメモリーが足りません（{source} と {target} トークンまでの文）。",
+            self.ops.name,
+            source=source,
+            target=target,
+        ) from error
+
+    def _mean(self, parts: Sequence[tuple[Array, int]]) -> Array:
+        """The mean loss of a batch, from those of its parts and their tokens."""
+        if len(parts) == 1:
+            return parts[0][0]
+        tokens, ops = max(sum(count for _, count in parts), 1), self._eval_ops
+        weighted = [ops.scale(loss, count / tokens) for loss, count in parts]
+        return functools.reduce(ops.add, weighted)
+
+    def _capture(self) -> None:
+        self._captured_update = self.ops.capture(self._update)
+        self._captured_accumulate = self.ops.capture(self._accumulate)
+        self._captured_apply = self.ops.capture(self._apply_accumulated)
 
     def batch(self, pairs: Sequence[EncodedPair]) -> Batch:
         """Pairs as a batch, padded to the backend's multiple and to equal shares for all processes."""
@@ -99,10 +207,22 @@ class Trainer:
         return make_batch(pairs, self.source_length, step, rows=math.lcm(rows, count))
 
     def loss(self, batch: Batch) -> float:
-        """A batch's loss, without dropout and label smoothing, nats per target token."""
-        array = self._eval_ops.array
-        loss = self._eval_model.loss(array(batch.source), array(batch.target_in), array(batch.target_out))
-        return float(self._eval_ops.to_host(loss))
+        """A batch's loss, without dropout and label smoothing, nats per target token.
+
+        Raises:
+            Failure: memory does not suffice for a single sentence (``training-out-of-memory``).
+        """
+
+        def losses(rows: Sequence[int]) -> list[tuple[float, int]]:
+            part = batch.part(rows[0], rows[-1] + 1)
+            array = self._eval_ops.array
+            loss = self._eval_model.loss(array(part.source), array(part.target_in), array(part.target_out))
+            return [(float(self._eval_ops.to_host(loss)), part.tokens)]
+
+        parts = in_halves(losses, range(len(batch.source)), lambda error: self._refuse(error, batch))
+        if len(parts) == 1:
+            return parts[0][0]
+        return sum(loss * tokens for loss, tokens in parts) / max(batch.tokens, 1)
 
     def translator(self, model: SavedModel, backend: Backend, max_tags: int) -> Translator:
         """A translator with the parameters as they are whenever it is called.
@@ -180,6 +300,7 @@ class Trainer:
     def _optimizer_step(self, gradient: Array, rates: Array) -> None:
         """Clip the gradient [N], and one step of Adam; both without the frozen parameters."""
         ops, training = self.ops, self.training
+        self._updating = True
         if self._frozen:
             for name, piece in self._eval_ops.named_views(gradient, self._pieces).items():
                 if name in self._frozen:
@@ -188,6 +309,7 @@ class Trainer:
             gradient = ops.clip_norm(gradient, training.clip_norm)
         betas = (training.beta1, training.beta2)
         ops.adam_update(self._flat, gradient, self._m, self._v, ops.array(rates), betas)
+        self._updating = False
 
     def _to_device(self, named: dict[str, np.ndarray], zeroed: Sequence[tuple[int, int]] = ()) -> Array:
         flat = flatten(named, self._shapes)
@@ -197,6 +319,28 @@ class Trainer:
 
     def _to_host(self, flat: Array) -> dict[str, np.ndarray]:
         return unflatten(np.array(self.ops.to_host(flat)), self._shapes)
+
+
+def lacking_memory(what: str, backend: str, **facts: int) -> Failure:
+    """The failure where memory does not suffice for training, however small its parts."""
+    other = "" if backend == "ndarray" else "、ndarray バックエンドを使う"
+    return Failure(
+        what,
+        f"長い文を分ける、モデルを小さくする（d_model や n_layers を減らす）{other}と、計算できるかもしれません。",
+        code="training-out-of-memory",
+        backend=backend,
+        **facts,
+    )
+
+
+def _widths(batch: Batch) -> tuple[int, int]:
+    """S and T."""
+    return batch.source.shape[1], batch.target_in.shape[1]
+
+
+def _size(batch: Batch) -> int:
+    """Positions of both sides, padding included."""
+    return len(batch.source) * sum(_widths(batch))
 
 
 def _pieces(size: int, spans: Sequence[tuple[int, int]]) -> dict[str, tuple[int, ...]]:

@@ -9,9 +9,9 @@ from typing import Any
 
 from ..backends.process_group import ProcessGroup
 from ..data import SentencePair
-from ..errors import Failure, UserError
+from ..errors import Failure
 from ..tokenize import TargetTokenizer
-from ..translate.translator import Translator
+from ..translate.translator import Translator, tags_of
 
 _BATCH = 64
 """Sentences between two questions whether to stop."""
@@ -109,7 +109,7 @@ class Validation:
                 if error.code != "scores-not-finite":
                     raise
                 return Figures()
-            hypotheses += [() if isinstance(one, UserError) else one.tags for one in found]
+            hypotheses += [tags_of(one) or () for one in found]
         pairs = [(hypothesis, pair.tags) for hypothesis, pair in zip(hypotheses, self.pairs, strict=True)]
         exact = sum(hypothesis == reference for hypothesis, reference in pairs) / len(pairs)
         if self._metric not in ("bleu", "chrf"):

@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 import difflib
+import gc
 import math
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import islice
 from pathlib import Path
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal, NamedTuple, Never
 
 import numpy as np
 
-from ..backends.backend import is_out_of_memory
 from ..backends.interface import DecodingOps, GraphDecodingOps, pad_rows
+from ..backends.out_of_memory import in_halves, is_out_of_memory
 from ..backends.registry import Backend, choose_backend
-from ..errors import Failure, UserError
+from ..errors import Failure, JslError, UserError
 from ..model import Capture, Transformer, count_parameters, flatten, parameter_shapes
 from ..search import (
     Ensemble,
@@ -344,6 +345,7 @@ class Translator:
         Raises:
             UserError: nothing in it can be translated, or it is far too long, or the search is impossible, or the
                 attention of an ensemble is wanted.
+            Failure: memory does not suffice for it, or the computation gives no numbers.
             TypeError: it is not a string.
         """
         return self.translate_batch([text], attention, beam, n_best, length_penalty)[0]
@@ -360,7 +362,12 @@ class Translator:
         _check_search(beam, n_best, length_penalty)
         _require_several(texts, "translate_batch")
         prepared = [self._prepared(text, self.dictionary) for text in texts]
-        return self._translated(prepared, attention, beam, n_best, length_penalty)
+        translations: list[Translation] = []
+        for one in self._translated(prepared, attention, beam, n_best, length_penalty):
+            if isinstance(one, Failure):
+                raise one
+            translations.append(one)
+        return translations
 
     def translate_each(
         self,
@@ -370,8 +377,9 @@ class Translator:
         length_penalty: float = DEFAULT_PENALTY,
         attention: bool = False,
         dictionaries: Sequence[Dictionary | None] | None = None,
-    ) -> list[Translation | UserError]:
-        """As :meth:`translate_batch`, but a sentence that cannot be translated gives its error in its place.
+    ) -> list[Translation | JslError]:
+        """As :meth:`translate_batch`, but a sentence that cannot be translated gives its error in its place: a
+        UserError, or a Failure where memory does not suffice for it.
 
         Args:
             texts: an error among them stays where it is.
@@ -433,8 +441,9 @@ class Translator:
         beam: int,
         n_best: int,
         length_penalty: float,
-    ) -> list[Translation]:
-        """Prepared texts -> their translations; the sentences of all of them share batches."""
+    ) -> list[Translation | Failure]:
+        """Prepared texts -> their translations, or the Failures of those for which memory does not suffice; the
+        sentences of all of them share batches."""
         if attention and isinstance(self._network, Ensemble):
             raise UserError(
                 f"{self.members} つのモデルのアンサンブルからは、アテンションを取り出せません。",
@@ -444,16 +453,38 @@ class Translator:
             )
         pieces = [piece for text in texts for piece in text.pieces]
         sources = [self._read(piece.source) for piece in pieces]
-        found: dict[int, list[Hypothesis]] = {}
+        found: dict[int, list[Hypothesis] | Failure] = {}
         # what overflows is refused where tags are chosen
         with self.ops.exclusive(), np.errstate(all="ignore"):
             for indices in self._groups(sources, beam):
-                found.update(self._decoded(pieces, sources, indices, beam, n_best, length_penalty))
+                decoded = in_halves(
+                    lambda some: self._decoded(pieces, sources, some, beam, n_best, length_penalty),
+                    indices,
+                    lambda error: self._no_room(error, beam),
+                    self._release,
+                )
+                found.update(zip(indices, decoded, strict=True))
             hypotheses = map(found.__getitem__, range(len(pieces)))
             return [
-                self._translation(text, list(islice(hypotheses, len(text.pieces))), attention, n_best)
+                self._finished(text, list(islice(hypotheses, len(text.pieces))), attention, n_best)
                 for text in texts
             ]
+
+    def _finished(
+        self, text: _Prepared, found: Sequence[list[Hypothesis] | Failure], attention: bool, n_best: int
+    ) -> Translation | Failure:
+        """A text's translation; the first Failure of its sentences, if there is one."""
+        sound: list[list[Hypothesis]] = []
+        for one in found:
+            if isinstance(one, Failure):
+                return one
+            sound.append(one)
+        try:
+            return self._translation(text, sound, attention, n_best)
+        except Exception as error:
+            if not is_out_of_memory(error):
+                raise
+            return self._no_room(error)
 
     def _decoded(
         self,
@@ -463,51 +494,53 @@ class Translator:
         beam: int,
         n_best: int,
         length_penalty: float,
-    ) -> dict[int, list[Hypothesis]]:
-        """The hypotheses of the pieces with these indices, side by side; where memory does not suffice for that, of
-        half of them after the other half.
-
-        Raises:
-            Failure: it does not suffice for one of them alone.
-        """
+    ) -> list[list[Hypothesis]]:
+        """The hypotheses of the pieces with these indices, side by side."""
         group = [sources[index] for index in indices]
         longest, words, constraints = self._max_tags, self._open_words, []
         if words is not None:
             own = [pieces[index] for index in indices]
             constraints = [words.constraint(piece.source, piece.evidence) for piece in own]
-        try:
-            if beam == 1:
-                best = greedy(self.ops, self._network, group, longest, self._graphs, constraints)
-                hypotheses = [[hypothesis] for hypothesis in best]
-            else:
-                # pieces spell one translation in several ways, of which all but the best go: see _distinct
-                hypotheses = beam_search(
-                    self.ops,
-                    self._network,
-                    group,
-                    longest,
-                    beam,
-                    n_best if self.tokenizers.target.segmentation.whole else beam,
-                    length_penalty,
-                    constraints=constraints,
-                )
-            return dict(zip(indices, hypotheses, strict=True))
-        except Exception as error:
-            if not is_out_of_memory(error):
-                raise
-            if len(indices) == 1:
-                raise Failure(
-                    "文を訳すためのメモリーが足りません。",
-                    "文を短く分けるか、ビームの数を減らすか、ndarray バックエンドを使ってください。",
-                    code="translation-out-of-memory",
-                ) from error
-        # outside of the handler, whose traceback keeps the arrays
-        self._graphs = self._captured()  # those so far keep memory for their shapes
-        half = len(indices) // 2
-        return {
-            **self._decoded(pieces, sources, indices[:half], beam, n_best, length_penalty),
-            **self._decoded(pieces, sources, indices[half:], beam, n_best, length_penalty),
-        }
+        if beam == 1:
+            best = greedy(self.ops, self._network, group, longest, self._graphs, constraints)
+            return [[hypothesis] for hypothesis in best]
+        # pieces spell one translation in several ways, of which all but the best go: see _distinct
+        return beam_search(
+            self.ops,
+            self._network,
+            group,
+            longest,
+            beam,
+            n_best if self.tokenizers.target.segmentation.whole else beam,
+            length_penalty,
+            constraints=constraints,
+        )
+
+    def _release(self) -> None:
+        """Drop the captured steps so far, which keep memory for their shapes, and what the backend keeps."""
+        self._graphs = self._captured()
+        gc.collect()  # captured steps and what they capture refer to each other
+        self.ops.release()
+
+    def _refuse(self, error: Exception) -> Never:
+        raise self._no_room(error)
+
+    def _no_room(self, error: Exception, beam: int = 1) -> Failure:
+        """What is said where memory does not suffice for one sentence."""
+        ways = ["文を短く分ける"]
+        if beam > 1:
+            ways.append(f"ビーム（いまは {beam}）を減らす")
+        if self.backend != "ndarray":
+            ways.append("ndarray バックエンドを使う")
+        failure = Failure(
+            "この文を計算するためのメモリーが足りません。",
+            f"{'か、'.join(ways)}と、計算できるかもしれません。",
+            code="translation-out-of-memory",
+            beam=beam,
+            backend=self.backend,
+        )
+        failure.__cause__ = error.with_traceback(None)  # it would keep the arrays
+        return failure
 
     def score(self, text: Sentence, tags: Sequence[str]) -> Score:
         """The probability that the model gives to a translation.
@@ -521,11 +554,11 @@ class Translator:
         """Several at once. Errors as above; TypeError if the tags are one string instead of a sequence."""
         found = self.score_each(pairs)
         for one in found:
-            if isinstance(one, UserError):
+            if isinstance(one, JslError):
                 raise one
-        return [one for one in found if not isinstance(one, UserError)]
+        return [one for one in found if not isinstance(one, JslError)]
 
-    def score_each(self, pairs: Sequence[tuple[Sentence, Sequence[str]]]) -> list[Score | UserError]:
+    def score_each(self, pairs: Sequence[tuple[Sentence, Sequence[str]]]) -> list[Score | JslError]:
         """As :meth:`score_batch`, but a pair that cannot be scored gives its error in its place."""
         if isinstance(pairs, str | bytes) or not isinstance(pairs, Iterable):
             raise TypeError(f"score_batch() takes pairs of a sentence and its tags, not {pairs!r}")
@@ -538,28 +571,39 @@ class Translator:
         encoded = [self._encode_pair(text, tags) for text, tags in pairs]
         known = [one for one in encoded if not isinstance(one, UserError)]
         found = iter(self._scored([source for source, _ in known], [target for _, target in known]))
-        return [
-            one
-            if isinstance(one, UserError)
-            else Score(self._written(text), tuple(tags), self._by_tag(next(found), tags))
-            for one, (text, tags) in zip(encoded, pairs, strict=True)
-        ]
+        results: list[Score | JslError] = []
+        for encoding, (text, tags) in zip(encoded, pairs, strict=True):
+            one = encoding if isinstance(encoding, UserError) else next(found)
+            if not isinstance(one, JslError):
+                one = Score(self._written(text), tuple(tags), self._by_tag(one, tags))
+            results.append(one)
+        return results
 
     def score_ids(self, texts: Sequence[Sentence], ids: Sequence[int]) -> list[tuple[float, ...]]:
         """For each text the log-probabilities of the tokens of one translation, given as the model writes it
         (:attr:`Translation.ids`), and of the end."""
-        return self._scored([self._read(self.encode(text)) for text in texts], [tuple(ids)] * len(texts))
+        scored: list[tuple[float, ...]] = []
+        for one in self._scored([self._read(self.encode(text)) for text in texts], [tuple(ids)] * len(texts)):
+            if isinstance(one, Failure):
+                raise one
+            scored.append(one)
+        return scored
 
     def _scored(
         self, sources: Sequence[tuple[int, ...]], targets: Sequence[tuple[int, ...]]
-    ) -> list[tuple[float, ...]]:
-        """Log-probabilities of each target's tokens and of its end."""
-        found: dict[int, tuple[float, ...]] = {}
+    ) -> list[tuple[float, ...] | Failure]:
+        """Log-probabilities of each target's tokens and of its end, or the Failure of a pair for which memory does not
+        suffice."""
+        found: dict[int, tuple[float, ...] | Failure] = {}
         with self.ops.exclusive(), np.errstate(all="ignore"):
             for indices in self._groups(sources):
-                group = [sources[index] for index in indices], [targets[index] for index in indices]
-                scored = [one.log_probs for one in score(self.ops, self._network, *group)]
-                found.update(zip(indices, scored, strict=True))
+
+                def scored(some: Sequence[int]) -> list[tuple[float, ...] | Failure]:
+                    group = [sources[index] for index in some], [targets[index] for index in some]
+                    return [one.log_probs for one in score(self.ops, self._network, *group)]
+
+                together = in_halves(scored, indices, self._no_room, self._release)
+                found.update(zip(indices, together, strict=True))
         return [found[index] for index in range(len(sources))]
 
     def _by_tag(self, log_probs: tuple[float, ...], tags: Sequence[str]) -> tuple[float, ...]:
@@ -587,7 +631,11 @@ class Translator:
         """As :meth:`log_probs`, of a translation as the model writes it (:attr:`Translation.ids`)."""
         source = self._read(self.encode(text))
         with self.ops.exclusive(), np.errstate(all="ignore"):
-            return forced_log_probs(self.ops, self._network, [source], [tuple(ids)])[0]
+            return in_halves(
+                lambda one: forced_log_probs(self.ops, self._network, one, [tuple(ids)]),
+                [source],
+                self._refuse,
+            )[0]
 
     def encode(self, text: Sentence) -> Encoding:
         """The ids of a sentence's units, without the unknown ones. Raises UserError if none is left, or for a text
@@ -828,6 +876,19 @@ def _paths(given: str | Path | Sequence[str | Path] | None) -> tuple[Path, ...]:
     if given is None:
         return ()
     return (Path(given),) if isinstance(given, str | Path) else tuple(map(Path, given))
+
+
+def tags_of(found: Translation | JslError) -> tuple[str, ...] | None:
+    """The tags of what :meth:`Translator.translate_each` found; ``None`` for a sentence that cannot be translated.
+
+    Raises:
+        Failure: it could be translated, with more memory.
+    """
+    if isinstance(found, Translation):
+        return found.tags
+    if isinstance(found, UserError):
+        return None
+    raise found
 
 
 def most_tags(config: ModelConfig) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from jsl_seq2seq.backends.backend import Backend
+from jsl_seq2seq.errors import Failure
+from jsl_seq2seq.translate import Translator
+
 from ...backend_cases import require
+from ...small_models import small_job
 from .steps import Training
 
 require_wgpu = pytest.fixture(autouse=True)(lambda: require("wgpu"))
@@ -93,6 +99,75 @@ def test_memory_is_flat(engine: Any) -> None:
 @pytest.mark.timeout(1800)
 def test_memory_is_flat_over_ten_thousand_steps(engine: Any) -> None:
     steps(engine, 10_000)
+
+
+def test_training_and_translating_in_less_memory(
+    engine: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The device's memory is all taken but for a small part: batches are computed in parts that fit there, with the
+    same results, and what a failure had begun to use is given back."""
+    from jsl_seq2seq.backends.wgpu import WgpuOps  # noqa: PLC0415
+
+    backend = Backend("wgpu", lambda tape: WgpuOps(tape, engine=engine), "")
+    job = small_job(tmp_path, d_model=64, d_ff=256, n_layers=2, batch_size=64, dropout=0.0)
+    job.backend = backend
+    trainer = job._trainer()
+    batch = trainer.batch([job._pairs[index % 8] for index in range(64)])
+    texts = [pair.source for pair in job.corpus.pairs] * 8
+    model = job.start
+    before = trainer.loss(batch)
+    translator = Translator(model, backend)
+    wanted = [one.tags for one in translator.translate_batch(texts)]
+    gc.collect()
+    engine.flush()
+    translator._release()
+    memory, ranges = engine.memory, engine.memory._free_list
+    while (more := ranges.free - 2**19 - 2**17) > 64:
+        sizes = [end - start for start, end in zip(ranges._starts, ranges._ends, strict=True)]
+        ranges.take(min(max(sizes), more // 64 * 64))
+    memory._limit = memory.size // 4
+    released: list[bool] = []
+    honest = translator.ops.release
+    monkeypatch.setattr(translator.ops, "release", lambda: released.append(True) or honest())
+    assert [one.tags for one in translator.translate_batch(texts)] == wanted
+    assert released
+    translator._release()
+    assert trainer.loss(batch) == pytest.approx(before, rel=1e-5)
+    in_use, loss = 0, before
+    for number in range(12):
+        loss = float(trainer.ops.to_host(trainer.update(batch)))
+        assert np.isfinite(loss)
+        if number == 2:
+            in_use = memory.in_use
+    assert trainer.too_large is not None
+    assert memory.in_use <= in_use and loss < before
+
+
+def test_without_room_for_scratch_memory_nothing_is_overwritten(engine: Any) -> None:
+    words = engine.memory.size // 4
+    engine.memory._limit = words
+    with pytest.raises(Failure):
+        engine.scratch(2 * words)
+    assert engine._scratch.size == 0  # the next plan does not take it for placed
+    place = engine.scratch(words // 4)
+    assert engine._scratch.place == place and engine.memory.in_use >= words
+    engine.release()
+    assert engine.memory.in_use == 0
+
+
+def test_a_buffer_twice_as_large_is_not_needed(engine: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    honest, before = engine.memory._make, engine.memory.size // 4
+
+    def make(words: int) -> Any:
+        if words > before + 1_000:
+            raise Failure("", code="gpu-out-of-memory")
+        return honest(words)
+
+    monkeypatch.setattr(engine.memory, "_make", make)
+    engine.memory._grow(500)
+    assert before + 500 <= engine.memory.size // 4 <= before + 1_000
+    with pytest.raises(Failure):
+        engine.memory._grow(10_000)
 
 
 def _resident() -> int:

@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from jsl_seq2seq.errors import Failure, UserError
+from jsl_seq2seq.errors import Failure, JslError, UserError
 from jsl_seq2seq.evaluation.diagnosis import diagnose
 from jsl_seq2seq.interop.formats import export_model
 from jsl_seq2seq.interop.web.export import MAGIC, Precision, model_file, quantize
@@ -258,7 +258,7 @@ def translated(
     return answers(folder, {"translate": {"model": str(path), "simd": simd, "requests": requests}})
 
 
-def wanted(translator: Translator, text: str, options: Mapping[str, Any]) -> Translation | UserError:
+def wanted(translator: Translator, text: str, options: Mapping[str, Any]) -> Translation | JslError:
     """What Python answers."""
     entries = options.get("dictionary")
     (found,) = translator.translate_each(
@@ -276,8 +276,8 @@ def _entry(word: str, tags: Sequence[str]) -> Entry:
     return Entry(word, tuple(tag.strip("<>") for tag in tags))
 
 
-def _same(found: dict[str, Any], wanted: Translation | UserError, text: str) -> None:
-    if isinstance(wanted, UserError):
+def _same(found: dict[str, Any], wanted: Translation | JslError, text: str) -> None:
+    if isinstance(wanted, JslError):
         assert (found["code"], found["message"], found["hint"]) == (wanted.code, wanted.what, wanted.hint)
         assert found["facts"] == json.loads(json.dumps(wanted.to_dict()["facts"]))
         return

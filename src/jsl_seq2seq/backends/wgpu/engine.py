@@ -144,11 +144,22 @@ class Engine:
     def scratch(self, size: int) -> int:
         """The first of ``size`` words that plans use as scratch memory, one plan after another."""
         if self._scratch.size < size:
-            if self._scratch.place is not None:
-                self.memory.free(self._scratch)
-            self._scratch.size = size
-            self.memory.place(self._scratch)
+            self._free_scratch()
+            larger = Block(size)
+            self.memory.place(larger)
+            self._scratch = larger
         return self._scratch.place or 0
+
+    def release(self) -> None:
+        """Free what no array refers to, and the scratch memory until a plan needs it again."""
+        if not self.jobs:
+            self._take_back()
+        self._free_scratch()
+
+    def _free_scratch(self) -> None:
+        if self._scratch.place is not None:
+            self.memory.free(self._scratch)
+        self._scratch = Block(0)
 
     def _release(self, block: Block) -> None:
         # queued jobs may use it, so its memory is freed only after they were submitted
@@ -189,15 +200,17 @@ class Engine:
     def place_all(self, plan: Plan) -> list[Block]:
         """Give every block of a plan that outlives it a place; returns those that no array refers to."""
         own = []
-        for dispatch in plan.dispatches:
-            for job in dispatch.jobs:
-                for span in (*job.reads, *job.writes):
-                    block = span.root().block
-                    if block.place is None and not block.bound:
-                        self.memory.place(block)
-                        if not block.held:
-                            own.append(block)
-        self._returned += own
+        try:
+            for dispatch in plan.dispatches:
+                for job in dispatch.jobs:
+                    for span in (*job.reads, *job.writes):
+                        block = span.root().block
+                        if block.place is None and not block.bound:
+                            self.memory.place(block)
+                            if not block.held:
+                                own.append(block)
+        finally:  # also where memory does not suffice for all of them
+            self._returned += own
         return own
 
     def submit(self, commands: Commands, table: JobTable, timestamps: Any = None) -> None:

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from ...errors import Failure
 from .device import Adapter, out_of_memory, translated_errors, wgpu
 from .job import Block
 
@@ -162,7 +163,12 @@ class Memory:
         if wanted > self._limit:
             raise out_of_memory(4 * wanted, 4 * self._limit)
         size = min(max(wanted, 2 * before), self._limit)
-        larger = self._make(size)
+        try:
+            larger = self._make(size)
+        except Failure:
+            if size == wanted:
+                raise
+            size, larger = wanted, self._make(wanted)
         with translated_errors():
             encoder = self._device.create_command_encoder()
             encoder.copy_buffer_to_buffer(self.buffer, 0, larger, 0, 4 * before)

@@ -55,6 +55,9 @@ class WgpuOps(TrainingOps, GraphDecodingOps):
         require_own_process()
         return self.engine.lock
 
+    def release(self) -> None:
+        self.engine.release()
+
     # -- between Python and the device ------------------------------------------------------------
 
     def array(self, values: Any) -> Array:
