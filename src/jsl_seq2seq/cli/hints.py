@@ -123,7 +123,7 @@ HINTS: dict[str, Callable[[JslError], str]] = {
         "pip install wgpu で入ります。入れられない機械では --backend ndarray を使ってください。"
     ),
     "would-overwrite": lambda error: (
-        "上書きしないように止めました。--save などに別の（新しい）フォルダーを指定してください。"
+        "上書きしないように止めました。--save などに別の（新しい）場所を指定してください。"
     ),
 }
 """Code -> the hint, made from the error's facts. Sorted by code."""

@@ -44,7 +44,7 @@ import stat
 import threading
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, Never
 
 from ..errors import Failure, UserError
 
@@ -371,6 +371,16 @@ def replace_own_files(directory: Path, files: Mapping[str, bytes], gone: Iterabl
         lines = [f"{digest}  {name}" for name, digest in (kept | written).items()]
         manifest = b"\n".join([_MANIFEST, *(line.encode("utf-8") for line in lines[-_LONGEST_LIST:]), b""])
         replace_files(directory, files, MANIFEST, manifest, gone, apart=True)
+
+
+def refuse_foreign(path: Path) -> Never:
+    """Raise UserError for a file in the place of one that would be written, and that this program did not write."""
+    raise UserError(
+        f"このプログラムが書いたのではないファイルがあります: {path}",
+        "上書きしないように止めました。別の名前か、別の（新しい）フォルダーを指定してください。",
+        code="would-overwrite",
+        path=path,
+    )
 
 
 def require_own(directory: Path, names: Iterable[str]) -> None:

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from ..errors import UserError
-from ..io.files import open_regular, write_utf8
+from ..io.files import open_regular, refuse_foreign, write_utf8
 from ..store import EpochMetrics, best_epoch
 from ..training import Reporter, Run
 from .glyphs import Lettering, Line, shorten, text_width
@@ -173,12 +173,7 @@ def write_curve(path: Path, picture: str) -> None:
 
 def _require_own(path: Path) -> None:
     if not _is_ours(path):
-        raise UserError(
-            f"学習曲線ではないファイルがあります: {path}",
-            "上書きしないように止めました。別の名前か、別の（新しい）フォルダーを指定してください。",
-            code="would-overwrite",
-            path=path,
-        )
+        refuse_foreign(path)
 
 
 def _is_ours(path: Path) -> bool:

@@ -31,7 +31,16 @@ import safetensors.numpy
 from safetensors import SafetensorError
 
 from ..errors import Failure, JslError, UserError
-from ..io.files import is_regular, locked, read_bytes, read_checked, replace_files, sha256, stamp
+from ..io.files import (
+    is_regular,
+    locked,
+    read_bytes,
+    read_checked,
+    refuse_foreign,
+    replace_files,
+    sha256,
+    stamp,
+)
 from ..io.text import canonical_json, format_json, parse_json
 from ..model import Shapes, parameter_shapes
 from ..settings import ModelConfig, TrainingConfig, from_mapping
@@ -152,12 +161,7 @@ def holds_model(directory: Path) -> bool:
     except OSError:  # a directory that cannot be read cannot be saved to either: saving reports that
         return False
     if foreign is not None:
-        raise UserError(
-            f"このフォルダーには、モデルではないファイルがあります: {foreign}",
-            "上書きしないように止めました。別の（新しい）フォルダーを指定してください。",
-            code="would-overwrite",
-            path=foreign,
-        )
+        refuse_foreign(foreign)
     return there
 
 

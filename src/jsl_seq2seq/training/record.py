@@ -13,7 +13,7 @@ from typing import Any
 
 from ..errors import UserError
 from ..extras import optional
-from ..io.files import append_bytes, open_regular, write_bytes
+from ..io.files import append_bytes, open_regular, refuse_foreign, write_bytes
 from ..io.text import format_json, parse_json
 from ..store import EpochMetrics
 from .loop import Reporter, Run
@@ -152,9 +152,4 @@ def _require_own(path: Path) -> None:
         return
     except OSError:
         pass
-    raise UserError(
-        f"このフォルダーには、モデルではないファイルがあります: {path}",
-        "上書きしないように止めました。別の（新しい）フォルダーを指定してください。",
-        code="would-overwrite",
-        path=path,
-    )
+    refuse_foreign(path)
