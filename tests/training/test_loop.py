@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import pytest
 
 from jsl_seq2seq.data.batching import Batch
 from jsl_seq2seq.errors import Failure
-from jsl_seq2seq.store import EpochMetrics, load_model, save_model
-from jsl_seq2seq.training import Reporter, Reporters, Run
+from jsl_seq2seq.store import EpochMetrics, SavedModel, load_model, save_model
+from jsl_seq2seq.training import Checkpoints, Reporter, Reporters, Run
 from jsl_seq2seq.training.trainer import Trainer
 
 from ..refusals import refused
@@ -85,6 +87,39 @@ def test_stopping_finishes_the_batch(tmp_path: Path, batches: int) -> None:
 def test_divergence_is_said(tmp_path: Path, rate: float) -> None:
     with refused(Failure, "発散", "--learning-rate", code="training-diverged", epoch=1, value=rate):
         small_job(tmp_path, epochs=3, learning_rate=rate).run()
+
+
+@pytest.mark.parametrize("name", ["encoder.embedding.weight", "decoder.output_projection.bias"])
+@pytest.mark.parametrize("value", [np.nan, np.inf])
+def test_a_tensor_with_one_value_that_is_no_number_is_not_saved(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, value: float
+) -> None:
+    """After the last update, and in a row that no sentence of a sample may have: no loss shows it."""
+    saved: list[SavedModel] = []
+    checkpoints = Checkpoints(1, saved.append)
+    honest = Trainer.update_accumulated
+
+    def poisoned(self: Trainer, *batches: Any) -> Any:
+        found = honest(self, *batches)
+        if self.step == 6:
+            tensor: Any = self._named[name]
+            tensor.reshape(-1)[-1] = value
+        return found
+
+    monkeypatch.setattr(Trainer, "update_accumulated", poisoned)
+    with refused(Failure, "発散", "残っています", "--learning-rate", code="training-diverged", epoch=2):
+        small_job(tmp_path, epochs=2).run(checkpoints=checkpoints, save=saved.append)
+    assert [model.progress.epoch for model in saved] == [1]
+
+
+@pytest.mark.parametrize("rate", [3.0, 1e3, 1e6, 1e10])
+def test_parameters_that_are_worse_than_guessing_are_not_saved(tmp_path: Path, rate: float) -> None:
+    """One epoch: the losses that its steps return are finite."""
+    saved: list[SavedModel] = []
+    job = small_job(tmp_path, epochs=1, learning_rate=rate, warmup_steps=1, clip_norm=0.0)
+    with refused(Failure, "発散", code="training-diverged", epoch=1, value=rate):
+        job.run(save=saved.append)
+    assert not saved
 
 
 def test_validation_loss_is_that_of_the_trained_model(tmp_path: Path) -> None:

@@ -322,7 +322,7 @@ def test_a_checkpoint_that_fails_does_not_end_training(tmp_path: Path) -> None:
     assert load_model(tmp_path / "m").progress.epoch == 3
 
 
-@pytest.mark.parametrize(("rate", "epochs"), [("1e10", "4"), ("1e20", "1"), ("1e38", "1")])
+@pytest.mark.parametrize(("rate", "epochs"), [("1e10", "4"), ("1e10", "1"), ("1e20", "1"), ("1e38", "1")])
 @pytest.mark.parametrize("more", [[], ["--checkpoint-every", "1"], ["--valid", "valid.tsv"]], ids=" ".join)
 def test_a_training_that_diverges_keeps_the_last_sound_state(
     tmp_path: Path, rate: str, epochs: str, more: list[str]

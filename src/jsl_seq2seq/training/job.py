@@ -16,7 +16,7 @@ from ..backends.out_of_memory import is_out_of_memory
 from ..backends.registry import AUTO, Backend, choose_backend
 from ..data import SentencePair, overlap, read_corpus, sentence_keys
 from ..data.encoding import EncodedPair, EncodedPairs, encode_corpus
-from ..errors import Failure, JslError, UserError
+from ..errors import JslError, UserError
 from ..model import count_parameters
 from ..model.initialization import initial_parameters
 from ..settings import DATA_SETTINGS, ModelConfig, TrainingConfig, VocabSize, in_effect
@@ -26,7 +26,7 @@ from ..tokenize import Tokenizers
 from ..translate.translator import Translator, tags_of
 from .data import check_encoded, longest, new_tokenizers, read_data, tokenizers_of
 from .finetuning import extended, extension_notes, fine_tuning_settings, frozen_spans, is_extensible
-from .loop import CheckpointSelector, Outcome, Parameters, Reporter, Run, fit
+from .loop import CheckpointSelector, Outcome, Parameters, Reporter, Run, diverged, fit
 from .schedule import scheduled
 from .trainer import Trainer, lacking_memory
 from .validation import Figures, Validation, evenly
@@ -231,7 +231,7 @@ class TrainingJob:
                 costs the weights.
 
         Raises:
-            Failure: the loss is NaN or infinite, also that of the parameters to be saved; or what ``save`` raises.
+            Failure: the training diverged (``training-diverged``); or what ``save`` raises.
         """
         start = self.start
         processes = self.backend.processes
@@ -243,6 +243,7 @@ class TrainingJob:
                 processes=processes.world_size,
             )
         trainer = self._trainer()
+        before = self._sample_loss(trainer)
         selector = self._selector()
         every = checkpoints.every if checkpoints else 0
         # now: at the end of a long training, what is asked about the machine may be gone
@@ -255,7 +256,7 @@ class TrainingJob:
 
         def after_epoch(progress: Progress, history: tuple[EpochMetrics, ...]) -> None:
             if checkpoints and progress.epoch % checkpoints.every == 0:
-                self._require_sound(trainer, progress.epoch)
+                self._require_sound(trainer, progress.epoch, before)
                 checkpoints.save(snapshot(progress, history, interrupted=True))
 
         outcome = fit(
@@ -281,7 +282,7 @@ class TrainingJob:
         )
         if processes.rank:  # process 0 has the same parameters; it alone saves and reports
             return TrainingResult(start, 0, 0, outcome.interrupted, failure=outcome.failure)
-        self._require_sound(trainer, outcome.progress.epoch)
+        self._require_sound(trainer, outcome.progress.epoch, before)
         model = snapshot(outcome.progress, outcome.history, outcome.interrupted)
         save(model)
         notes = _computed_in_parts(trainer)
@@ -332,23 +333,32 @@ class TrainingJob:
         )
         return lambda: validation.measure(translator, self.backend.processes, should_stop)
 
-    def _require_sound(self, trainer: Trainer, epoch: int) -> None:
-        """Raise Failure if the loss with the parameters of the last update is no number: what was saved before them is
-        sound, and must not be replaced. A loss that a step returns is that of the parameters before the step."""
+    def _sample_loss(self, trainer: Trainer) -> float | None:
+        """The loss of a few sentences with the trainer's parameters; ``None`` if it cannot be computed."""
         pairs = [self._pairs[index] for index in range(min(len(self._pairs), _SOUND))]
         try:
-            loss = trainer.loss(trainer.batch(pairs))
+            return trainer.loss(trainer.batch(pairs))
         except Exception:  # out of memory on a device has many types, and says nothing about the parameters
+            return None
+
+    def _require_sound(self, trainer: Trainer, epoch: int, before: float | None) -> None:
+        """Raise Failure if the parameters of the last update are of no use: they or Adam's moments are no numbers, or
+        the loss with them is none, or above all of what it was ``before`` this run and :data:`_WORSE_THAN_UNIFORM`
+        times that of the uniform distribution. What was saved before them is sound, and must not be replaced. A loss
+        that a step returns is that of the parameters before the step."""
+        loss, uniform = self._sample_loss(trainer), math.log(self.start.config.vocab_size.target)
+        moments = trainer.moments()
+        for values in (trainer.parameters(), moments.m, moments.v):
+            for name, array in values.items():
+                if not np.isfinite(array).all():
+                    raise diverged(self.training, epoch, f"重み {name} に数でない値があります")
+        if loss is None:
             return
         if not math.isfinite(loss):
-            raise Failure(
-                f"学習が発散しました（{epoch} エポックまでの重みでは、損失が数になりません）。保存しませんでした。",
-                "前に保存したものは、そのまま残っています。学習率（learning_rate）を小さくしてください（たとえば半分に）。",
-                code="training-diverged",
-                setting="learning_rate",
-                value=self.training.learning_rate,
-                epoch=epoch,
-            )
+            raise diverged(self.training, epoch, "損失が数になりません")
+        if loss > max(_WORSE_THAN_UNIFORM * uniform, before or 0):
+            how = f"損失が {loss:.4g} になりました。でたらめに選んでも {uniform:.1f} ほどです"
+            raise diverged(self.training, epoch, how)
 
     def _selector(self) -> CheckpointSelector:
         """With the state that the run had when it was interrupted."""

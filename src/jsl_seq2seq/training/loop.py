@@ -299,15 +299,20 @@ def _summed(
         tokens += count
     loss_sum, tokens = trainer.processes.all_reduce(loss_sum, tokens)
     if not math.isfinite(loss_sum):
-        raise Failure(
-            f"学習が発散しました（{begun.epoch + 1} エポック目の損失が数ではなくなりました）。",
-            "学習率（learning_rate）を小さくしてください（たとえば半分に）。",
-            code="training-diverged",
-            setting="learning_rate",
-            value=trainer.training.learning_rate,
-            epoch=begun.epoch + 1,
-        )
+        raise diverged(trainer.training, begun.epoch + 1, "損失が数ではなくなりました")
     return replace(progress, loss_sum=float(loss_sum), tokens=int(tokens), seconds=begun.seconds + seconds)
+
+
+def diverged(training: TrainingConfig, epoch: int, how: str) -> Failure:
+    """The failure of a training whose parameters are of no use after ``epoch``; ``how`` it shows, in Japanese."""
+    return Failure(
+        f"学習が発散しました（{epoch} エポック目で、{how}）。",
+        "前に保存したものは、そのまま残っています。学習率（learning_rate）を小さくしてください（たとえば半分に）。",
+        code="training-diverged",
+        setting="learning_rate",
+        value=training.learning_rate,
+        epoch=epoch,
+    )
 
 
 def _metrics(ended: Progress, valid_loss: float | None, figures: Figures) -> EpochMetrics:
