@@ -13,8 +13,6 @@ from jsl_seq2seq.errors import UserError
 from jsl_seq2seq.evaluation import significance
 from jsl_seq2seq.evaluation.significance import (
     MOST_SENTENCES,
-    RESAMPLES,
-    TRIALS,
     Difference,
     System,
     compare_systems,
@@ -35,6 +33,16 @@ def worse(references: Sequence[Tags], share: float, seed: int) -> list[Tags]:
     """Each tag replaced with this probability."""
     rng = random.Random(seed)
     return [tuple("Z" if rng.random() < share else tag for tag in one) for one in references]
+
+
+RESAMPLES, TRIALS = 300, 1_000
+
+
+@pytest.fixture(autouse=True)
+def fewer_samples(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Than the 1,000 and 10,000 of a real comparison."""
+    monkeypatch.setattr(significance, "RESAMPLES", RESAMPLES)
+    monkeypatch.setattr(significance, "TRIALS", TRIALS)
 
 
 REFERENCES = sentences(60)
