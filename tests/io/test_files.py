@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import errno
 import os
 import socket
 from collections.abc import Callable, Iterator
@@ -10,9 +11,11 @@ from pathlib import Path
 
 import pytest
 
-from jsl_seq2seq.errors import Failure, JslError
+from jsl_seq2seq.data import cache
+from jsl_seq2seq.errors import Failure, JslError, UserError
 from jsl_seq2seq.interop.burn import export_burn, import_burn
 from jsl_seq2seq.io import files
+from jsl_seq2seq.io.files import has_locks, locked, write_bytes
 from jsl_seq2seq.render.pages import write
 from jsl_seq2seq.store import load_model, save_model
 from jsl_seq2seq.translate.dictionary import Dictionary, keep_entry
@@ -299,3 +302,37 @@ def test_nothing_goes_around_the_module() -> None:
 )
 def test_the_guard_sees_what_goes_around(code: str, call: str | None) -> None:
     assert list(accesses(code)) == ([] if call is None else [call])
+
+
+@POSIX
+@pytest.mark.parametrize("name", ["ENOSYS", "ENOLCK", "EOPNOTSUPP"])
+def test_a_file_system_without_locks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    """Saving goes on without one, nested, and leaves nothing behind; large data are read without the cache."""
+    import fcntl  # noqa: PLC0415  Windows has none
+
+    def refuse(*_: object) -> None:
+        raise OSError(getattr(errno, name), os.strerror(getattr(errno, name)))
+
+    monkeypatch.setattr(fcntl, "flock", refuse)
+    assert not has_locks(tmp_path)
+    with locked(tmp_path / "d"), locked(tmp_path / "d"):
+        write_bytes(tmp_path / "d" / "a", b"a")
+    assert {path.name for path in (tmp_path / "d").iterdir()} <= {"a", ".lock"}
+    monkeypatch.setenv("JSL_SEQ2SEQ_CACHE", str(tmp_path / "cache"))
+    made = cache.entry("key", lambda _: True, lambda _: {"x": 1}, lambda _, record: record["x"])
+    assert made == 1
+    assert not list((tmp_path / "cache").iterdir())
+
+
+@POSIX
+@pytest.mark.parametrize("name", ["EINTR", "EAGAIN", "EACCES"])
+def test_a_lock_that_cannot_be_had(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    import fcntl  # noqa: PLC0415
+
+    def refuse(*_: object) -> None:
+        raise OSError(getattr(errno, name), os.strerror(getattr(errno, name)))
+
+    monkeypatch.setattr(fcntl, "flock", refuse)
+    with pytest.raises(UserError) as error, locked(tmp_path / "d"):
+        pass
+    assert error.value.code in ("save-locked", "save-not-writable")

@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from ..errors import Failure
-from ..io.files import read_bytes, write_utf8
+from ..io.files import has_locks, read_bytes, write_utf8
 from ..io.text import format_json, parse_json
 from ..settings.environment import cache_folder, system_cache_folder
 
@@ -71,6 +71,8 @@ def entry(
     try:
         root = directory()
         root.mkdir(parents=True, exist_ok=True)
+        if not has_locks(root):  # one would wait for ever
+            raise NotImplementedError
         with FileLock(root / f"{key[:2]}.lock"):  # few, so that they need not be removed
             found = _found(root / key, is_current, load)
             if found is None:

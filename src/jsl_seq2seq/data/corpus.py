@@ -182,7 +182,7 @@ def parse_corpus(text: str, name: str, tokenizers: Tokenizers = CHARACTERS_AND_T
 
 def overlap(train: Sequence[SentencePair], other: Sequence[SentencePair]) -> list[str]:
     """Sentences that stand in both, in ``other``'s order."""
-    shared = np.isin(sentence_keys(other), sentence_keys(train))
+    shared = np.isin(sentence_keys(other), sentence_keys(train), kind="sort")
     return [other[index].source for index in np.flatnonzero(shared).tolist()]
 
 

@@ -235,7 +235,8 @@ def sha256(content: bytes) -> str:
 
 @contextlib.contextmanager
 def locked(directory: Path) -> Iterator[None]:
-    """Make ``directory`` if needed and keep other programs from saving to it meanwhile.
+    """Make ``directory`` if needed and keep other programs from saving to it meanwhile; where the file system locks
+    nothing, as some network drives, nothing keeps them from it.
 
     Raises:
         UserError: the directory cannot be made or written to, or another program is saving to it.
@@ -246,8 +247,9 @@ def locked(directory: Path) -> Iterator[None]:
         directory.mkdir(parents=True, exist_ok=True)
         _require_own_lock(directory / LOCK)
         # one lock per path in this process, so that saving inside a locked training does not block on itself
-        lock = FileLock(directory / LOCK, timeout=0, is_singleton=True)
-        lock.acquire()
+        lock = FileLock(directory / LOCK, timeout=0, is_singleton=True) if has_locks(directory) else None
+        if lock is not None:
+            lock.acquire()
     except Timeout:
         raise UserError(
             f"別のプログラムが同じフォルダーに保存しています: {directory}",
@@ -273,7 +275,31 @@ def locked(directory: Path) -> Iterator[None]:
     try:
         yield
     finally:
-        lock.release()
+        if lock is not None:
+            lock.release()
+
+
+_NO_LOCKS = {
+    getattr(errno, name) for name in ("ENOSYS", "ENOLCK", "EOPNOTSUPP", "ENOTSUP") if hasattr(errno, name)
+}
+
+
+def has_locks(directory: Path) -> bool:
+    """Whether the file system of a directory can lock files, tried with a file of its own; True if that cannot be."""
+    try:
+        import fcntl  # noqa: PLC0415  Windows has none, and locks differently
+
+        descriptor, path = create_exclusively(directory, LOCK, ".tmp")
+    except (ImportError, OSError):
+        return True
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError as error:
+        return error.errno not in _NO_LOCKS
+    finally:
+        os.close(descriptor)
+        path.unlink(missing_ok=True)
+    return True
 
 
 POLITE_SIGNALS = tuple(
@@ -631,7 +657,9 @@ def _digest(path: Path) -> str:
 def _require_own_lock(path: Path) -> None:
     """Raise OSError for a lock file that is a link, or something else that locking would act on."""
     with contextlib.suppress(FileNotFoundError):
-        if stat.S_ISLNK(path.lstat().st_mode):
+        status = path.lstat()
+        # many releases of filelock empty what they lock; nobody's content is lost with an empty file
+        if stat.S_ISLNK(status.st_mode) or (status.st_nlink > 1 and status.st_size):
             raise OSError(errno.ELOOP, "リンクです", str(path))
         require_replaceable(path)
 

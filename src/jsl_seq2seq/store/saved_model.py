@@ -226,7 +226,8 @@ class SavedModel:
         Args:
             keys: their hashes, uint64 [n] (:func:`jsl_seq2seq.data.sentence_keys`).
         """
-        return np.isin(self.trained_on_keys(keys), self.trained_on)
+        # sorting: the table that NumPy 2.0.0 may make instead fails at numbers of 64 bits without a sign
+        return np.isin(self.trained_on_keys(keys), self.trained_on, kind="sort")
 
     @staticmethod
     def trained_on_keys(keys: np.ndarray) -> np.ndarray:
