@@ -55,6 +55,7 @@ class Backend:
         if not isinstance(ops, TrainingOps):
             raise UserError(
                 f"{self.name} バックエンド（{ops.precision}）では学習できません。",
+                "バックエンドを auto にすると、この機械で学習できるものを選びます。",
                 code="backend-cannot-train",
                 backend=self.name,
                 precision=ops.precision,
