@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from jsl_seq2seq.backends.registry import choose_backend
+from jsl_seq2seq.backends.tape import Tape
 from jsl_seq2seq.errors import Failure, UserError
 from jsl_seq2seq.model import count_parameters
 from jsl_seq2seq.model.layers import Embedding, sinusoid
@@ -18,7 +19,7 @@ from jsl_seq2seq.store import SavedModel, load_model, save_model
 from jsl_seq2seq.translate import Translator
 from jsl_seq2seq.translate.translator import MAX_CHARACTERS, MAX_TAGS, most_tags
 
-from ..backend_cases import NAMES, make_ops
+from ..backend_cases import NAMES, make_ops, require
 from ..refusals import refused
 from ..small_models import trained_small
 
@@ -124,15 +125,17 @@ def test_a_text_that_grows_when_it_is_normalized(text: str) -> None:
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_positions_of_all_lengths_share_a_table(name: str) -> None:
-    """In inference; the rows are what the formula says, on every backend."""
-    ops = make_ops(name)
+@pytest.mark.parametrize("tape", [None, Tape()], ids=["inference", "training"])
+def test_positions_of_all_lengths_share_a_table(name: str, tape: Tape | None) -> None:
+    """The rows are what the formula says, on every backend, and no parameters."""
+    require(name)
+    ops = make_ops(name, tape)
     embedding = Embedding(ops, {"e.weight": ops.array(np.zeros((3, 6), np.float32))}, "e")
     lengths = [1, 2, 15, 16, 17, 33, 64, 7]
     for length in lengths:
         wanted = np.array([sinusoid(position, 6) for position in range(length)], np.float32)
-        found = ops.to_host(embedding.positions(0, length))
-        np.testing.assert_array_equal(np.asarray(found, np.float32), wanted)
-    if not ops.records_gradients:
-        assert sum(table.shape[0] for table in embedding._tables.values()) <= 6 * 2 * max(lengths)
-        assert not embedding._positions
+        found = embedding.positions(0, length)
+        np.testing.assert_array_equal(np.asarray(ops.to_host(found), np.float32), wanted)
+        assert not getattr(found, "requires_grad", False)
+    assert sum(table.shape[0] for table in embedding._tables.values()) <= 6 * 2 * max(lengths)
+    assert not embedding._positions

@@ -16,6 +16,7 @@ E width of a head, F feed-forward width, V vocabulary; ``...`` is any number of 
 
 from __future__ import annotations
 
+import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
@@ -92,11 +93,6 @@ class InferenceOps(ABC):
     def __init__(self, tape: Tape | None = None) -> None:
         self._tape = tape
 
-    @property
-    def records_gradients(self) -> bool:
-        """Whether differentiable operations are recorded: in training."""
-        return self._tape is not None
-
     def _recorded(self, output: Any, inputs: tuple[Any, ...], vjp: Vjp) -> Any:
         if self._tape is not None:
             self._tape.record(output, inputs, vjp)
@@ -127,6 +123,12 @@ class InferenceOps(ABC):
     @abstractmethod
     def named_views(self, flat: Array, shapes: Mapping[str, tuple[int, ...]]) -> dict[str, Array]:
         """A flat [N] array as named arrays that share its memory, in the mapping's order."""
+
+    def beginning(self, flat: Array, shape: tuple[int, ...]) -> Array:
+        """The beginning of a flat [N] array of constants in ``shape``, sharing its memory; not differentiable."""
+        size = math.prod(shape)
+        shapes = {"beginning": shape} | ({"rest": (flat.shape[0] - size,)} if size < flat.shape[0] else {})
+        return self.named_views(flat, shapes)["beginning"]
 
     def capture(self, step: Callable[..., Any]) -> Callable[..., Any]:
         """``step``, prepared for being called many times with arrays of few different shapes.

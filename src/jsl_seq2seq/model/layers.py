@@ -160,10 +160,9 @@ class Embedding:
     def positions(self, start: int, length: int) -> Array:
         """PE of ``start``, ``start + 1``, ...: [length, D]. Computed once.
 
-        What begins at 0 is the beginning of one table, so that the lengths that have been seen cost nothing; except in
-        training, where the lengths are those of the data and views would be taken for parameters.
+        What begins at 0 is the beginning of one table, so that the lengths that have been seen cost nothing.
         """
-        if start == 0 and length and not self._ops.records_gradients:
+        if start == 0 and length:
             return self._beginning(length)
         if (start, length) not in self._positions:
             rows = [sinusoid(position, self._weight.shape[1]) for position in range(start, start + length)]
@@ -178,10 +177,7 @@ class Embedding:
         if rows not in self._tables:
             values = [wave for position in range(rows) for wave in sinusoid(position, width)]
             self._tables[rows] = self._ops.array(values)
-        shapes = {"beginning": (length, width), "rest": (rows - length, width)}
-        if rows == length:
-            del shapes["rest"]
-        return self._ops.named_views(self._tables[rows], shapes)["beginning"]
+        return self._ops.beginning(self._tables[rows], (length, width))
 
 
 _SMALLEST_TABLE = 16

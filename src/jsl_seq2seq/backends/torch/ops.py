@@ -229,6 +229,9 @@ class TorchOps(TrainingOps, DecodingOps):
                 piece.requires_grad_()
         return named
 
+    def beginning(self, flat: Array, shape: tuple[int, ...]) -> Array:
+        return flat[: math.prod(shape)].view(shape)  # named_views would make a parameter of it
+
     def gradients(self, loss: Array, parameters: Mapping[str, Array]) -> Array:
         pieces = torch.autograd.grad(
             loss, list(parameters.values()), allow_unused=True, materialize_grads=True
