@@ -457,12 +457,20 @@ class Translator:
         # what overflows is refused where tags are chosen
         with self.ops.exclusive(), np.errstate(all="ignore"):
             for indices in self._groups(sources, beam):
-                decoded = in_halves(
-                    lambda some: self._decoded(pieces, sources, some, beam, n_best, length_penalty),
-                    indices,
-                    lambda error: self._no_room(error, beam),
-                    self._release,
-                )
+                decoded: Sequence[list[Hypothesis] | Failure] | None = None
+                try:
+                    decoded = self._decoded(pieces, sources, indices, beam, n_best, length_penalty)
+                except Exception as error:
+                    if not is_out_of_memory(error):
+                        raise
+                if decoded is None:  # outside of the handler, whose traceback keeps the arrays
+                    self._release()
+                    decoded = in_halves(
+                        lambda some: self._decoded(pieces, sources, some, beam, n_best, length_penalty),
+                        indices,
+                        lambda error: self._no_room(error, beam),
+                        self._release,
+                    )
                 found.update(zip(indices, decoded, strict=True))
             hypotheses = map(found.__getitem__, range(len(pieces)))
             return [
