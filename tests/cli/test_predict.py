@@ -499,3 +499,13 @@ def test_models_that_do_not_fit_together_are_refused(program: Program, model: Pa
 def test_other_commands_take_one_model(program: Program, model: Path, verb: list[str]) -> None:
     done = program(*verb, "--load", model, "--load", model)
     assert done.code == 2 and "--load は 1 つだけ" in done.err
+
+
+def test_a_line_that_is_too_long_is_not_called_one_in_another_encoding(
+    program: Program, model: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(predict_module, "MAX_LINE", 60)
+    lines = "あ" * 30 + "\nありがとう\n"
+    done = program("--load", model, "--quiet", "--predict", "-", stdin=lines.encode())
+    assert (done.code, done.out.splitlines()) == (0, ["", "<ありがとう>"])
+    assert "1 行目が長すぎます" in done.err and "文字コード" not in done.err

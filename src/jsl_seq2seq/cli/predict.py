@@ -294,7 +294,7 @@ def _translate_lines(
                 together, translator.translate_each(together, **search), strict=True
             ):
                 number += 1
-                if isinstance(line, UserError):
+                if isinstance(line, UserError) and line.code == "not-utf8":
                     unreadable.append(number)
                 if isinstance(translation, Failure):
                     too_large[number] = translation
