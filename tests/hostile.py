@@ -609,7 +609,9 @@ def work(kind: str, folder: Path, first: int, last: int) -> None:
             wrong.append(f"outside the folder: {content}")
         # onnxruntime's, and the place to which a model goes where it cannot be saved, which the user is told
         told = {".ses"} | {
-            path.name for path in temporary.iterdir() if any(path.name in one.err for _, one in done)
+            path.name
+            for path in temporary.iterdir()
+            if path.match("mat-debug-*.log") or any(path.name in one.err for _, one in done)
         }
         if left := [path for path in temporary.iterdir() if path.name not in told]:
             wrong += [f"left behind: {path.name}" for path in left]

@@ -27,6 +27,19 @@ def test_the_page(text: str, pictures: int) -> None:
     assert "どこから情報を取ったか" in page and ("消して比べることはできません" in page) == (pictures == 1)
 
 
+def test_where_nothing_was_written() -> None:
+    found = diagnose(translator_of(trained_small()), "えきはどこですか")
+    nothing = replace(
+        found,
+        translation=replace(found.translation, tags=(), probabilities=(), finished=False),
+        places=(),
+        deletions=tuple(replace(one, changes=()) for one in found.deletions),
+    )
+    page = diagnosis_page(nothing)
+    check_page(page)
+    assert "<svg xmlns" not in page and "タグが 1 つも書かれなかった" in page
+
+
 CHANGES = [
     (("食べる",), [("missing", "不足", "私"), ("same", "", "食べる")]),
     (("私", "何"), [("same", "", "私"), ("other", "置き換わり", "何")]),

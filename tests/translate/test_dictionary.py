@@ -210,6 +210,8 @@ def test_words_are_kept_beside_a_model(tmp_path: Path) -> None:
         ("市\t町", "<都市>", "dictionary-word"),
         ("市\n町", "<都市>", "dictionary-word"),
         ("#市", "<都市>", "dictionary-word"),
+        ("市\ud800", "<都市>", "dictionary-word"),
+        ("市", "<都\udfff市>", "dictionary-word"),
     ],
 )
 def test_what_could_not_be_read_again_is_not_kept(tmp_path: Path, word: str, tags: str, code: str) -> None:

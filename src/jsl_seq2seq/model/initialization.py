@@ -55,10 +55,13 @@ def _grown(values: np.ndarray, shape: tuple[int, ...], generator: np.random.Gene
     """``values`` filled up to ``shape`` along the one axis where they are shorter."""
     for axis, (length, wanted) in enumerate(zip(values.shape, shape, strict=True)):
         if length < wanted:
-            mean = values.mean(axis, keepdims=True)
             more = [wanted - length if one == axis else size for one, size in enumerate(shape)]
-            noise = _SPREAD * values.std(axis, keepdims=True) * generator.standard_normal(more)
-            return np.concatenate([values, (mean + noise).astype(np.float32)], axis)
+            with np.errstate(
+                over="ignore", invalid="ignore"
+            ):  # weights that are too large: the loss will say so
+                mean = values.mean(axis, keepdims=True)
+                noise = _SPREAD * values.std(axis, keepdims=True) * generator.standard_normal(more)
+                return np.concatenate([values, (mean + noise).astype(np.float32)], axis)
     return values
 
 

@@ -15,8 +15,10 @@ from .pages import render
 def diagnosis_page(diagnosis: Diagnosis) -> str:
     """The page, in Japanese, with heat maps."""
     unit, target = diagnosis.tokenizers.source.name, diagnosis.tokenizers.target.name
-    produced = [diagnosis.label(place.tag) for place in diagnosis.places]
-    attention = heatmap_svg(
+    produced = [
+        diagnosis.label(place.tag) for place in diagnosis.places
+    ]  # none where only what is no tag was written
+    attention = produced and heatmap_svg(
         [place.attention for place in diagnosis.places],
         produced,
         diagnosis.units,
@@ -34,7 +36,7 @@ def diagnosis_page(diagnosis: Diagnosis) -> str:
         unit=unit,
         target=target,
         probability=math.exp(diagnosis.translation.log_prob),
-        attention=attention,
+        attention=attention or "",
         changes=heatmap_svg(
             changes,
             produced,
@@ -44,7 +46,7 @@ def diagnosis_page(diagnosis: Diagnosis) -> str:
             column_title=f"消した{unit}",
             value_range=(-_limit(changes), _limit(changes)),
         )
-        if diagnosis.deletions
+        if diagnosis.deletions and produced
         else "",
     )
 

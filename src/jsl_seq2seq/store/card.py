@@ -13,7 +13,7 @@ from ..io.text import for_markdown, markdown_block, markdown_code
 from ..model import count_parameters
 from ..settings import in_effect
 from ..tokenize import CHARACTERS_AND_TAGS
-from .metadata import published, stages_of
+from .metadata import exact_shares, published, stages_of
 from .saved_model import STARTER, Example, SavedModel, Stage
 
 _NO_OPTION = frozenset({
@@ -26,6 +26,7 @@ _NO_OPTION = frozenset({
 _OFF: Mapping[str, Any] = {
     "batch_tokens": 0, "accumulate": 1, "position_shift": 0, "patience": 0, "target_loss": 0.0,
     "freeze": "none", "tied_embeddings": False, "metric": "loss",
+    "beam": 1, "length_penalty": 0.6,
 }  # fmt: skip
 """Settings that are left out of a new model's command where this value switches them off. All others stand in it,
 also where they have their default: a later release may have another one. A command that goes on from a model has
@@ -107,11 +108,7 @@ def _result(model: SavedModel) -> str:
 
 def _evaluation(model: SavedModel) -> list[str]:
     """What was measured on sentences that were kept apart from training, if the metadata has it."""
-    figures = model.metadata.get("evaluation")
-    if not isinstance(figures, Mapping):
-        return []
-    shares = {str(name): value for name, value in figures.items() if isinstance(value, int | float)}
-    rows = [(for_markdown(name), f"{value:.1%}") for name, value in shares.items()]
+    rows = [(for_markdown(name), f"{share:.1%}") for name, share in exact_shares(model).items()]
     if not rows:
         return []
     return [

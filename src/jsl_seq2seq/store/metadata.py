@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import platform
 import subprocess
+from collections.abc import Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
@@ -54,6 +55,19 @@ def _git_commit() -> str | None:
     except (OSError, subprocess.TimeoutExpired):
         return None
     return found.stdout.strip() or None if found.returncode == 0 else None
+
+
+def exact_shares(model: SavedModel) -> dict[str, float]:
+    """By test set, kept apart from training, the share of sentences that greedy decoding translates exactly; of
+    metadata that somebody else may have written, so what is no share is left out."""
+    found = model.metadata.get("evaluation")
+    if not isinstance(found, Mapping):
+        return {}
+    return {
+        str(name): float(share)
+        for name, share in found.items()
+        if isinstance(share, int | float) and not isinstance(share, bool) and 0 <= share <= 1
+    }
 
 
 def stages_of(model: SavedModel) -> tuple[Stage, ...]:

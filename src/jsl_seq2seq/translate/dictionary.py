@@ -144,10 +144,11 @@ def keep_entry(directory: Path, word: str, written: str) -> Entry:
         UserError: the entry could not be read again, or the dictionary cannot be read or written.
     """
     path = directory / DICTIONARY
-    if word.startswith("#") or any(character in word for character in "\t\n\r"):
+    half = any("\ud800" <= character <= "\udfff" for character in word + written)
+    if half or word.startswith("#") or any(character in word for character in "\t\n\r"):
         raise UserError(
             f"辞書に入れられない言葉です: {word!r}",
-            "タブと改行のない、# で始まらない言葉にしてください。",
+            "タブと改行と壊れた文字のない、# で始まらない言葉とタグにしてください。",
             code="dictionary-word",
             word=word,
         )

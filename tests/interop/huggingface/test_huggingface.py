@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -193,6 +194,16 @@ def test_the_card_of_the_shipped_model() -> None:
     assert results and all(0 < one["metrics"][0]["value"] <= 100 for one in results)
     assert all("search:greedy" in one["metrics"][0]["name"] for one in results)
     assert "日本手話（JSL）そのものではありません" in body and "U+E000" in body
+
+
+@pytest.mark.parametrize(
+    "figures", [7, "x", ["x"], {"a": "x"}, {"a": True}, {"a": math.inf}, {"a": {"b": 1}}], ids=repr
+)
+def test_a_card_tells_no_figure_that_is_none(figures: Any) -> None:
+    yaml: Any = require("yaml")
+    model = trained_small()
+    forged = replace(model, metadata={**model.metadata, "evaluation": figures})
+    assert "model-index" not in yaml.safe_load(export(forged).files["README.md"].decode().split("---\n")[1])
 
 
 def test_a_card_names_no_licence_that_nobody_gave() -> None:

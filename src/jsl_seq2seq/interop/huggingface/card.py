@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from ...store import SavedModel
+from ...store.metadata import exact_shares
 from ...tokenize.tokenizer import CharTokenizer, OpenTagTokenizer
 from ...version import __version__
 
@@ -37,8 +38,7 @@ def _metadata(model: SavedModel) -> dict[str, Any]:
         "pipeline_tag": "translation",
         "tags": ["sign-language", "japanese-sign-language", "gloss", "jsl-seq2seq"],
     }
-    figures = model.metadata.get("evaluation") or {}
-    if figures:
+    if figures := exact_shares(model):
         values["model-index"] = [
             {
                 "name": "jsl-seq2seq",
@@ -83,8 +83,7 @@ def _sections(model: SavedModel) -> Iterator[str]:
         f'batch = tokenizer(["{model.sample}"], return_tensors="pt", padding=True)\n'
         "print(tokenizer.batch_decode(model.generate(**batch), skip_special_tokens=True))\n```"
     )
-    figures = model.metadata.get("evaluation") or {}
-    if figures:
+    if figures := exact_shares(model):
         rows = "\n".join(f"| {name} | {value:.1%} |" for name, value in figures.items())
         yield (
             f"## 評価\n\n学習に使っていない文の完全一致率です（{_signature(model)}）。"
