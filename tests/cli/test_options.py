@@ -43,7 +43,10 @@ ALWAYS = {
 """Options that have an effect whatever else is given, in every command that has them. ``--export-attn`` needs a
 sentence, which ``predict`` always has."""
 
-BY_VALUE = {"--average", "--keep", "--metric", "--patience", "--resume", "--subword-vocab", "--target-vocab"}
+BY_VALUE = {
+    "--average", "--keep", "--length-penalty", "--metric", "--patience", "--resume", "--subword-vocab",
+    "--target-vocab",
+}  # fmt: skip
 """Options that are refused, where they would do nothing, by what they are about: see tests/training."""
 
 

@@ -201,7 +201,7 @@ def test_other_settings_are_not_mixed(program: Program, data: Path, tmp_path: Pa
     "more",
     [
         ["--seeds", "x"], ["--seeds", "2", "--seed", "1"], ["--seeds", "2", "--predict", "ありがとう"],
-        ["--seeds", "2", "--resume"], ["--beam", "2"], ["--eval", "nothing.tsv"],
+        ["--seeds", "2", "--resume"], ["--eval", "nothing.tsv"],
         ["--eval", "データ 1.tsv", "--beam", "0"], ["--seeds", "2", "--eval", "nothing.tsv", "--save", "x"],
     ],
     ids=" ".join,

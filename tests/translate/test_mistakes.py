@@ -17,8 +17,8 @@ from ..small_models import trained_small, translator_of
 
 NO_SENTENCE: tuple[Any, ...] = (None, 5, 1.5, b"x", ["わ"], {"a": 1}, object())
 NO_TAGS: tuple[Any, ...] = (None, 5, "私", b"x", [1], [None], [b"x"])
-NO_COUNT: tuple[Any, ...] = (None, "1", 1.5, True, [1], float("nan"))
-NO_NUMBER: tuple[Any, ...] = (None, "1", True, [1])
+NO_COUNT: tuple[Any, ...] = ("1", 1.5, True, [1], float("nan"))
+NO_NUMBER: tuple[Any, ...] = ("1", True, [1])
 
 
 @cache
@@ -36,7 +36,7 @@ CALLS: dict[str, tuple[Callable[[Any], Any], tuple[Any, ...]]] = {
     "pairs": (lambda x: translator().score_batch(x), (None, 5, "ab", ["ab"], [("わ",)], [5])),
     "log_probs": (lambda x: translator().log_probs("わたし", x), NO_TAGS),
     "beam": (lambda x: translator().translate("わたし", beam=x), NO_COUNT),
-    "n_best": (lambda x: translator().translate("わたし", n_best=x), NO_COUNT),
+    "n_best": (lambda x: translator().translate("わたし", n_best=x), (None, *NO_COUNT)),
     "penalty": (lambda x: translator().translate("わたし", length_penalty=x), NO_NUMBER),
 }
 

@@ -21,7 +21,7 @@ from jsl_seq2seq.backends.numpy import NumpyOps
 from jsl_seq2seq.data import read_starter_corpus
 from jsl_seq2seq.errors import UserError
 from jsl_seq2seq.model import Capture, Transformer
-from jsl_seq2seq.search import decoding
+from jsl_seq2seq.search import Search, decoding
 from jsl_seq2seq.store import save_model
 from jsl_seq2seq.translate.translator import Score, Translation, Translator
 
@@ -417,6 +417,16 @@ def test_beam_one_is_greedy_and_more_beams_find_no_less(starter: Translator, tex
     assert ranked == sorted(ranked, reverse=True) and len(ranked) == 4
     assert wide.log_prob >= greedy.log_prob - 1e-4
     assert len({wide.tags, *(other.tags for other in wide.alternatives)}) == 4
+
+
+def test_the_search_that_the_model_carries(starter: Translator) -> None:
+    config = replace(starter.config, beam=3, length_penalty=1.5)
+    carried = translator_of(replace(trained_starter().model, config=config))
+    for text in STARTER[:10]:
+        assert carried.translate(text) == starter.translate(text, beam=3, length_penalty=1.5)
+        assert carried.translate(text, beam=1) == starter.translate(text)
+        assert len(carried.translate(text, n_best=5).alternatives) == 4
+    assert carried.resolve_search() == Search(3, 1.5) and starter.resolve_search() == Search(1, 0.6)
 
 
 def test_beams_do_not_depend_on_the_batch(starter: Translator) -> None:

@@ -15,6 +15,8 @@ export interface ModelConfig {
   readonly embedding_scale: boolean;
   readonly tied_embeddings: boolean;
   readonly uncertain_below: number;
+  readonly beam?: number;
+  readonly length_penalty?: number;
   readonly temperature: number;
 }
 
@@ -73,6 +75,8 @@ const SETTINGS: Readonly<Record<string, readonly unknown[] | "any">> = {
   tied_embeddings: [true, false],
   uncertain_below: "any",
   temperature: "any",
+  beam: "any",
+  length_penalty: "any",
   attention_masks: [true],
   source_length: [0],
   source_cut: [false],

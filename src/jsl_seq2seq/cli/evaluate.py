@@ -17,11 +17,11 @@ from ..render.report import REPORT_FILES, write_report
 from ..store import SavedModel, is_builtin, load_model, model_directory
 from ..store.directory import WEIGHTS, read_config
 from ..store.metadata import now
-from ..translate.translator import DEFAULT_PENALTY, Translator, dictionary_of
+from ..translate.translator import Translator, dictionary_of
 from ..version import __version__
 from . import options as opt
 from .console import columns, note, say, say_json
-from .predict import opened
+from .predict import opened, search_of
 from .progress import counted
 from .significance import compare_on
 
@@ -51,7 +51,7 @@ def evaluate(
         compare_on(
             systems or [],
             data,
-            search_of(beam, length_penalty),
+            lambda translator: search_of(translator, beam, 1, length_penalty),
             lambda path, model: opened(
                 model, backend, device, precision, quiet, dictionary_of(model_directory(path), dictionary)
             ),
@@ -74,7 +74,7 @@ def evaluate(
     corpora = [_read(path, models) for path in data]
     words = dictionary_of(directories, dictionary)
     translator = opened(models, backend, device, precision, quiet, words)
-    search = search_of(beam, length_penalty)
+    search = search_of(translator, beam, 1, length_penalty)
     sentences = sum(len(corpus.pairs) for corpus in corpora)
     with counted("訳しています", "文", sentences, quiet) as progress:
         files = tuple(evaluate_corpus(translator, corpus, search, progress, models) for corpus in corpora)
@@ -99,11 +99,6 @@ def evaluate(
         html, plain = write_report(found, report)
         if not quiet:
             note(f"報告を書き出しました: {html}（読む用）、{plain}（プログラム用）")
-
-
-def search_of(beam: int | None, length_penalty: float | None) -> Search:
-    """The search that --beam and --length-penalty ask for."""
-    return Search(1 if beam is None else beam, DEFAULT_PENALTY if length_penalty is None else length_penalty)
 
 
 def _computed(translator: Translator) -> str:

@@ -96,12 +96,10 @@ TensorBoardDir = Annotated[
 ]
 Resume = Annotated[bool, _option("--resume", "--save にある中断した学習の続きを、合計 epochs まで", _RUN)]
 NoTrainingState = Annotated[bool, _option("--no-training-state", "続きの学習に使う状態を保存しない", _RUN)]
-Beam = Annotated[
-    int | None, _option("--beam", "ビームサーチで残す候補の数［1: 最も確からしいタグを順に］", _RUN, "N")
-]
+Beam = Annotated[int | None, _option("--beam", "残す候補の数（1 なら貪欲法）［モデルの設定］", _RUN, "N")]
 NBest = Annotated[int, _option("--n-best", "訳を N 通り出す［1］", _RUN, "N")]
 LengthPenalty = Annotated[
-    float | None, _option("--length-penalty", "ビームサーチでの長い訳の選びやすさ［0.6］", _RUN, "A")
+    float | None, _option("--length-penalty", "長い訳の選びやすさ［モデルの設定］", _RUN, "A")
 ]
 Tests = Annotated[
     list[Path] | None, _option("--data", "採点するデータ（何度でも。合計はしません）", _RUN, "FILE")
@@ -197,6 +195,8 @@ Preset = Annotated[
     _option("--preset", "tiny, small, base, large, low-resource［tiny］", _MODEL, "NAME"),
 ]
 MaxSeqLen = Annotated[int | None, _model("max_seq_len", "最も長い文")]
+ModelBeam = Annotated[int | None, _model("beam", "ふだん訳すときに残す候補の数")]
+ModelPenalty = Annotated[float | None, _model("length_penalty", "ふだん訳すときの長い訳の選びやすさ")]
 
 Curve = Annotated[Path | None, _option("--curve", "学習曲線を重ねて描く SVG ファイル", _RUN, "FILE")]
 Format = Annotated[str | None, _option("--format", "形式: onnx、huggingface、ctranslate2、web", _RUN, "NAME")]
@@ -263,15 +263,12 @@ NEEDS: _Table = {
         "--force-export": ("--export-attn",),
         "--export-dir": ("--export-attn", "--export-weights"),
         "--freeze": ("--load", "--resume"),
-        "--beam": ("--eval",),
-        "--length-penalty": ("--beam",),
     },
     "predict": {
         "--force-export": ("--export-attn",),
         "--export-dir": ("--export-attn", "--export-weights"),
-        "--length-penalty": ("--beam", "--n-best"),
     },
-    "evaluate": {"--length-penalty": ("--beam",), "DIR": ("--compare",)},
+    "evaluate": {"DIR": ("--compare",)},
     "export": {"--export-dir": ("--export-weights",)},
     "corpus": {"--output": ("--label",)},
 }

@@ -7,10 +7,11 @@ import io
 import math
 import sys
 import threading
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, redirect_stdout
+from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
@@ -20,11 +21,11 @@ from ..errors import Failure, JslError, UserError
 from ..io.files import new_file
 from ..io.text import one_line
 from ..model import count_parameters
-from ..search.beam import penalized
+from ..search import Search, penalized
 from ..store import SavedModel, load_model, model_directory
 from ..translate import Candidate, Translation, Translator
 from ..translate.dictionary import Dictionary
-from ..translate.translator import DEFAULT_PENALTY, dictionary_of
+from ..translate.translator import dictionary_of
 from . import options as opt
 from .console import NO_TAGS, error_to_dict, note, read_input, say, say_json
 from .export import run_weight_export
@@ -45,8 +46,6 @@ _LONG_PREPARATION = 1.5
 
 _BEHIND_THE_LINES = ("lines-not-decodable", "lines-out-of-memory")
 """Codes of the errors about some of the lines, which come when all others are translated."""
-
-Search = Mapping[str, Any]
 Line = str | UserError
 """A line of standard input, or why it cannot be read."""
 
@@ -95,7 +94,7 @@ def predict(
             force_export,
             quiet,
             as_json,
-            search_options(beam, n_best, length_penalty),
+            search_of(translator, beam, n_best, length_penalty),
             input_file,
         )
     if output_file is not None and not quiet:
@@ -138,10 +137,22 @@ def opened(
     return Translator(models, chosen, dictionary=dictionary)
 
 
-def search_options(beam: int | None, n_best: int, length_penalty: float | None) -> Search:
-    """Arguments of :meth:`Translator.translate`; without ``beam`` it is ``n_best``."""
-    search: dict[str, Any] = {"beam": n_best if beam is None else beam, "n_best": n_best}
-    return search if length_penalty is None else {**search, "length_penalty": length_penalty}
+def search_of(translator: Translator, beam: int | None, n_best: int, length_penalty: float | None) -> Search:
+    """The search that --beam, --n-best and --length-penalty ask for.
+
+    Raises:
+        UserError: it is impossible, or the length penalty has no effect.
+    """
+    search = translator.resolve_search(beam, n_best, length_penalty)
+    if length_penalty is not None and search.beam == 1:
+        raise UserError(
+            "--length-penalty は、ビームサーチのときだけ効きます。",
+            "--beam を 2 以上にするか、--length-penalty を外してください。",
+            code="option-without-effect",
+            option="--length-penalty",
+            needs=("--beam",),
+        )
+    return search
 
 
 def run_prediction(
@@ -161,13 +172,12 @@ def run_prediction(
 
     Args:
         export_to: where attention goes, or ``None`` for nowhere.
-        search: ``beam``, ``n_best`` and ``length_penalty`` of :meth:`Translator.translate`.
+        search: of the translations; without it the model's own.
 
     Returns:
         Whether everything was translated and no translation is uncertain.
     """
-    search = search or {}
-    translator.translate_batch([], **search)  # an impossible search is one mistake, not one for each line
+    search = search or translator.resolve_search()
     want_attention = export_to is not None
     exported: list[Translation | None] = []
     certain = True
@@ -179,7 +189,7 @@ def run_prediction(
             certain &= _translate_lines(translator, lines, quiet, as_json, search, "標準入力")
             exported.append(None)
             continue
-        translation = translator.translate(text, attention=want_attention, **search)
+        translation = translator.translate(text, attention=want_attention, **asdict(search))
         certain &= not translation.uncertain
         _show(translation, quiet, as_json, search)
         if want_attention:
@@ -193,7 +203,7 @@ def run_prediction(
     if export_to is not None:
         _export(exported, export_to, force_export, quiet)
     if not quiet and not as_json:
-        if search.get("n_best", 1) > 1:
+        if search.n_best > 1:
             note("（訳は点数の大きい順です。点数は、確からしさの対数を長さで補正したもの）")
         note("（手話タグの列です。日本手話そのものではありません）")
     return certain
@@ -291,7 +301,7 @@ def _translate_lines(
         for start in range(0, len(arrived), _LINES):
             together = arrived[start : start + _LINES]
             for line, translation in zip(
-                together, translator.translate_each(together, **search), strict=True
+                together, translator.translate_each(together, **asdict(search)), strict=True
             ):
                 number += 1
                 if isinstance(line, UserError) and line.code == "not-utf8":
@@ -449,7 +459,7 @@ def _show(translation: Translation, quiet: bool, as_json: bool, search: Search, 
 def _score(one: Translation | Candidate, translation: Translation, search: Search) -> str:
     """What the translations of a text are ordered by, where there are several: of a text of several sentences, the
     logarithm of the probability; of one sentence, that divided by the length penalty."""
-    if search.get("n_best", 1) == 1:
+    if search.n_best == 1:
         return ""
-    alpha = 0.0 if len(translation.sentences) > 1 else search.get("length_penalty", DEFAULT_PENALTY)
+    alpha = 0.0 if len(translation.sentences) > 1 else search.length_penalty
     return f"、点数 {penalized(one.log_prob, len(one.ids) + one.finished, alpha):.3f}"

@@ -39,7 +39,7 @@ Open = Callable[[Path, SavedModel], Translator]
 def compare_on(
     systems: Sequence[Path],
     data: Sequence[Path],
-    search: Search,
+    search_of: Callable[[Translator], Search],
     open_model: Open,
     quiet: bool,
     as_json: bool,
@@ -48,6 +48,7 @@ def compare_on(
 
     Args:
         systems: model directories, or files with a translation for each sentence.
+        search_of: the search of each model.
         open_model: called once for each model.
     """
     if len(systems) < 2:
@@ -63,6 +64,7 @@ def compare_on(
     for corpus, tags in zip(corpora, references, strict=True):
         require_comparable(corpus.name, len(tags))  # before anything is translated
     hypotheses: dict[Path, list[Sequence[Tags]]] = {}
+    searches: list[Search] = []
     for path in dict.fromkeys(systems):
         if path not in models:
             hypotheses[path] = [_translations(path, corpus, tokenizers.target) for corpus in corpora]
@@ -71,6 +73,8 @@ def compare_on(
         for corpus, tags in zip(own, references, strict=True):
             _require_same(path, corpus, tags)
         translator = open_model(path, models[path])
+        search = search_of(translator)
+        searches.append(search)
         with counted(f"訳しています（{path}）", "文", sum(map(len, references)), quiet) as progress:
             reports = [evaluate_corpus(translator, one, search, progress, [models[path]]) for one in own]
         hypotheses[path] = [[one.hypothesis for one in report.results] for report in reports]
@@ -87,7 +91,7 @@ def compare_on(
         else:
             _show(found, quiet)
     if not quiet and not as_json:
-        _explain(search, bool(models))
+        _explain(searches)
 
 
 def _tokenizers_of(path: Path) -> Tokenizers:
@@ -224,9 +228,9 @@ def _in_words(one: Difference, baseline: str, sentences: int) -> str:
     )
 
 
-def _explain(search: Search, translated: bool) -> None:
-    if translated:
-        note(f"訳し方: {search}。")
+def _explain(searches: Sequence[Search]) -> None:
+    if searches:
+        note(f"訳し方: {'、'.join(dict.fromkeys(map(str, searches)))}。")
     note(
         "p は、実力が同じでも偶然これ以上の差が出る確率です。"
         "両方が 0.05 より小さく、訳の違う文が 6 つ以上あるときだけ、差があると言っています。"

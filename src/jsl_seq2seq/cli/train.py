@@ -23,6 +23,7 @@ from ..evaluation import evaluate as evaluate_corpus
 from ..io.files import POLITE_SIGNALS, locked
 from ..model import count_parameters
 from ..render.curve import CurveFile
+from ..search import Search
 from ..settings import DATA_SETTINGS, SETTINGS, TrainingConfig, in_effect, require_range
 from ..settings.presets import preset_options
 from ..store import EpochMetrics, SavedModel, best_epoch, holds_model, load_model, model_directory, save_model
@@ -32,11 +33,10 @@ from ..store.metadata import published
 from ..training import Checkpoints, Reporter, Reporters, TrainingJob, TrainingRequest, TrainingResult
 from ..training.record import MetricsFile, TensorBoard
 from ..translate import Translator
-from ..translate.translator import MAX_BEAM, MAX_PENALTY
 from . import options as opt
 from .config_file import TRAIN_CONFIG, ConfigFile, key_of, plain, recorded, require_place, write_config_file
 from .console import INTERRUPTED, NO_TAGS, note, report, say, say_json
-from .evaluate import search_of, show_files
+from .evaluate import show_files
 from .export import run_weight_export
 from .predict import run_prediction
 from .progress import BarReporter, LineReporter, counted, figure, is_terminal, translated
@@ -103,7 +103,8 @@ def train_as_asked(context: typer.Context) -> None:
             for report in reports:
                 say_json(report.to_json(sentences=False))
         else:
-            show_files(reports, search_of(options["beam"], options["length_penalty"]), quiet)
+            own = result.model.config
+            show_files(reports, Search(own.beam, own.length_penalty), quiet)
     exports = opt.exports(directory, export_dir) if exporting else directory
     if export_weights:
         run_weight_export(result.model, export_weights, exports, quiet)
@@ -175,16 +176,19 @@ class _Configs:
                 "続きを同じ場所に保存した学習です。くり返すには、始める前のモデルの写しを load に書きます。"
             )
         if "load" in values:  # the shape and the units are that model's
-            settings = {name: value for name, value in settings.items() if hasattr(TrainingConfig, name)}
+            settings = {
+                name: value
+                for name, value in settings.items()
+                if hasattr(TrainingConfig, name) or name in given
+            }
         values |= settings | {"backend": job.backend.name}
         self._values = _by_key(values, context)
         self._all: dict[str, Any] | None = None
         if "seeds" in given:
             require_place(self._of_all)
-            after = {name: given[name] for name in ("beam", "length_penalty") if name in given}
             if "evaluated" in given:
-                after["evaluated"] = [published(path) for path in given["evaluated"]]
-            self._all = _by_key(_with_seeds(values | after, given), context)
+                values["evaluated"] = [published(path) for path in given["evaluated"]]
+            self._all = _by_key(_with_seeds(values, given), context)
 
     def require_same(self) -> None:
         """Raise UserError if the model that is there was trained with other settings."""
@@ -268,9 +272,6 @@ def run_training(request: TrainingRequest, context: typer.Context, directory: Pa
     checkpoint_every, tensorboard = options["checkpoint_every"], options["tensorboard"]
     if checkpoint_every is not None:
         require_range("checkpoint_every", checkpoint_every, 1, 10**9)
-    search = search_of(options["beam"], options["length_penalty"])
-    require_range("beam", search.beam, 1, MAX_BEAM)
-    require_range("length_penalty", search.length_penalty, 0, MAX_PENALTY)
     inform = (lambda _: None) if quiet else note
     if request.data and is_large(request.data):
         inform(f"大きなデータなので、先に全体を調べます: {request.data}")
@@ -286,7 +287,7 @@ def run_training(request: TrainingRequest, context: typer.Context, directory: Pa
         translator = Translator(model, job.backend)
         sentences = sum(len(corpus.pairs) for corpus in corpora)
         with counted("採点しています", "文", sentences, quiet or not corpora) as progress:
-            return tuple(evaluate_corpus(translator, corpus, search, progress, [model]) for corpus in corpora)
+            return tuple(evaluate_corpus(translator, corpus, None, progress, [model]) for corpus in corpora)
 
     together = job.backend.processes.world_size > 1
     place = _absolute(directory)  # the working directory may be gone by the end

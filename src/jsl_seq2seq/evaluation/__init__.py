@@ -1,7 +1,8 @@
 """Measuring models: metrics, breakdown, diagnosis, comparison, self-test."""
 
+from ..search import Search
 from .diagnosis import Diagnosis, diagnose
-from .evaluation import Evaluation, FileReport, Search, evaluate
+from .evaluation import Evaluation, FileReport, evaluate
 from .metrics import Edits, Result, Scores, align, scores
 
 __all__ = [

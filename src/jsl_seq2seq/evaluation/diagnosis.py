@@ -146,7 +146,7 @@ def diagnose(translator: Translator, text: str, alternatives: int = 5) -> Diagno
             found=len(source.ids),
             limit=LONGEST,
         )
-    translation = replace(translator.translate(source, attention=True), text=text)
+    translation = replace(translator.translate(source, attention=True, beam=1), text=text)
     target = translator.tokenizers.target
     log_probs = translator.log_probs_of_ids(source, translation.ids)  # slots included
     attention = _attention(translation, len(source.tokens))
@@ -189,7 +189,7 @@ def _deletions(translator: Translator, source: Encoding, translation: Translatio
         return ()
     shorter = [source.without(index) for index in range(len(source.ids))]
     original, *scored = translator.score_ids([source, *shorter], translation.ids)
-    translated = translator.translate_batch(shorter)
+    translated = translator.translate_batch(shorter, beam=1)
     return tuple(
         Deletion(unit, found.tags, _differences(after, original, translation.finished))
         for unit, found, after in zip(source.shown, translated, scored, strict=True)

@@ -12,9 +12,10 @@ import numpy as np
 
 from ..data import Corpus, SentencePair, sentence_keys
 from ..errors import Failure, JslError
+from ..search import Search
 from ..store import SavedModel
 from ..tokenize import CHARACTERS_AND_TAGS, Tokenizer, Tokenizers
-from ..translate.translator import DEFAULT_PENALTY, Translation, Translator
+from ..translate.translator import Translation, Translator
 from .breakdown import Confusion, Group, by_length, by_phenomenon, confusions
 from .metrics import Result, Scores, scores
 
@@ -27,19 +28,6 @@ _WRITTEN = ("handwritten", "starter")
 """Files of the package that people wrote."""
 
 SYNTHETIC, WRITTEN, UNKNOWN = "規則から作った文", "人が書いた文", "由来の記録がない文"
-
-
-@dataclass(frozen=True)
-class Search:
-    """The search that made the hypotheses."""
-
-    beam: int = 1
-    length_penalty: float = DEFAULT_PENALTY
-
-    def __str__(self) -> str:
-        if self.beam == 1:
-            return "貪欲法（ビーム 1）"
-        return f"ビームサーチ（ビーム {self.beam}、長さの補正 {self.length_penalty:g}）"
 
 
 @dataclass(frozen=True)
@@ -154,6 +142,7 @@ def evaluate(
     """Translate every sentence of a file and compare with its references.
 
     Args:
+        search: of the hypotheses; without it the model's own.
         progress: called with the number of sentences in each translated batch.
         models: the translator's, loaded with their record, which says what they were trained on.
 
@@ -165,13 +154,14 @@ def evaluate(
     if recorded:
         keys = sentence_keys(corpus.pairs)
         seen = np.flatnonzero(np.any([model.trained_among(keys) for model in recorded], axis=0)).tolist()
-    search = search or Search()
-    options = {"beam": search.beam, "length_penalty": search.length_penalty}
+    search = search or translator.resolve_search()
     tokenizers = translator.tokenizers
     results: list[Result] = []
     for start in range(0, len(corpus.pairs), BATCH):
         pairs = [corpus.pairs[index] for index in range(start, min(start + BATCH, len(corpus.pairs)))]
-        translations = translator.translate_each([pair.source for pair in pairs], **options)
+        translations = translator.translate_each(
+            [pair.source for pair in pairs], search.beam, 1, search.length_penalty
+        )
         results += map(_result, pairs, translations, repeat(tokenizers.source))
         progress(len(pairs))
     known = tokenizers.target

@@ -1,6 +1,6 @@
 """From logits to target sequences: greedy decoding, beam search, scoring."""
 
-from .beam import beam_search, penalized
+from .beam import Search, beam_search, penalized
 from .decoding import Ensemble, GraphGreedy, Hypothesis, Model, greedy, group_by_length
 from .scoring import forced_log_probs, score
 
@@ -9,6 +9,7 @@ __all__ = [
     "GraphGreedy",
     "Hypothesis",
     "Model",
+    "Search",
     "beam_search",
     "forced_log_probs",
     "greedy",

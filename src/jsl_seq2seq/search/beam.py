@@ -17,9 +17,29 @@ from dataclasses import dataclass
 import numpy as np
 
 from ..backends.interface import DecodingOps
-from ..settings import EOS, SOS
+from ..settings import EOS, SOS, ModelConfig
 from .constraints import ConstrainedRows, OpenWordConstraint
 from .decoding import Hypothesis, Model, Step, decoding_step, group_by_padded_length, require_finite
+
+
+@dataclass(frozen=True)
+class Search:
+    """How translations are searched for.
+
+    Attributes:
+        beam: prefixes kept at every length; 1 is greedy decoding.
+        length_penalty: α.
+        n_best: translations to find, at most ``beam``.
+    """
+
+    beam: int = ModelConfig.beam
+    length_penalty: float = ModelConfig.length_penalty
+    n_best: int = 1
+
+    def __str__(self) -> str:
+        if self.beam == 1:
+            return "貪欲法（ビーム 1）"
+        return f"ビームサーチ（ビーム {self.beam}、長さの補正 {self.length_penalty:g}）"
 
 
 def beam_search(
@@ -29,7 +49,7 @@ def beam_search(
     max_length: int,
     width: int,
     n_best: int = 1,
-    length_penalty: float = 0.6,
+    length_penalty: float = ModelConfig.length_penalty,
     stop_early: bool = True,
     constraints: Sequence[OpenWordConstraint] = (),
 ) -> list[list[Hypothesis]]:

@@ -167,7 +167,7 @@ def _add_api(app: FastAPI, service: Service) -> None:
         """文を訳します。`text` が文字列なら訳 1 つ、配列なら `translations` に同じ順の訳かエラーを返します。"""
         work = Translating(
             service.models[body.model],
-            body.n_best if body.beam is None else body.beam,
+            body.beam,
             body.n_best,
             body.length_penalty,
             body.attention,

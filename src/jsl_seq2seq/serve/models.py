@@ -126,9 +126,9 @@ class Translating:
     be translated."""
 
     model: LoadedModel
-    beam: int = 1
+    beam: int | None = None
     n_best: int = 1
-    length_penalty: float = 0.6
+    length_penalty: float | None = None
     attention: bool = False
 
     def __call__(self, items: Sequence[tuple[str, Dictionary | None]]) -> list[Translation | JslError]:

@@ -8,7 +8,8 @@ from typing import Annotated, Any, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from ..translate.translator import DEFAULT_PENALTY, MAX_CHARACTERS, MAX_PENALTY
+from ..settings import MAX_PENALTY
+from ..translate.translator import MAX_CHARACTERS
 from .responses import request_invalid
 
 MAX_TEXTS = 64
@@ -75,10 +76,12 @@ class TranslateRequest(RequestBody):
     text: Text | Annotated[list[Text], Field(min_length=1, max_length=MAX_TEXTS)]
     model: ModelName = None
     n_best: Annotated[int, Field(1, ge=1, le=MAX_BEAM, description="訳の数")] = 1
-    beam: Annotated[int | None, Field(None, ge=1, le=MAX_BEAM, description="ビームの幅。省くと n_best")] = (
-        None
-    )
-    length_penalty: Annotated[float, Field(ge=0, le=MAX_PENALTY, strict=False)] = DEFAULT_PENALTY
+    beam: Annotated[
+        int | None, Field(None, ge=1, le=MAX_BEAM, description="ビームの幅。省くとモデルの設定")
+    ] = None
+    length_penalty: Annotated[
+        float | None, Field(ge=0, le=MAX_PENALTY, strict=False, description="省くとモデルの設定")
+    ] = None
     attention: Annotated[bool, Field(description="アテンションも返す（100 文字まで）")] = False
     dictionary: Annotated[list[DictionaryEntry], _ENTRIES]
 

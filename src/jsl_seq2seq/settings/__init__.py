@@ -3,6 +3,8 @@
 from dataclasses import fields
 
 from .config import (
+    MAX_BEAM,
+    MAX_PENALTY,
     ModelConfig,
     TrainingConfig,
     VocabSize,
@@ -31,6 +33,8 @@ DATA_SETTINGS = frozenset(
 __all__ = [
     "DATA_SETTINGS",
     "EOS",
+    "MAX_BEAM",
+    "MAX_PENALTY",
     "PAD",
     "SETTINGS",
     "SOS",

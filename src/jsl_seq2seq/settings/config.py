@@ -37,6 +37,8 @@ _MODEL_RANGES = {
 """Beyond any model that this program could train; a damaged file must not make it try."""
 _MOST_SCORES = 1 << 25
 """Attention scores of one layer for a sentence of padding alone: 128 MiB."""
+MAX_BEAM, MAX_PENALTY = 1_000, 10
+"""Beyond any search that finds more."""
 
 
 @dataclass(frozen=True)
@@ -77,6 +79,10 @@ class ModelConfig:
     specials_masked: bool = True
     """Whether decoding never chooses PAD and SOS. Without, it chooses among all entries of the vocabulary, and
     those that are no tag are left out of the translation afterwards (imported models)."""
+    beam: int = 1
+    """Hypotheses that beam search keeps where a translation asks for no other number; 1 is greedy decoding."""
+    length_penalty: float = 0.6
+    """How much beam search favours longer translations where none is asked for (α of Wu et al. 2016, §7)."""
 
     def __post_init__(self) -> None:
         for name, (low, high) in _MODEL_RANGES.items():
@@ -107,6 +113,8 @@ class ModelConfig:
             )
         require_range("uncertain_below", self.uncertain_below, 0, 1)
         require_range("temperature", self.temperature, 0.01, 100)
+        require_range("beam", self.beam, 1, MAX_BEAM)
+        require_range("length_penalty", self.length_penalty, 0, MAX_PENALTY)
 
     @property
     def head_size(self) -> int:

@@ -31,7 +31,9 @@ from .schedule import scheduled
 from .trainer import Trainer, lacking_memory
 from .validation import Figures, Validation, evenly
 
-_MODEL_OPTIONS = ("d_model", "n_heads", "n_layers", "d_ff", "max_seq_len", "tied_embeddings")
+_SHAPE_OPTIONS = ("d_model", "n_heads", "n_layers", "d_ff", "max_seq_len", "tied_embeddings")
+_SEARCH_OPTIONS = ("beam", "length_penalty")
+_MODEL_OPTIONS = _SHAPE_OPTIONS + _SEARCH_OPTIONS
 _BATCH_OPTIONS = ("batch_size", "batch_tokens", "accumulate", "seed")
 _DESCRIBED = ("backend", "precision", "git_commit", "package_version", "trained_at")
 _OF_THE_WEIGHTS = ("evaluation", "made_by", "validation")
@@ -429,7 +431,9 @@ class TrainingJob:
         return model
 
     def _continued(self, loaded: SavedModel, request: TrainingRequest) -> SavedModel:
-        for name in _MODEL_OPTIONS:
+        search = {name: request.options[name] for name in _SEARCH_OPTIONS if name in request.options}
+        loaded = replace(loaded, config=replace(loaded.config, **search))
+        for name in _SHAPE_OPTIONS:
             wanted, fixed = request.options.get(name), getattr(loaded.config, name)
             if wanted is not None and wanted != fixed:
                 raise UserError(

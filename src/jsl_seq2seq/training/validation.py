@@ -103,7 +103,7 @@ class Validation:
                 raise Stopped
             try:
                 found = translator.translate_each(
-                    [pair.source for pair in self.pairs[start : start + _BATCH]]
+                    [pair.source for pair in self.pairs[start : start + _BATCH]], beam=1
                 )
             except Failure as error:
                 if error.code != "scores-not-finite":

@@ -24,13 +24,14 @@ from ..search import (
     GraphGreedy,
     Hypothesis,
     Model,
+    Search,
     beam_search,
     forced_log_probs,
     greedy,
     group_by_length,
     score,
 )
-from ..settings import PAD, SOS, ModelConfig, require_range
+from ..settings import MAX_BEAM, MAX_PENALTY, PAD, SOS, ModelConfig, require_range
 from ..store import SavedModel, load_model, shipped_model
 from ..store.directory import DICTIONARY
 from ..tokenize import CHARACTERS_AND_TAGS, Encoding, Tokenizers
@@ -56,12 +57,6 @@ _ROWS, _ROWS_OF_GRAPHS = 64, 256
 
 Sentence = str | Encoding
 """A sentence as text, or as the units it was cut into."""
-
-DEFAULT_PENALTY = 0.6
-"""Length penalty α of beam search, unless another is given (Wu et al. 2016, §7: 0.6 to 0.7)."""
-
-MAX_BEAM, MAX_PENALTY = 1_000, 10
-"""Far beyond what is of use: more beams find nothing better, and α is the exponent of a length."""
 
 
 @dataclass(frozen=True)
@@ -325,22 +320,41 @@ class Translator:
         chosen = choose_backend(backend, None, size, precision)
         return cls(models, chosen, paths, dictionary_of(paths, dictionary))
 
+    def resolve_search(
+        self, beam: int | None = None, n_best: int = 1, length_penalty: float | None = None
+    ) -> Search:
+        """The search of :meth:`translate` with these arguments, and the model's own instead of those that are None.
+
+        Raises:
+            UserError: it is impossible.
+            TypeError: one of them is no number.
+        """
+        if beam is None:
+            beam = max(self.config.beam, n_best) if isinstance(n_best, int) else self.config.beam
+        search = Search(
+            beam, self.config.length_penalty if length_penalty is None else length_penalty, n_best
+        )
+        _require_possible(search)
+        return search
+
     def translate(
         self,
         text: Sentence,
         attention: bool = False,
-        beam: int = 1,
+        beam: int | None = None,
         n_best: int = 1,
-        length_penalty: float = DEFAULT_PENALTY,
+        length_penalty: float | None = None,
     ) -> Translation:
         """Translate one sentence.
 
         Args:
             attention: whether to compute the attention weights of every layer, in a pass of its own; not of an
                 ensemble, whose members' heads have nothing to do with each other.
-            beam: how many beginnings beam search keeps; 1 is greedy decoding.
+            beam: how many beginnings beam search keeps; 1 is greedy decoding. Without it the model's own number,
+                or ``n_best`` if that is larger.
             n_best: how many translations to find, at most ``beam``; the others are the first one's alternatives.
-            length_penalty: how much beam search favours longer translations, 0 for not at all.
+            length_penalty: how much beam search favours longer translations, 0 for not at all; without it the
+                model's own number.
 
         Raises:
             UserError: nothing in it can be translated, or it is far too long, or the search is impossible, or the
@@ -354,16 +368,16 @@ class Translator:
         self,
         texts: Sequence[Sentence],
         attention: bool = False,
-        beam: int = 1,
+        beam: int | None = None,
         n_best: int = 1,
-        length_penalty: float = DEFAULT_PENALTY,
+        length_penalty: float | None = None,
     ) -> list[Translation]:
         """Translate sentences side by side; each comes out as it would alone. Arguments and errors as above."""
-        _check_search(beam, n_best, length_penalty)
+        search = self.resolve_search(beam, n_best, length_penalty)
         _require_several(texts, "translate_batch")
         prepared = [self._prepared(text, self.dictionary) for text in texts]
         translations: list[Translation] = []
-        for one in self._translated(prepared, attention, beam, n_best, length_penalty):
+        for one in self._translated(prepared, attention, search):
             if isinstance(one, Failure):
                 raise one
             translations.append(one)
@@ -372,9 +386,9 @@ class Translator:
     def translate_each(
         self,
         texts: Sequence[Sentence | UserError],
-        beam: int = 1,
+        beam: int | None = None,
         n_best: int = 1,
-        length_penalty: float = DEFAULT_PENALTY,
+        length_penalty: float | None = None,
         attention: bool = False,
         dictionaries: Sequence[Dictionary | None] | None = None,
     ) -> list[Translation | JslError]:
@@ -388,7 +402,7 @@ class Translator:
         Raises:
             UserError: the search is impossible.
         """
-        _check_search(beam, n_best, length_penalty)
+        search = self.resolve_search(beam, n_best, length_penalty)
         _require_several(texts, "translate_each")
         if dictionaries is None:
             dictionaries = [None] * len(texts)
@@ -397,7 +411,7 @@ class Translator:
             for text, dictionary in zip(texts, dictionaries, strict=True)
         ]
         readable = [one for one in found if not isinstance(one, UserError)]
-        translations = iter(self._translated(readable, attention, beam, n_best, length_penalty))
+        translations = iter(self._translated(readable, attention, search))
         return [one if isinstance(one, UserError) else next(translations) for one in found]
 
     def _readable(self, text: Sentence, entries: Dictionary | None) -> _Prepared | UserError:
@@ -438,9 +452,7 @@ class Translator:
         self,
         texts: Sequence[_Prepared],
         attention: bool,
-        beam: int,
-        n_best: int,
-        length_penalty: float,
+        search: Search,
     ) -> list[Translation | Failure]:
         """Prepared texts -> their translations, or the Failures of those for which memory does not suffice; the
         sentences of all of them share batches."""
@@ -456,25 +468,25 @@ class Translator:
         found: dict[int, list[Hypothesis] | Failure] = {}
         # what overflows is refused where tags are chosen
         with self.ops.exclusive(), np.errstate(all="ignore"):
-            for indices in self._groups(sources, beam):
+            for indices in self._groups(sources, search.beam):
                 decoded: Sequence[list[Hypothesis] | Failure] | None = None
                 try:
-                    decoded = self._decoded(pieces, sources, indices, beam, n_best, length_penalty)
+                    decoded = self._decoded(pieces, sources, indices, search)
                 except Exception as error:
                     if not is_out_of_memory(error):
                         raise
                 if decoded is None:  # outside of the handler, whose traceback keeps the arrays
                     self._release()
                     decoded = in_halves(
-                        lambda some: self._decoded(pieces, sources, some, beam, n_best, length_penalty),
+                        lambda some: self._decoded(pieces, sources, some, search),
                         indices,
-                        lambda error: self._no_room(error, beam),
+                        lambda error: self._no_room(error, search.beam),
                         self._release,
                     )
                 found.update(zip(indices, decoded, strict=True))
             hypotheses = map(found.__getitem__, range(len(pieces)))
             return [
-                self._finished(text, list(islice(hypotheses, len(text.pieces))), attention, n_best)
+                self._finished(text, list(islice(hypotheses, len(text.pieces))), attention, search.n_best)
                 for text in texts
             ]
 
@@ -499,9 +511,7 @@ class Translator:
         pieces: Sequence[_Piece],
         sources: Sequence[tuple[int, ...]],
         indices: Sequence[int],
-        beam: int,
-        n_best: int,
-        length_penalty: float,
+        search: Search,
     ) -> list[list[Hypothesis]]:
         """The hypotheses of the pieces with these indices, side by side."""
         group = [sources[index] for index in indices]
@@ -509,7 +519,7 @@ class Translator:
         if words is not None:
             own = [pieces[index] for index in indices]
             constraints = [words.constraint(piece.source, piece.evidence) for piece in own]
-        if beam == 1:
+        if search.beam == 1:
             best = greedy(self.ops, self._network, group, longest, self._graphs, constraints)
             return [[hypothesis] for hypothesis in best]
         # pieces spell one translation in several ways, of which all but the best go: see _distinct
@@ -518,9 +528,9 @@ class Translator:
             self._network,
             group,
             longest,
-            beam,
-            n_best if self.tokenizers.target.segmentation.whole else beam,
-            length_penalty,
+            search.beam,
+            search.n_best if self.tokenizers.target.segmentation.whole else search.beam,
+            search.length_penalty,
             constraints=constraints,
         )
 
@@ -1063,7 +1073,8 @@ def _require_units(source: Encoding, text: str) -> None:
         )
 
 
-def _check_search(beam: int, n_best: int, length_penalty: float) -> None:
+def _require_possible(search: Search) -> None:
+    beam, length_penalty, n_best = search.beam, search.length_penalty, search.n_best
     for name, value in (("beam", beam), ("n_best", n_best)):
         if isinstance(value, bool) or not isinstance(value, int | np.integer):
             raise TypeError(f"{name} is an int, not {type(value).__name__}")

@@ -22,9 +22,9 @@ export interface TranslateOptions {
   readonly attention?: boolean;
   /** How many translations to find; the others are the first one's `alternatives`. Default 1. */
   readonly nBest?: number;
-  /** How many beginnings beam search keeps; 1 is greedy decoding. Default `nBest`. */
+  /** How many beginnings beam search keeps; 1 is greedy decoding. Default: the model's own, or `nBest` if that is more. */
   readonly beam?: number;
-  /** How much beam search favours longer translations, 0 for not at all. Default 0.6. */
+  /** How much beam search favours longer translations, 0 for not at all. Default: the model's own. */
   readonly lengthPenalty?: number;
   /** Words of the user's own, which always win over what the model has learnt: `{ ポチ: ["犬", "名前"] }`. */
   readonly dictionary?: Readonly<Record<string, string | readonly string[]>>;
@@ -79,7 +79,8 @@ export class Translator {
    * @throws JslError nothing in it can be translated, it is far too long, or the search is impossible.
    */
   *translate(text: string, options: TranslateOptions): Generator<void, Translation> {
-    const { attention = false, nBest = 1, beam = nBest, lengthPenalty = 0.6 } = options;
+    const { beam: usual = 1, length_penalty = 0.6 } = this.header.config;
+    const { attention = false, nBest = 1, beam = Math.max(usual, nBest), lengthPenalty = length_penalty } = options;
     requireSearch(beam, nBest, lengthPenalty);
     const [pieces, unread] = this.prepared(text, options.dictionary);
     const found: Hypothesis[][] = [];
