@@ -93,7 +93,7 @@ export class Translator {
     }
     const weights = attention ? yield* this.attention(pieces, found) : null;
 
-    const parts = pieces.map((piece, place) => found[place].map((one) => this.candidate(one, piece)));
+    const parts = pieces.map((piece, place) => distinct(found[place].map((one) => this.candidate(one, piece))));
     const firsts = parts.map(([first]) => first);
     const best = joined(firsts);
     const warnings = [...new Set(this.warnings(pieces, found, unread))];
@@ -294,6 +294,16 @@ const joined = (parts: readonly Part[]): Part => ({
   logProb: sum(parts.map(({ logProb }) => logProb)),
   finished: parts.every(({ finished }) => finished),
 });
+
+/** Without those whose tags an earlier one has. */
+function distinct(parts: readonly Part[]): Part[] {
+  const found = new Map<string, Part>();
+  for (const part of parts) {
+    const tags = JSON.stringify(part.tags.map(({ tag }) => tag));
+    if (!found.has(tags)) found.set(tags, part);
+  }
+  return [...found.values()];
+}
 
 /** The next best translations of a text: one sentence's best gives way to one of its alternatives. */
 function alternatives(parts: readonly (readonly Part[])[]): Part[] {
