@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from pathlib import Path
 
@@ -117,6 +118,21 @@ def test_name_and_device_are_for_people(backend: Backend) -> None:
     ops = backend.ops()
     assert ops.name == backend.name
     assert ops.device.strip()
+
+
+def test_the_beginning_of_a_table(backend: Backend) -> None:
+    ops = make_ops(backend.name)
+    table = ops.array(np.arange(8, dtype=np.float32))
+    for shape in ((2, 3), (4, 2)):
+        wanted = np.arange(math.prod(shape), dtype=np.float32).reshape(shape)
+        np.testing.assert_array_equal(ops.to_host(ops.beginning(table, shape)), wanted)
+
+
+def test_a_release_takes_nothing_from_arrays(backend: Backend) -> None:
+    ops = make_ops(backend.name)
+    before = ops.array(np.array([1, 2], np.float32))
+    ops.release()
+    assert ops.to_host(ops.add(before, before)).tolist() == [2, 4]
 
 
 def test_exclusive_computations_nest(backend: Backend) -> None:

@@ -92,6 +92,7 @@ def command_lines(data: str, save: str) -> dict[str, list[str]]:
         "train": ["train", *training(Path(data), Path(save))],
         "predict": ["predict", "--load", "m", "ありがとう"],
         "evaluate": ["evaluate", "--load", "m", "--data", data],
+        "score": ["score", "--load", "m", "ありがとう", "<ありがとう>"],
         "diagnose": ["diagnose", "--load", "m", "ありがとう"],
         "export": ["export", "--load", "m", "--export-weights", "encoder.final_norm", "--export-dir", "e"],
         "tags": ["tags", "--load", "m"],

@@ -298,7 +298,8 @@ def has_locks(directory: Path) -> bool:
         return error.errno not in _NO_LOCKS
     finally:
         os.close(descriptor)
-        path.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):
+            path.unlink(missing_ok=True)
     return True
 
 
@@ -418,17 +419,19 @@ def require_own(directory: Path, names: Iterable[str]) -> None:
             (``would-overwrite-changed``); or another program is writing there.
         Failure: what had begun cannot be completed.
     """
+    own: dict[str, str] = {}
     foreign, changed = [], []
-    if is_regular(directory / MANIFEST):
-        with locked(directory):
-            try:
-                finish_interrupted(directory, MANIFEST, apart=True)
-            except OSError as error:
-                raise _save_failed(directory, error) from error
     try:
         own = _own(directory)
     except OSError:
-        own, foreign = {}, [directory / MANIFEST]
+        foreign = [directory / MANIFEST]
+    if not foreign and is_regular(directory / MANIFEST):
+        with locked(directory):
+            try:
+                finish_interrupted(directory, MANIFEST, apart=True)
+                own = _own(directory)
+            except OSError as error:
+                raise _save_failed(directory, error) from error
     digests = set(own.values())
     for name in names:
         path = directory / name
