@@ -162,7 +162,7 @@ def test_a_problem_of_the_first_process_ends_all() -> None:
 
 
 def test_a_network_that_computes_no_numbers_has_no_figures(monkeypatch: pytest.MonkeyPatch) -> None:
-    def fail(*_: object) -> None:
+    def fail(*_: object, **__: object) -> None:
         raise Failure("NaN", code="scores-not-finite")
 
     translator = translator_of(trained_small())
