@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import gc
 import multiprocessing
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -18,6 +19,14 @@ from ..backend_cases import require
 from ..small_models import trained_small
 
 TEXTS = ["ありがとう", "だいじょうぶです", "おはようございます"] * 4
+
+
+@pytest.fixture(autouse=True, scope="module")
+def frozen() -> Iterator[None]:
+    """Releasing memory collects garbage, for which the objects of all earlier tests would be looked through."""
+    gc.freeze()
+    yield
+    gc.unfreeze()
 
 
 @pytest.mark.parametrize("together", [True, False], ids=["one translator", "one each"])
