@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import shutil
 from collections.abc import Callable, Iterator
@@ -91,6 +92,14 @@ def _saved_once(tmp_path_factory: pytest.TempPathFactory) -> Path:
     directory = tmp_path_factory.mktemp("saved") / "モデル 1"
     save_model(trained_small(), directory)
     return directory
+
+
+@pytest.fixture(scope="module")
+def frozen() -> Iterator[None]:
+    """For tests that release memory, which collects garbage: not among the objects of all earlier tests."""
+    gc.freeze()
+    yield
+    gc.unfreeze()
 
 
 @pytest.fixture

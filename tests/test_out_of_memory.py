@@ -4,7 +4,6 @@ message where it does not suffice for one."""
 from __future__ import annotations
 
 import functools
-import gc
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -25,6 +24,8 @@ from jsl_seq2seq.translate import Translator
 
 from .backend_cases import NAMES, require
 from .small_models import EIGHT_LINES, SMALL, eight_sentences, same_training_state, small_job, trained_small
+
+pytestmark = pytest.mark.usefixtures("frozen")
 
 TEXTS = ["ありがとう", "だいじょうぶです", "おはようございます", "はい、わかります"] * 2
 TAGS = [("ありがとう",), ("OK",), ("朝", "挨拶"), ("はい", "分かる")] * 2
@@ -64,14 +65,6 @@ class Allocator:
         if len(ids.shape) == 2 and ids.shape[1] > 1 and ids.shape[0] > self.rows:
             self.failed += 1
             raise error
-
-
-@pytest.fixture(autouse=True, scope="module")
-def frozen() -> Iterator[None]:
-    """Releasing memory collects garbage, for which the objects of all earlier tests would be looked through."""
-    gc.freeze()
-    yield
-    gc.unfreeze()
 
 
 @pytest.fixture

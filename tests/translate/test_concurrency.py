@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import gc
 import multiprocessing
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -18,15 +17,9 @@ from jsl_seq2seq.translate import Translator, translator
 from ..backend_cases import require
 from ..small_models import trained_small
 
+pytestmark = pytest.mark.usefixtures("frozen")
+
 TEXTS = ["ありがとう", "だいじょうぶです", "おはようございます"] * 4
-
-
-@pytest.fixture(autouse=True, scope="module")
-def frozen() -> Iterator[None]:
-    """Releasing memory collects garbage, for which the objects of all earlier tests would be looked through."""
-    gc.freeze()
-    yield
-    gc.unfreeze()
 
 
 @pytest.mark.parametrize("together", [True, False], ids=["one translator", "one each"])
