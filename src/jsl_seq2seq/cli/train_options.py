@@ -70,9 +70,6 @@ def train(
     quiet: opt.Quiet = False,
     as_json: opt.Json = False,
 ) -> None:
-    given = locals()
     from .train import train_as_asked  # noqa: PLC0415
 
-    # Typer 0.26 leaves the words of the command line there, and makes paths of them on the way here
-    context.params.update({name: given[name] for name in context.params})
     train_as_asked(context)
