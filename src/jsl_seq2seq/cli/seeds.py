@@ -17,7 +17,7 @@ import typer
 
 from ..errors import Failure, UserError
 from ..evaluation import FileReport
-from ..io.files import read_bytes, write_bytes
+from ..io.files import read_bytes, refuse_foreign, write_bytes
 from ..io.text import format_json, parse_json
 from ..settings import require_range
 from ..settings.environment import started_processes
@@ -253,9 +253,4 @@ def _require_own(path: Path) -> None:
     with contextlib.suppress(OSError, ValueError, RecursionError):
         if {"seeds", "runs", "figures"} <= set(parse_json(read_bytes(path, _MOST_BYTES))):
             return
-    raise UserError(
-        f"自分で書いたのではないファイルがあります: {path}",
-        "上書きしないように止めました。別の（新しい）フォルダーを指定してください。",
-        code="would-overwrite",
-        path=path,
-    )
+    refuse_foreign(path)
