@@ -123,6 +123,11 @@ def markdown_block(text: str) -> str:
     return f"{fence}\n{text}\n{fence}"
 
 
+def has_surrogates(text: str) -> bool:
+    """Whether there is half a surrogate pair in a text, which no encoding writes."""
+    return any("\ud800" <= character <= "\udfff" for character in text)
+
+
 def substitute(text: str, by: str = "□") -> str:
     """The text with ``by`` for every unsafe character; those that are invisible in themselves are left out.
 

@@ -20,7 +20,7 @@ from functools import cached_property, lru_cache
 from typing import Any, ClassVar, NamedTuple, Protocol, Self
 
 from ..errors import UserError
-from ..io.text import canonical_json
+from ..io.text import canonical_json, has_surrogates
 from ..settings import SPECIALS, VocabSize, require_choice
 from .normalize import FORMAT_1, NFC, NORMALIZERS, RADICALS, TAG, Normalizer, Offset, composed, kana_sibling
 from .segmentation import (
@@ -1122,7 +1122,7 @@ def _bracketed(item: str) -> str:
 
 def _without_surrogates(item: str) -> str:
     """Half a surrogate pair can be neither shown nor saved."""
-    if any("\ud800" <= character <= "\udfff" for character in item):
+    if has_surrogates(item):
         raise ValueError(ascii(item))
     return item
 

@@ -15,6 +15,7 @@ from pathlib import Path
 from ..data.formats.format import read_lines
 from ..errors import UserError
 from ..io.files import is_regular, locked, replace_file
+from ..io.text import has_surrogates
 from ..store.directory import DICTIONARY
 from ..tokenize.inflection import GODAN
 from ..tokenize.normalize import JAPANESE, hiragana
@@ -144,8 +145,11 @@ def keep_entry(directory: Path, word: str, written: str) -> Entry:
         UserError: the entry could not be read again, or the dictionary cannot be read or written.
     """
     path = directory / DICTIONARY
-    half = any("\ud800" <= character <= "\udfff" for character in word + written)
-    if half or word.startswith("#") or any(character in word for character in "\t\n\r"):
+    if (
+        has_surrogates(word + written)
+        or word.startswith("#")
+        or any(character in word for character in "\t\n\r")
+    ):
         raise UserError(
             f"辞書に入れられない言葉です: {word!r}",
             "タブと改行と壊れた文字のない、# で始まらない言葉とタグにしてください。",
