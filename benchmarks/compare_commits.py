@@ -7,10 +7,10 @@
 Every figure is the median, over pairs of processes, of the ratio of their median times, with the interval in which
 that median lies with 95 % probability. A process is started anew for each pair, because where its memory lies makes
 one run of the same code up to a tenth slower than the next, which no number of rounds within one process averages
-out. The two processes of a pair take turns. Both translate with the
-new checkout's shipped model, and train the same random model on the same random batches, so that they do the same
-work; where their results differ, that is said. What a machine lacks (Numba, a GPU) is left out. Reads checkouts from
-75d4ed8 on, whose packages were named otherwise.
+out. The two processes of a pair take turns of about 50 ms, so that what the other has displaced from the processor's
+caches counts little. Both translate with the new checkout's shipped model, and train the same random model on the same
+random batches, so that they do the same work; where their results differ, that is said. What a machine lacks (Numba, a
+GPU) is left out. Reads checkouts from 75d4ed8 on, whose packages were named otherwise.
 """
 
 from __future__ import annotations
@@ -61,9 +61,9 @@ MEASURES = {
     "start of predict": Measure("start", (), 40),
     "NumPy step": Measure("step", ("ndarray", "reference", 20), 60),
     "NumPy step, d_model 64": Measure("step", ("ndarray", "d64", 1), 40),
-    "NumPy decoding, 1 sentence": Measure("decode", ("ndarray", "fp32", 1, 4), 60),
+    "NumPy decoding, 1 sentence": Measure("decode", ("ndarray", "fp32", 1, 20), 60),
     "NumPy decoding, 64 sentences": Measure("decode", ("ndarray", "fp32", 64, 1), 60),
-    "int8 decoding, 1 sentence": Measure("decode", ("ndarray", "int8", 1, 8), 60),
+    "int8 decoding, 1 sentence": Measure("decode", ("ndarray", "int8", 1, 20), 60),
     "int8 decoding, 64 sentences": Measure("decode", ("ndarray", "int8", 64, 2), 60),
     "PyTorch step": Measure("step", ("torch", "reference", 50), 40),
     "PyTorch step, d_model 256": Measure("step", ("torch", "d256", 20), 40),
