@@ -37,6 +37,24 @@ def open_backend(request: Request) -> Backend:
     return Backend("ndarray", NumpyOps, "NumPy・CPU、指定どおり")
 
 
+def _copied(values: Array, dtype: type[np.floating]) -> Array:
+    """A copy whose memory begins at a cache line.
+
+    NumPy's own begins at any 16 bytes, and matrix-vector products of rows that straddle two lines take about 5 %
+    longer, in one process and not in the next.
+    """
+    size, width = values.size, np.dtype(dtype).itemsize
+    memory = np.empty(size + _CACHE_LINE // width, dtype)
+    start = -memory.ctypes.data % _CACHE_LINE // width
+    copy = memory[start : start + size].reshape(values.shape)
+    copy[...] = values
+    return copy
+
+
+_CACHE_LINE = 64
+"""Bytes."""
+
+
 class NumpyDecodingOps(DecodingOps):
     """The forward pass and decoding in NumPy, on the CPU.
 
@@ -54,7 +72,7 @@ class NumpyDecodingOps(DecodingOps):
 
     def array(self, values: Any) -> Array:
         values = np.asarray(values)
-        return values.astype(self.dtype) if values.dtype.kind == "f" else values
+        return _copied(values, self.dtype) if values.dtype.kind == "f" else values
 
     def to_host(self, array: Any) -> Any:
         return np.asarray(array)
@@ -65,7 +83,7 @@ class NumpyDecodingOps(DecodingOps):
     def named_views(self, flat: Array, shapes: Mapping[str, tuple[int, ...]]) -> dict[str, Array]:
         pieces, start = {}, 0
         for name, shape in shapes.items():
-            end = start + int(np.prod(shape))
+            end = start + math.prod(shape)
             pieces[name] = flat[start:end].reshape(shape)
             start = end
         return pieces
@@ -170,10 +188,13 @@ class NumpyDecodingOps(DecodingOps):
         return np.take_along_axis(x, order, axis=-1), order.astype(np.int32)
 
     def cache_write(self, buffer: Array, values: Array, start: int | Array) -> Array:
-        begin = int(start[0]) if isinstance(start, np.ndarray) else start
-        end = begin + values.shape[2]
-        buffer[:, :, begin:end] = values
-        return buffer if isinstance(start, np.ndarray) else buffer[:, :, :end]
+        if isinstance(start, np.ndarray):
+            begin = int(start[0])
+            buffer[:, :, begin : begin + values.shape[2]] = values
+            return buffer
+        end = start + values.shape[2]
+        buffer[:, :, start:end] = values
+        return buffer[:, :, :end]
 
     def cache_reorder(self, buffer: Array, rows: Array, start: int, end: int) -> None:
         buffer[:, :, start:end] = buffer[rows, :, start:end]

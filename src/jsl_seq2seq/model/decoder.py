@@ -243,5 +243,5 @@ class Decoder(Generic[OpsT_co]):
         for layer, layer_cache in zip(self._layers, cache.layers, strict=True):
             x = layer.step(x, layer_cache, cache.memory_mask, cache.length)
         logits = (cache.shortlist or self._output_projection)(self._final_norm(x))
-        grown = replace(cache, length=cache.length + 1)
+        grown = DecoderCache(cache.layers, cache.memory_mask, cache.length + 1, cache.shortlist)
         return self._ops.reshape(logits, (ids.shape[0], -1)), grown

@@ -349,9 +349,7 @@ def _decoded(
         columns = log_probs.argmax(axis=-1)
         latest = columns.astype(np.int32) if constrained is None else constrained.ids[columns]
         tags[rows, position] = latest
-        chosen = log_probs[np.arange(len(rows)), columns]
-        require_finite(chosen)
-        scores[rows, position] = chosen
+        scores[rows, position] = log_probs[np.arange(len(rows)), columns]
         growing &= latest != EOS
         if constrained is not None:
             constrained.advance(latest.tolist())
@@ -364,6 +362,7 @@ def _decoded(
             rows, growing, latest = rows[stay], growing[stay], latest[stay]
             if constrained is not None:
                 constrained.keep(stay.tolist())
+    require_finite(scores)
     return [_ended(*row, max_length) for row in zip(tags.tolist(), scores.tolist(), strict=True)]
 
 
