@@ -6,7 +6,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from jsl_seq2seq.corpus.chance import Chance
 from jsl_seq2seq.corpus.figures import Figures
 from jsl_seq2seq.corpus.lexicon import read_lexicon
 from jsl_seq2seq.corpus.numbers import (
@@ -22,6 +21,7 @@ from jsl_seq2seq.corpus.numbers import (
     number_tags,
     positional_kanji,
 )
+from jsl_seq2seq.corpus.rng import Rng
 from jsl_seq2seq.corpus.words import Words
 from jsl_seq2seq.errors import UserError
 from jsl_seq2seq.tokenize import normalize
@@ -136,7 +136,7 @@ def test_native_readings_stop_at_ten() -> None:
 
 
 def _figures(kind: str, count: int = 400) -> dict[str, tuple[str, ...]]:
-    figures = Figures(Words(read_lexicon(), Chance(1)))
+    figures = Figures(Words(read_lexicon(), Rng(1)))
     return {
         normalize(piece.kanji): piece.tags for piece in (figures.write(kind, "here") for _ in range(count))
     }
@@ -169,7 +169,7 @@ def test_unknown_notation() -> None:
 
 def test_every_number_of_digits_is_equally_frequent() -> None:
     """1000 people must be as well known as 3 people: no size of number is rare."""
-    words = Words(read_lexicon(), Chance(2))
+    words = Words(read_lexicon(), Rng(2))
     counter = next(w for w in words.lexicon.words if "人数大" in w.senses)
     sizes = [0] * 8
     for _ in range(3000):

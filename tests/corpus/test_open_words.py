@@ -9,10 +9,10 @@ from types import SimpleNamespace
 import pytest
 
 from jsl_seq2seq.corpus import Pair, generate_pairs, make_splits, open_words, read_lexicon
-from jsl_seq2seq.corpus.chance import Chance
 from jsl_seq2seq.corpus.conjugation import VERB_FORMS, conjugate
 from jsl_seq2seq.corpus.katakana import in_katakana
 from jsl_seq2seq.corpus.open_words import MARK, OpenWord, OpenWords
+from jsl_seq2seq.corpus.rng import Rng
 from jsl_seq2seq.errors import UserError
 
 DICTIONARY = tuple(
@@ -110,7 +110,7 @@ def test_sudachi_has_words_of_every_class() -> None:
 
 def test_katakana() -> None:
     spellings = {"kanji": "私は明日学校に行きません", "kana": "わたしはあしたがっこうにいきません"}
-    written = [in_katakana(spellings, Chance(seed)) for seed in range(40)]
+    written = [in_katakana(spellings, Rng(seed)) for seed in range(40)]
     assert any(text["kanji"] == "私ハ明日学校ニ行キマセン" for text in written)
     assert any("ハ" in text["kanji"] and "に" in text["kanji"] for text in written)
 

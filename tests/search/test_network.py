@@ -168,5 +168,5 @@ def test_an_error_of_one_thread_is_everybodys(monkeypatch: pytest.MonkeyPatch) -
     parts = [(0, 2), (2, 4), (4, 6)]
     for place in (0, 2, 4):
         with pytest.raises(MemoryError):
-            network._side_by_side(fail_at(place), parts)
-    assert network._side_by_side(fail_at(-1), parts) == [0, 2, 4]
+            network._in_threads(fail_at(place), parts)
+    assert network._in_threads(fail_at(-1), parts) == [0, 2, 4]

@@ -62,7 +62,7 @@ def test_the_pieces_of_a_tag() -> None:
     assert characters.pieces("食べ物") == ("▁", "食", "べ", "物")
     assert characters.pieces("+犬") == ("+[", "+犬", "+]"), "an open word keeps its own letters"
     assert characters.has("物べ"), "though no tag begins with this character"
-    assert not characters.has("龍") and characters.has("食む") and not characters.knows("食む")
+    assert not characters.has("龍") and characters.has("食む") and not characters.is_known("食む")
     assert characters.name == "タグの文字" and characters.unit_name == "タグ"
     subwords = learnt("subword", "tags").target
     assert subwords.pieces("食べる")[0].startswith("▁食べ")

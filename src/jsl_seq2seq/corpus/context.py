@@ -1,4 +1,4 @@
-"""What a clause knows while it is being written."""
+"""The state of a clause while it is being derived."""
 
 from __future__ import annotations
 

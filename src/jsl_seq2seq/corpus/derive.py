@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from .chance import Chance
 from .conjugation import ADJECTIVE_CLASSES, VERB_CLASSES
 from .context import Context, DeadEnd, Trace
 from .figures import Figures
@@ -14,6 +13,7 @@ from .heads import Heads
 from .lexicon import Lexicon
 from .nouns import Nouns
 from .open_words import OpenWords
+from .rng import Rng
 from .template import Choice, Literal, Node, Slot, slot_names
 from .words import Words
 
@@ -33,12 +33,12 @@ class Deriver:
         self,
         lexicon: Lexicon,
         grammar: Grammar,
-        chance: Chance,
+        rng: Rng,
         open_words: OpenWords | None = None,
         open_share: float = 0.0,
     ) -> None:
-        self.lexicon, self.grammar, self.chance = lexicon, grammar, chance
-        self.words = Words(lexicon, chance, open_words, open_share)
+        self.lexicon, self.grammar, self.rng = lexicon, grammar, rng
+        self.words = Words(lexicon, rng, open_words, open_share)
         self.trace = Trace()
         self._figures = Figures(self.words)
         self._heads = Heads(grammar, self.words)
@@ -47,11 +47,11 @@ class Deriver:
     def sentence(self) -> tuple[Fragment, Rule]:
         """One sentence and the rule it started from. Raises DeadEnd when the dice led nowhere."""
         self.trace = Trace()
-        past = self.chance.happens(0.4)
+        past = self.rng.bernoulli(0.4)
         rules = [
             rule for rule in self.grammar.rules["文"] if rule.tense in ("", "過去" if past else "非過去")
         ]
-        rule = self.chance.weighted(rules, [rule.weight for rule in rules])
+        rule = self.rng.weighted_choice(rules, [rule.weight for rule in rules])
         return self._apply(rule, Context(past=past)), rule
 
     def symbol(self, name: str, context: Context) -> Fragment:
@@ -60,13 +60,13 @@ class Deriver:
         rules = [rule for rule in self.grammar.rules[name] if rule.tense in ("", tense)]
         if not rules:
             raise DeadEnd
-        return self._apply(self.chance.weighted(rules, [rule.weight for rule in rules]), context)
+        return self._apply(self.rng.weighted_choice(rules, [rule.weight for rule in rules]), context)
 
     def _apply(self, rule: Rule, context: Context) -> Fragment:
         self.trace.rules.append(rule.id)
         if rule.head is not None:
             context = self._with_head(rule, context)
-        nodes, tags = self.chance.pick(self._pairs(rule, context))
+        nodes, tags = self.rng.choice(self._pairs(rule, context))
         if rule.head is not None:
             self._place_adverb(context, slot_names(nodes))
         found: dict[str, Fragment] = {}
@@ -89,9 +89,9 @@ class Deriver:
         written = Fragment()
         for node in nodes:
             if isinstance(node, Literal):
-                written += Fragment(node.kanji, node.kana, self.chance.pick((node.kanji, node.kana)))
+                written += Fragment(node.kanji, node.kana, self.rng.choice((node.kanji, node.kana)))
             elif isinstance(node, Choice):
-                written += self._walk(self.chance.pick(node.alternatives), context, found, where)
+                written += self._walk(self.rng.choice(node.alternatives), context, found, where)
             else:
                 piece = self._slot(node, context, where)
                 name, numbered, _ = node.name.partition("#")
@@ -134,7 +134,7 @@ class Deriver:
             return self._figures.write(name[3:], where)
         if name.startswith("数."):
             counters = self.words.query("助数." + name[2:], where)
-            return self.words.number(self.chance.pick(counters), where)
+            return self.words.number(self.rng.choice(counters), where)
         return self.words.write(
             self.words.fresh(self.words.query(name, where)), slot.options[0] if slot.options else ""
         )
@@ -156,7 +156,7 @@ class Deriver:
         if not endings:
             raise DeadEnd
         # A weight of 0 keeps an ending out unless a rule asks for it by name.
-        ending = self.chance.weighted(endings, [e.weight or 1.0 for e in endings])
+        ending = self.rng.weighted_choice(endings, [e.weight or 1.0 for e in endings])
         self.trace.phenomena.append(rule.phenomenon or ending.phenomenon)
         self.trace.combinations.append((" ".join(head.tags), f"{rule.id}/{ending.id}"))
         inner = replace(context, head=head, ending=ending, subject=rule.subject, adverb=None)
@@ -167,40 +167,40 @@ class Deriver:
         """Decide where the adverb stands; 「もう」 and 「まだ」 carry meaning and must not get lost."""
         places = [place for place in (1, 2) if f"副{place}" in slots]
         if places:
-            context.adverb_place = self.chance.pick(places)
+            context.adverb_place = self.rng.choice(places)
         elif context.ending is not None and context.ending.adverbs:
             raise DeadEnd
 
     def _wants_time(self, context: Context) -> bool:
         if "時なし" in context.options or (context.ending is not None and not context.ending.time):
             return False
-        return context.head is None or self.chance.happens(0.55)
+        return context.head is None or self.rng.bernoulli(0.55)
 
     def _predicate(self, context: Context) -> Fragment:
         head, ending = context.head, context.ending
         if head is None or ending is None:
             raise DeadEnd
         forms = ending.written(context.style, context.past)
-        written = self._walk(self.chance.pick(forms), context, {}, ending.where)
+        written = self._walk(self.rng.choice(forms), context, {}, ending.where)
         negated = head.negative or (*head.tags, "ない" if head.word_class in VERB_CLASSES else "違う")
         return replace(
             written, tags=_fill(ending.tags, {"語": plain("", head.tags), "否": plain("", negated)})
         )
 
     def _choose_adverb(self, context: Context) -> Fragment | None:
-        head, ending, chance = context.head, context.ending, self.chance
+        head, ending, rng = context.head, context.ending, self.rng
         if head is None or ending is None:
             return None
         if ending.adverbs:
-            return self._walk(chance.pick(ending.adverbs), context, {}, ending.where)
+            return self._walk(rng.choice(ending.adverbs), context, {}, ending.where)
         share, senses = self._adverbs(context)
-        if ending.adverb_class and chance.happens(0.15):
+        if ending.adverb_class and rng.bernoulli(0.15):
             share, senses = 1.0, [ending.adverb_class]
-        elif "動作" in head.senses and chance.happens(0.04):
+        elif "動作" in head.senses and rng.bernoulli(0.04):
             return self.symbol("期間", context)
-        if not senses or not chance.happens(share):
+        if not senses or not rng.bernoulli(share):
             return None
-        return self.words.write(self.words.fresh(self.words.query("副." + chance.pick(senses), ending.where)))
+        return self.words.write(self.words.fresh(self.words.query("副." + rng.choice(senses), ending.where)))
 
     def _adverbs(self, context: Context) -> tuple[float, list[str]]:
         """How often the predicate has an adverb, and the classes of adverb that suit it."""

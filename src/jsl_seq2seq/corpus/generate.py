@@ -8,13 +8,13 @@ from pathlib import Path
 
 from ..errors import UserError
 from ..tokenize.normalize import normalize
-from .chance import Chance
 from .conventions import rewrite
 from .derive import DeadEnd, Deriver
 from .grammar import read_grammar
 from .katakana import in_katakana
 from .lexicon import read_lexicon
 from .open_words import MARK, read_open_words
+from .rng import Rng
 
 SPELLINGS = ("kanji", "kana", "mixed")
 _SHARES = (0.42, 0.36, 0.22)
@@ -105,8 +105,8 @@ def generate_pairs(
     pairs: list[Pair] = []
     meanings: dict[str, tuple[str, ...]] = {}
     sources: set[str] = set()
-    for derivation, chance in derivations(seed, lexicon, open_words, katakana):
-        pair = derivation.pair(spelling_of(derivation, chance))
+    for derivation, rng in derivations(seed, lexicon, open_words, katakana):
+        pair = derivation.pair(spelling_of(derivation, rng))
         if len(pair.source) > max_length or pair.source in sources:
             continue
         if any(
@@ -122,9 +122,9 @@ def generate_pairs(
     return pairs
 
 
-def spelling_of(derivation: Derivation, chance: Chance) -> str:
+def spelling_of(derivation: Derivation, rng: Rng) -> str:
     """Which spelling to show; a mixed one that turned out pure is called what it is."""
-    spelling = chance.weighted(SPELLINGS, _SHARES)
+    spelling = rng.weighted_choice(SPELLINGS, _SHARES)
     text = derivation.spellings[spelling]
     if text == derivation.spellings["kana"]:
         return "kana"
@@ -133,8 +133,8 @@ def spelling_of(derivation: Derivation, chance: Chance) -> str:
 
 def derivations(
     seed: int, lexicon: Path | None = None, open_words: float = 0.0, katakana: float = 0.0
-) -> Iterator[tuple[Derivation, Chance]]:
-    """An endless stream of derivations, with the source of chance they came from.
+) -> Iterator[tuple[Derivation, Rng]]:
+    """An endless stream of derivations, with the generator they came from.
 
     Raises:
         UserError: as generate_pairs, or the grammar yields nothing new any more.
@@ -148,9 +148,9 @@ def derivations(
             katakana=katakana,
         )
     words = read_lexicon(lexicon)
-    chance = Chance(seed)
+    rng = Rng(seed)
     others = read_open_words(words) if open_words else None
-    deriver = Deriver(words, read_grammar(words), chance, others, open_words)
+    deriver = Deriver(words, read_grammar(words), rng, others, open_words)
     seen: set[tuple[str, str]] = set()
     fruitless = 0
     while True:
@@ -172,8 +172,8 @@ def derivations(
         }
         # The tag of a word outside the lexicon is its spelling: 受ケ取ル would be another word.
         known = not any(tag.startswith(MARK) for tag in fragment.tags)
-        if katakana and known and chance.happens(katakana):
-            spellings = in_katakana(spellings, chance)
+        if katakana and known and rng.bernoulli(katakana):
+            spellings = in_katakana(spellings, rng)
         key = (spellings["kanji"], spellings["kana"])
         if not fragment.tags or not spellings["kana"] or key in seen:
             continue
@@ -188,7 +188,7 @@ def derivations(
                 "+".join([rule.id, *(pattern for _, pattern in deriver.trace.combinations)]),
                 tuple(deriver.trace.combinations),
             ),
-            chance,
+            rng,
         )
 
 

@@ -52,7 +52,7 @@ class Heads:
         # A rule that names a few words means those words; a long list stands for all words like them.
         named = len((rule.head or {}).get("語", ()))
         open_to_others = not 0 < named < _MANY_NAMED
-        if self._words.chance.happens(_EVERYDAY):
+        if self._words.rng.bernoulli(_EVERYDAY):
             if rule.id not in self._everyday:
                 self._everyday[rule.id] = tuple(word for word in suitable if "常用" in word.senses)
             if self._everyday[rule.id]:

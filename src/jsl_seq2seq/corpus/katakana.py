@@ -8,20 +8,20 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 
-from .chance import Chance
 from .fragment import to_katakana
+from .rng import Rng
 
 _PIECES = re.compile("[ぁ-ゖー]+|[^ぁ-ゖー]+")
 
 
-def in_katakana(spellings: Mapping[str, str], chance: Chance) -> dict[str, str]:
+def in_katakana(spellings: Mapping[str, str], rng: Rng) -> dict[str, str]:
     """The spellings with their hiragana in katakana: half of the time all of it, else some of its stretches."""
-    if chance.happens(0.5):
+    if rng.bernoulli(0.5):
         return {name: to_katakana(text) for name, text in spellings.items()}
-    share = 0.2 + 0.6 * chance.below(100) / 100
+    share = 0.2 + 0.6 * rng.integer(100) / 100
     return {
         name: "".join(
-            to_katakana(piece) if chance.happens(share) else piece for piece in _PIECES.findall(text)
+            to_katakana(piece) if rng.bernoulli(share) else piece for piece in _PIECES.findall(text)
         )
         for name, text in spellings.items()
     }

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
-from .chance import Chance
 from .conjugation import ADJECTIVE_CLASSES
 from .context import Context, DeadEnd
 from .fragment import Fragment, plain
 from .lexicon import Case
+from .rng import Rng
 from .words import Words
 
 _ORDER = ("で", "から", "まで", "と", "に", "を", "が2")
@@ -47,20 +47,20 @@ class Nouns:
         symbol: Callable[[str, Context], Fragment],
     ) -> None:
         self._words, self._particles, self._symbol = words, particles, symbol
-        self._chance: Chance = words.chance
+        self._rng: Rng = words.rng
 
     def person(self) -> Fragment:
         """Somebody: I, you, a relative, a name."""
-        roll = self._chance.below(20)
+        roll = self._rng.integer(20)
         if roll < 8:
-            return self._words.write(self._chance.pick(self._words.query("代.一人称", "人")))
+            return self._words.write(self._rng.choice(self._words.query("代.一人称", "人")))
         if roll < 11:
-            return self._words.write(self._chance.pick(self._words.query("代.二人称,三人称,複数", "人")))
+            return self._words.write(self._rng.choice(self._words.query("代.二人称,三人称,複数", "人")))
         if roll < 14:
             return self._symbol("人名", Context())
         word = self._words.fresh(self._words.nouns(("家族", "知人", "人")))
         return self._words.noun_phrase(
-            word, lambda: self._words.write(self._chance.pick(self._words.query("代.人称", "人"))), 0.15
+            word, lambda: self._words.write(self._rng.choice(self._words.query("代.人称", "人"))), 0.15
         )
 
     def subject(self, context: Context) -> Fragment:
@@ -71,20 +71,20 @@ class Nouns:
         human = "人" in case.classes
         if not human:
             return self.noun(case, context) + self.particle("が:物")
-        if wanted == "なし" or self._chance.happens(0.4):
+        if wanted == "なし" or self._rng.bernoulli(0.4):
             return Fragment()
         if "問" in context.options or wanted == "二人称":
             noun = (
-                self._words.write(self._chance.pick(self._words.query("代.二人称,三人称,複数", "主")))
-                if self._chance.happens(0.6)
+                self._words.write(self._rng.choice(self._words.query("代.二人称,三人称,複数", "主")))
+                if self._rng.bernoulli(0.6)
                 else self.person()
             )
-        elif wanted != "一人称" and self._chance.happens(0.03):
+        elif wanted != "一人称" and self._rng.bernoulli(0.03):
             noun = self._symbol("誰か", Context())
         elif wanted == "三人称":  # one sees of others, not of oneself, that they look tired
             noun = self._symbol("他人", Context())
         elif wanted == "一人称":
-            noun = self._words.write(self._chance.pick(self._words.query("代.一人称", "主")))
+            noun = self._words.write(self._rng.choice(self._words.query("代.一人称", "主")))
         else:
             noun = self.person()
         return noun + self.particle("が:人")
@@ -99,9 +99,9 @@ class Nouns:
                 raise DeadEnd
             return self.noun(case, context)
         left_out = restriction[1:].split("-") if restriction else []
-        cases = [case for case in cases if case.particle not in left_out and self._chance.happens(case.share)]
+        cases = [case for case in cases if case.particle not in left_out and self._rng.bernoulli(case.share)]
         cases.sort(key=lambda case: _ORDER.index(case.particle) if case.particle in _ORDER else 0)
-        if len(cases) > 1 and self._chance.happens(0.12):
+        if len(cases) > 1 and self._rng.bernoulli(0.12):
             cases.reverse()
         written = Fragment()
         for case in cases:
@@ -120,19 +120,19 @@ class Nouns:
         return self._words.write(self._words.fresh(self._words.nouns(case.classes)), in_context=True)
 
     def noun(self, case: Case, context: Context) -> Fragment:
-        chance = self._chance
-        if case.particle in ("を", "に") and chance.happens(0.03):
+        rng = self._rng
+        if case.particle in ("を", "に") and rng.bernoulli(0.03):
             return self._symbol(_indefinite(case), Context())
         people = {"人", "家族", "知人"}.intersection(case.classes)
-        if people and case.particle != "が" and chance.happens(0.3):
-            if chance.happens(0.5):
+        if people and case.particle != "が" and rng.bernoulli(0.3):
+            if rng.bernoulli(0.5):
                 return self._symbol("人名", Context())
-            return self._words.write(chance.pick(self._words.query("代.人称", "項")))
-        if "都市" in case.classes and chance.happens(0.15):
-            return self._words.write(chance.pick(self._words.query("名前.地名", "項")))
-        if not _PLACES.isdisjoint(case.classes) and chance.happens(0.08):
-            return self._words.write(chance.pick(self._words.query("代.場所指示", "項")))
-        if "場所" in case.classes and chance.happens(0.08):
+            return self._words.write(rng.choice(self._words.query("代.人称", "項")))
+        if "都市" in case.classes and rng.bernoulli(0.15):
+            return self._words.write(rng.choice(self._words.query("名前.地名", "項")))
+        if not _PLACES.isdisjoint(case.classes) and rng.bernoulli(0.08):
+            return self._words.write(rng.choice(self._words.query("代.場所指示", "項")))
+        if "場所" in case.classes and rng.bernoulli(0.08):
             return self._symbol("場所", Context())
         word = self._words.fresh(self._words.nouns(case.classes))
         # 「大変な仕事は大変だ」: a noun beside an adjective stays bare.
@@ -143,7 +143,7 @@ class Nouns:
         options = self._particles.get(name)
         if options is None:
             return plain(name)
-        text, tags, _ = self._chance.weighted(options, [weight for _, _, weight in options])
+        text, tags, _ = self._rng.weighted_choice(options, [weight for _, _, weight in options])
         return plain(text, tags)
 
 

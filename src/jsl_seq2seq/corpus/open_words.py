@@ -15,9 +15,9 @@ from typing import Any
 
 from ..errors import UserError
 from ..extras import optional
-from .chance import Chance
 from .conjugation import VERB_CLASSES, check_base
 from .lexicon import Lexicon, Word
+from .rng import Rng
 
 MARK = "+"
 """The first character of the tag of a word outside the lexicon."""
@@ -25,7 +25,7 @@ MARK = "+"
 KINDS = ("名", "サ変", "五段", "一段", "イ形", "ナ形", "副")
 _VERB_SHARES = {"五段": 0.45, "一段": 0.25, "サ変": 0.3}
 _SMALLEST_POOL = 20
-"""A slot that few words of the lexicon fit asks for those words: it keeps them."""
+"""Where fewer words of the lexicon fit a slot than this, the slot keeps them: it means those words."""
 
 _KEPT = {"をする", "連語", "敬語", "存在", "可能動詞", "節のみ", "主なし", "授与"}
 """Senses of predicates that rules name for their own sake."""
@@ -58,23 +58,23 @@ class OpenWords:
         """Number of words per class."""
         return {word_class: len(words) for word_class, words in self._by_class.items()}
 
-    def stand_in(self, word: Word, pool: Sequence[Word], chance: Chance) -> Word:
+    def stand_in(self, word: Word, pool: Sequence[Word], rng: Rng) -> Word:
         """A word outside the lexicon with the senses and cases of ``word``; ``word`` itself where none fits.
 
         Args:
             word: the word of the lexicon that was drawn.
             pool: the words it was drawn from.
-            chance: decides which word.
+            rng: of the choice of word.
         """
         if len(pool) < _SMALLEST_POOL or word.senses & _KEPT or not word.tags:
             return word
         word_class = word.word_class
         if word_class in VERB_CLASSES:
-            word_class = chance.weighted(tuple(_VERB_SHARES), tuple(_VERB_SHARES.values()))
+            word_class = rng.weighted_choice(tuple(_VERB_SHARES), tuple(_VERB_SHARES.values()))
         candidates = self._by_class.get(word_class)
         if not candidates:
             return word
-        found = chance.pick(candidates)
+        found = rng.choice(candidates)
         return replace(
             word,
             tags=(MARK + found.surface,),

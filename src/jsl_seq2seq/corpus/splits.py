@@ -14,9 +14,9 @@ from pathlib import Path
 
 from ..errors import UserError
 from ..io.files import replace_own_files, require_own, write_bytes
-from .chance import Chance
 from .generate import Derivation, Pair, derivations, sentence_key, spelling_of
 from .open_words import MARK
+from .rng import Rng
 
 TESTS: tuple[str, ...] = ("test-random", "test-length", "test-composition", "test-spelling")
 SPLITS: tuple[str, ...] = ("train", "valid", *TESTS)
@@ -114,8 +114,8 @@ def make_splits(
     wanted = dict.fromkeys(SPLITS, held + held // 2)
     wanted["train"] = count - 5 * held
     plan = _Plan(wanted, seed, train_length, max_length)
-    for derivation, chance in derivations(seed, lexicon, open_words, katakana):
-        _place(derivation, chance, plan)
+    for derivation, rng in derivations(seed, lexicon, open_words, katakana):
+        _place(derivation, rng, plan)
         if plan.full():
             break
     _drop_unfair(plan)
@@ -176,9 +176,9 @@ def _content(pairs: list[Pair], title: str) -> bytes:
     return ("\n".join(lines) + "\n").encode("utf-8")
 
 
-def _place(derivation: Derivation, chance: Chance, plan: _Plan) -> None:
+def _place(derivation: Derivation, rng: Rng, plan: _Plan) -> None:
     """Put one derivation where it belongs, if there is room and nothing contradicts it."""
-    roll, other_way, spelling = chance.below(1000), chance.happens(0.5), spelling_of(derivation, chance)
+    roll, other_way, spelling = rng.integer(1000), rng.bernoulli(0.5), spelling_of(derivation, rng)
     keys = {name: sentence_key(text) for name, text in derivation.spellings.items()}
     if any(key in plan.owners for key in keys.values()):
         # The same sentence again: welcome in another spelling, unless it would cross a border.

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from ..errors import UserError
-from .chance import Chance
 from .conjugation import ADJECTIVE_CLASSES, VERB_CLASSES, conjugate
 from .fragment import Fragment, fingerspell, plain, to_hiragana, to_katakana
 from .lexicon import Lexicon, Word
 from .numbers import counted_kana, kanji_numeral, mixed_numeral, number_tags, positional_kanji
 from .open_words import OpenWords
+from .rng import Rng
 
 _MORAE = (
     "あいうえおかきくけこさしすせそたちつてとなにぬねのはひふへほまみむめもやゆよらりるれろわ"
@@ -25,10 +25,10 @@ class Words:
     """Samples words and writes them; keeps count so that rare words get their turn."""
 
     def __init__(
-        self, lexicon: Lexicon, chance: Chance, open_words: OpenWords | None = None, open_share: float = 0.0
+        self, lexicon: Lexicon, rng: Rng, open_words: OpenWords | None = None, open_share: float = 0.0
     ) -> None:
         self.lexicon = lexicon
-        self.chance = chance
+        self.rng = rng
         self._open_words, self._open_share = open_words, open_share
         self._used: dict[str, int] = {}
         self._nouns: dict[tuple[str, ...], tuple[Word, ...]] = {}
@@ -46,14 +46,14 @@ class Words:
 
         A share of them is replaced by words outside the lexicon, unless ``open_to_others`` is False.
         """
-        word = self.chance.pick(words)
+        word = self.rng.choice(words)
         for _ in range(2):
-            other = self.chance.pick(words)
+            other = self.rng.choice(words)
             if self._used.get(other.key, 0) < self._used.get(word.key, 0):
                 word = other
         self._used[word.key] = self._used.get(word.key, 0) + 1
-        if self._open_words and open_to_others and self.chance.happens(self._open_share):
-            return self._open_words.stand_in(word, words, self.chance)
+        if self._open_words and open_to_others and self.rng.bernoulli(self._open_share):
+            return self._open_words.stand_in(word, words, self.rng)
         return word
 
     def nouns(self, classes: tuple[str, ...]) -> tuple[Word, ...]:
@@ -101,16 +101,16 @@ class Words:
         ``in_context`` says that a predicate tells かみ (紙) from かみ (髪); elsewhere a noun that sounds like
         another keeps its kanji even in a kana sentence.
         """
-        chance = self.chance
-        spelling = word.spellings[0] if chance.happens(0.7) else chance.pick(word.spellings)
+        rng = self.rng
+        spelling = word.spellings[0] if rng.bernoulli(0.7) else rng.choice(word.spellings)
         clear = in_context or word.word_class != "名" or not word.needs_context
-        kana = chance.pick(word.kana) if word.kana and clear else spelling
+        kana = rng.choice(word.kana) if word.kana and clear else spelling
         if (
             word.kana
             and not form
             and word.word_class == "名"
             and kana != to_hiragana(kana)
-            and chance.happens(0.25)
+            and rng.bernoulli(0.25)
         ):
             kana = to_hiragana(kana)  # テレビ typed as てれび
         if form or word.word_class in VERB_CLASSES + ADJECTIVE_CLASSES:
@@ -118,70 +118,70 @@ class Words:
             spelling = conjugate(spelling, word.word_class, wanted)
             kana = conjugate(kana, word.word_class, wanted)
         tags = fingerspell(kana) if word.word_class == "名前" else word.tags
-        return Fragment(spelling, kana, chance.pick((spelling, kana)), tags)
+        return Fragment(spelling, kana, rng.choice((spelling, kana)), tags)
 
     def invented_name(self) -> Fragment:
         """A name that exists nowhere, so that copying, not knowing, is what can be learned."""
-        chance = self.chance
+        rng = self.rng
         while True:
             morae = [
-                chance.pick(_CONTRACTED) if chance.happens(0.08) else chance.pick(_MORAE)
-                for _ in range(2 + chance.below(4))
+                rng.choice(_CONTRACTED) if rng.bernoulli(0.08) else rng.choice(_MORAE)
+                for _ in range(2 + rng.integer(4))
             ]
-            if len(morae) > 2 and chance.happens(0.1):
+            if len(morae) > 2 and rng.bernoulli(0.1):
                 morae[1] = "ん"
             name = "".join(morae)
             if name[0] in _PARTICLE_LIKE + "ん" or name[-1] in _PARTICLE_LIKE or name in self._known_kana:
                 continue
-            if chance.happens(0.1):
+            if rng.bernoulli(0.1):
                 name += "ー"
-            written = to_katakana(name) if name.endswith("ー") or chance.happens(0.5) else name
+            written = to_katakana(name) if name.endswith("ー") or rng.bernoulli(0.5) else name
             return plain(written, fingerspell(name))
 
     def number(self, counter: Word, where: str) -> Fragment:
         """A number in the counter's range, with the counter."""
         low, high, special = counter_range(counter, where)
         number = self._amount(low, high)
-        spelling = self.chance.pick(counter.spellings)
+        spelling = self.rng.choice(counter.spellings)
         sound = counter.kana[0] if counter.kana else spelling
         digits = str(number)
         # Nobody counts the zeros of 120000000: 1億2000万.
         large = (
             0.95 if number >= 100_000_000 else 0.5 if number >= 10_000 or number % 1000 == 0 < number else 0.0
         )
-        if self.chance.happens(large):
-            digits = mixed_numeral(number, thousands=self.chance.happens(0.25))
+        if self.rng.bernoulli(large):
+            digits = mixed_numeral(number, thousands=self.rng.bernoulli(0.25))
         kanji = digits
-        if self.chance.happens(0.22):
+        if self.rng.bernoulli(0.22):
             kanji = kanji_numeral(number)
-        elif counter.senses & {"西暦"} and self.chance.happens(0.1):
+        elif counter.senses & {"西暦"} and self.rng.bernoulli(0.1):
             kanji = positional_kanji(number)
-        if self.chance.happens(0.5) and (number < 10_000 or _is_round(number)):
+        if self.rng.bernoulli(0.5) and (number < 10_000 or _is_round(number)):
             kana = counted_kana(number, sound, special)
         else:
             kana = digits + sound
         kanji += spelling
-        return Fragment(kanji, kana, self.chance.pick((kanji, kana)), (*number_tags(number), *counter.tags))
+        return Fragment(kanji, kana, self.rng.choice((kanji, kana)), (*number_tags(number), *counter.tags))
 
     def _amount(self, low: int, high: int) -> int:
         """A number from low to high: every number of digits equally often, half of the large ones round."""
         if high - low < 100:
-            return low + self.chance.below(high - low + 1)
+            return low + self.rng.integer(high - low + 1)
         fewest = len(str(low))
-        digits = fewest + self.chance.below(len(str(high)) - fewest + 1)
-        if digits > 2 and self.chance.happens(0.5 if digits < 6 else 0.85):
-            number = (1 + self.chance.below(99)) * 10 ** (digits - 2)
+        digits = fewest + self.rng.integer(len(str(high)) - fewest + 1)
+        if digits > 2 and self.rng.bernoulli(0.5 if digits < 6 else 0.85):
+            number = (1 + self.rng.integer(99)) * 10 ** (digits - 2)
         else:
-            number = 10 ** (digits - 1) + self.chance.below(9 * 10 ** (digits - 1))
+            number = 10 ** (digits - 1) + self.rng.integer(9 * 10 ** (digits - 1))
         return max(low, min(high, number))
 
     def noun_phrase(self, word: Word, person: Callable[[], Fragment], modified: float) -> Fragment:
         """A noun, now and then with この, 私の or an adjective that suits it."""
-        chance = self.chance
+        rng = self.rng
         fragment = self.write(word, in_context=True)
-        if not chance.happens(modified):
+        if not rng.bernoulli(modified):
             return fragment
-        roll = chance.below(3)
+        roll = rng.integer(3)
         if roll == 0 and not word.senses & {
             "事",
             "国",
@@ -195,7 +195,7 @@ class Words:
             "家族",
             "地域",
         }:
-            return self.write(chance.pick(self.query("連体.指示", "名詞句"))) + fragment
+            return self.write(rng.choice(self.query("連体.指示", "名詞句"))) + fragment
         if roll == 1 and word.senses & {
             "家族",
             "知人",

@@ -109,7 +109,7 @@ def run(app: ASGIApp, models: Models, listening: Listening, started: Callable[[s
         backlog=1024,
     )
     server = _Server(config)
-    server.hears = lambda: started(f"http://{f'[{host}]' if ':' in host else host}:{port}/")
+    server.on_started = lambda: started(f"http://{f'[{host}]' if ':' in host else host}:{port}/")
     server.reload = lambda: _reload(models)
     server.run([listener])
     if not server.started:
@@ -119,7 +119,7 @@ def run(app: ASGIApp, models: Models, listening: Listening, started: Callable[[s
 class _Server(uvicorn.Server):
     """Ends without an error after Ctrl-C and SIGTERM, when accepted requests are finished."""
 
-    hears: Callable[[], None]
+    on_started: Callable[[], None]
     reload: Callable[[], None]
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
@@ -127,7 +127,7 @@ class _Server(uvicorn.Server):
         if hasattr(signal, "SIGHUP"):
             loop = asyncio.get_running_loop()
             loop.add_signal_handler(signal.SIGHUP, lambda: loop.run_in_executor(None, self.reload))
-        self.hears()
+        self.on_started()
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         if self.should_exit and sig == signal.SIGINT:

@@ -605,7 +605,7 @@ class TargetTokenizer(Tokenizer):
     def _known(self) -> frozenset[str]:
         return frozenset(self.tags)
 
-    def knows(self, unit: str) -> bool:
+    def is_known(self, unit: str) -> bool:
         """Whether a unit is one of :attr:`tags`, rather than put together from pieces for the first time."""
         return unit in self._known
 

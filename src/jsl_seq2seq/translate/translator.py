@@ -778,7 +778,7 @@ class Translator:
             details = tuple(detail for _, _, detail in settled)
         if not target.segmentation.whole:
             details = tuple(
-                detail if detail.entry is not None or target.knows(tag) else replace(detail, known=False)
+                detail if detail.entry is not None or target.is_known(tag) else replace(detail, known=False)
                 for tag, detail in zip(tags, details, strict=True)
             )
         if threshold:

@@ -54,7 +54,7 @@ def _parts(count: int, threads: int) -> list[tuple[int, int]]:
     return list(itertools.pairwise(bounds))
 
 
-def _side_by_side(compute: Callable[[int, int], Result], parts: Sequence[tuple[int, int]]) -> list[Result]:
+def _in_threads(compute: Callable[[int, int], Result], parts: Sequence[tuple[int, int]]) -> list[Result]:
     """``compute`` of every part, each in a thread of its own; the last one in this thread."""
     others = [_pool(len(parts) - 1, os.getpid()).submit(compute, *part) for part in parts[:-1]]
     try:
@@ -164,7 +164,7 @@ class _Batch(NetworkBatch):
             for (start, end), shape in zip(itertools.pairwise(ends), shapes, strict=True)
         )
         table = network.positions(max(sources.shape[1], 1))
-        _side_by_side(
+        _in_threads(
             lambda first, last: passes.encode(
                 self._weights, tokens, places, begins, first, last, table, memory, passing
             ),
@@ -198,7 +198,7 @@ class _Batch(NetworkBatch):
         tags = state.possible.shape[1] or len(self._weights.target)
         found = np.empty((len(latest), tags), np.float32)
         latest = latest.astype(np.int32)
-        _side_by_side(
+        _in_threads(
             lambda first, last: passes.step(self._weights, state, first, last, self._length, latest, found),
             _parts(len(latest), self._network.threads),
         )
@@ -231,7 +231,7 @@ class _Batch(NetworkBatch):
                 )  # fmt: skip
                 return begin, begin + rows
 
-            parts = [part for part in _side_by_side(compute, parts) if part[0] < part[1]]
+            parts = [part for part in _in_threads(compute, parts) if part[0] < part[1]]
             self._length = until
         return tags, scores
 
