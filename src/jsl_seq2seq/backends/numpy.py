@@ -37,18 +37,16 @@ def open_backend(request: Request) -> Backend:
     return Backend("ndarray", NumpyOps, "NumPy・CPU、指定どおり")
 
 
-def _copied(values: Array, dtype: type[np.floating]) -> Array:
-    """A copy whose memory begins at a cache line.
+def aligned_empty(count: int, dtype: type[np.generic] = np.float32) -> Array:
+    """[count] uninitialized numbers, whose memory begins at a cache line.
 
     NumPy's own begins at any 16 bytes, and matrix-vector products of rows that straddle two lines take about 5 %
     longer, in one process and not in the next.
     """
-    size, width = values.size, np.dtype(dtype).itemsize
-    memory = np.empty(size + _CACHE_LINE // width, dtype)
-    start = -memory.ctypes.data % _CACHE_LINE // width
-    copy = memory[start : start + size].reshape(values.shape)
-    copy[...] = values
-    return copy
+    size = count * np.dtype(dtype).itemsize
+    memory = np.empty(size + _CACHE_LINE, np.uint8)
+    start = -memory.ctypes.data % _CACHE_LINE
+    return memory[start : start + size].view(dtype)
 
 
 _CACHE_LINE = 64
@@ -72,7 +70,11 @@ class NumpyDecodingOps(DecodingOps):
 
     def array(self, values: Any) -> Array:
         values = np.asarray(values)
-        return _copied(values, self.dtype) if values.dtype.kind == "f" else values
+        if values.dtype.kind != "f":
+            return values
+        copy = aligned_empty(values.size, self.dtype).reshape(values.shape)
+        copy[...] = values
+        return copy
 
     def to_host(self, array: Any) -> Any:
         return np.asarray(array)

@@ -13,10 +13,10 @@ import numpy as np
 from llvmlite import ir
 from numba import types
 
+from ..numpy import aligned_empty
 from .emit import FLOAT, data, everywhere, intrinsic, load, loop, number, store, vector
 from .tile import COLUMNS, MACHINE, ROWS
 from .vectors import multiply_add
-from .weights import aligned
 
 
 def panels(weight: np.ndarray, bias: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -26,7 +26,7 @@ def panels(weight: np.ndarray, bias: np.ndarray) -> tuple[np.ndarray, np.ndarray
     filled = np.zeros((inputs, columns), np.float32)
     filled[:, :outputs] = weight
     cut = filled.reshape(inputs, columns // MACHINE.lanes, MACHINE.lanes).transpose(1, 0, 2)
-    found = aligned(cut.size).reshape(cut.shape)
+    found = aligned_empty(cut.size).reshape(cut.shape)
     np.copyto(found, cut)
     return found, np.pad(bias, (0, columns - outputs)).astype(np.float32)
 

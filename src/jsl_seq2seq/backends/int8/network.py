@@ -17,10 +17,11 @@ from ...settings import ModelConfig
 from ...settings.environment import thread_limit
 from ..interface import MASKED
 from ..network import Network, NetworkBatch, Shortlist
+from ..numpy import aligned_empty
 from . import passes
 from .float_tile import panels
 from .passes import Rows, Weights
-from .weights import aligned, packed
+from .weights import packed
 
 Result = TypeVar("Result")
 
@@ -66,7 +67,7 @@ def _in_threads(compute: Callable[[int, int], Result], parts: Sequence[tuple[int
 
 def _joined(arrays: Sequence[np.ndarray]) -> np.ndarray:
     """Arrays one behind the other, from the beginning of a line on."""
-    together = aligned(sum(array.size for array in arrays), arrays[0].dtype.type)
+    together = aligned_empty(sum(array.size for array in arrays), arrays[0].dtype.type)
     return np.concatenate([array.reshape(-1) for array in arrays], out=together)
 
 
@@ -82,8 +83,8 @@ class _Buffers:
         try:
             spare = self._spare.pop()
         except IndexError:  # the first batch, or one of another thread is using it
-            return aligned(count)
-        return spare if spare.size >= count else aligned(count)
+            return aligned_empty(count)
+        return spare if spare.size >= count else aligned_empty(count)
 
     def give_back(self, buffer: np.ndarray) -> None:
         """Nobody uses what :meth:`take` returned any more."""

@@ -15,17 +15,6 @@ import numpy as np
 
 from .tile import COLUMNS, MACHINE
 
-_LINE = 64
-"""Bytes of a line of a CPU's cache. A vector that begins inside of one is loaded as two."""
-
-
-def aligned(count: int, kind: type[np.generic] = np.float32) -> np.ndarray:
-    """Room for ``count`` numbers, from the beginning of a line on."""
-    size = np.dtype(kind).itemsize
-    room = np.empty(count * size + _LINE, np.uint8)
-    start = -room.ctypes.data % _LINE
-    return room[start : start + count * size].view(kind)
-
 
 @dataclass(frozen=True)
 class PackedWeights:
