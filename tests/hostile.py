@@ -1,12 +1,13 @@
 """Run as a program: what a stranger may hand over, tried on the commands one after another.
 
-    python -m tests.hostile KIND FOLDER FIRST LAST
+    python -m tests.hostile KIND FOLDER FIRST LAST [BACKEND]
 
 ``KIND`` is ``directories`` (forged, each file vouched for by its checksum), ``texts``, ``honest`` (no lie, and every
 command succeeds: it guards the other two) or ``all`` of them in turn. ``FOLDER/base`` holds the honest models
 (:func:`write_models`), and ``FOLDER/cases-*`` receive everything else. Cases ``FIRST`` to ``LAST`` (not included) are a
-function of their number alone. For each, one line of JSON goes to standard output: ``number``, ``case``, ``seconds`` of
-the processor, ``bytes`` that memory grew by, and ``wrong``, which is empty if the case ended in a result or in words.
+function of their number and of the backends that are tried: those of this machine, or ``BACKEND`` alone. For each,
+one line of JSON goes to standard output: ``number``, ``case``, ``seconds`` of the processor, ``bytes`` that memory grew
+by, and ``wrong``, which is empty if the case ended in a result or in words.
 
 Three guards turn what must not happen into the end of this process, which whoever started it notices:
 
@@ -327,10 +328,14 @@ def _compute(backend: str) -> list[str]:
     return ["--precision", "int8"] if backend == "int8" else ["--backend", backend]
 
 
+def _train(chance: random.Random) -> list[str]:
+    return ["train", "--backend", chance.choice([name for name in BACKENDS if name != "int8"] or ["ndarray"])]
+
+
 def commands(chance: random.Random) -> list[list[str]]:
     """What reads a model directory ``m``, each with JSON for programs where it has that. Every one succeeds if the
     directory is honest."""
-    compute = _compute(chance.choice(BACKENDS))
+    compute, train = _compute(chance.choice(BACKENDS)), _train(chance)
     return [
         ["predict", "--load", "m", "--json", *compute, "わたしはたべます"],
         ["predict", "--load", "m", "--quiet", "--beam", "3", "--n-best", "2", *compute, "ありがとう"],
@@ -346,9 +351,9 @@ def commands(chance: random.Random) -> list[list[str]]:
         ["compare", "m", "m", "--json"],
         ["compare", "m", "base", "--json"],
         ["export", "--load", "m", "--export-weights", "decoder.final_norm", "--export-weights", "decoder.layers.0"],
-        ["train", "--load", "m", "--epochs", "1", "--data", "data.tsv", "--save", "again", "--quiet"],
-        ["train", "--save", "m", "--resume", "--epochs", "3", "--data", "eight.tsv", "--json"],
-        ["train", "--save", "m", "--epochs", "1", "--data", "data.tsv", "--d-model", "8", "--d-ff", "8"],
+        [*train, "--load", "m", "--epochs", "1", "--data", "data.tsv", "--save", "again", "--quiet"],
+        [*train, "--save", "m", "--resume", "--epochs", "3", "--data", "eight.tsv", "--json"],
+        [*train, "--save", "m", "--epochs", "1", "--data", "data.tsv", "--d-model", "8", "--d-ff", "8"],
         *([["serve", "--load", "m", "--quiet", *compute]] * 2 if SERVE else []),
     ]  # fmt: skip
 
@@ -414,7 +419,7 @@ def one_text(text: str, chance: random.Random, folder: Path) -> Steps:
     """Files with a text in the empty ``folder``, and what to run in there: one of all the ways in."""
     base = folder.parent.parent / "base"
     model = ["--load", str(base / chance.choice(["small", "open"]))]
-    compute = _compute(chance.choice(BACKENDS))
+    compute, train = _compute(chance.choice(BACKENDS)), _train(chance)
     content = text.encode("utf-8", "surrogatepass")
     single = text.replace("\n", " ")
     tagged = f"{single}\t<{single}> <私>\n{PAIR}".encode("utf-8", "surrogatepass")
@@ -451,8 +456,8 @@ def one_text(text: str, chance: random.Random, folder: Path) -> Steps:
             b"",
         ),
         (["evaluate", *model, "--data", "data.tsv", "--report", "report"], b""),
-        (["train", "--data", chance.choice(["data.tsv", "data.jsonl", "text.txt"]), *whole, "--json"], b""),
-        (["train", "--data", "data.tsv", "--target-units", "open-tags", *whole], b""),
+        ([*train, "--data", chance.choice(["data.tsv", "data.jsonl", "text.txt"]), *whole, "--json"], b""),
+        ([*train, "--data", "data.tsv", "--target-units", "open-tags", *whole], b""),
         (["tags", *model, "--json", "--", text], b""),
         (["dictionary", "add", "m", "--json", "--", f"あ{text}", f"<{text}>"], b""),
         (["corpus", "--label", "text.txt"], b""),
@@ -631,4 +636,5 @@ def work(kind: str, folder: Path, first: int, last: int) -> None:
 
 
 if __name__ == "__main__":
+    BACKENDS[:] = sys.argv[5:] or BACKENDS
     work(sys.argv[1], Path(sys.argv[2]).resolve(), int(sys.argv[3]), int(sys.argv[4]))

@@ -8,10 +8,11 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from jsl_seq2seq.backends.backend import Backend
+from jsl_seq2seq.backends.out_of_memory import is_out_of_memory
 from jsl_seq2seq.errors import Failure
 from jsl_seq2seq.translate import Translator
 
@@ -125,14 +126,14 @@ def test_training_and_translating_in_less_memory(
     while (more := ranges.free - 2**19 - 2**17) > 64:
         sizes = [end - start for start, end in zip(ranges._starts, ranges._ends, strict=True)]
         ranges.take(min(max(sizes), more // 64 * 64))
-    memory._limit = memory.size // 4
+    memory.limit = memory.size // 4
     released: list[bool] = []
     honest = translator.ops.release
     monkeypatch.setattr(translator.ops, "release", lambda: released.append(True) or honest())
     assert [one.tags for one in translator.translate_batch(texts)] == wanted
     assert released
     translator._release()
-    memory._limit += 2**19  # a sentence's plan is one range, and what is free lies in several
+    memory.limit += 2**19  # a sentence's plan is one range, and what is free lies in several
     assert trainer.loss(batch) == pytest.approx(before, rel=1e-5)
     in_use, loss = 0, before
     for number in range(12):
@@ -146,7 +147,7 @@ def test_training_and_translating_in_less_memory(
 
 def test_without_room_for_scratch_memory_nothing_is_overwritten(engine: Any) -> None:
     words = engine.memory.size // 4
-    engine.memory._limit = words
+    engine.memory.limit = words
     with pytest.raises(Failure):
         engine.scratch(2 * words)
     assert engine._scratch.size == 0  # the next plan does not take it for placed
@@ -154,6 +155,33 @@ def test_without_room_for_scratch_memory_nothing_is_overwritten(engine: Any) -> 
     assert engine._scratch.place == place and engine.memory.in_use >= words
     engine.release()
     assert engine.memory.in_use == 0
+
+
+@pytest.mark.parametrize("captured", [False, True], ids=["queued", "captured"])
+@pytest.mark.parametrize("held", [False, True], ids=["dropped", "held"])
+@given(rows=st.integers(17, 34), columns=st.integers(17, 34))
+@settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_an_array_beyond_every_limit(
+    rows: int, columns: int, held: bool, captured: bool, engine: Any
+) -> None:
+    """Of up to 2**34 times 2**34 numbers: neither their count nor their addresses need to fit into 32 bits."""
+    from jsl_seq2seq.backends.wgpu import WgpuOps  # noqa: PLC0415
+    from jsl_seq2seq.backends.wgpu.tensor import Tensor  # noqa: PLC0415
+
+    ops = WgpuOps(engine=engine)
+    one = ops.array(np.ones((1, 1), np.float32))
+    engine.flush()
+
+    def step(x: Any) -> Any:
+        x = Tensor(x.ref, (2**rows, 1), (0, 0), x.offset, x.factor, x.dtype)
+        y = Tensor(x.ref, (1, 2**columns), (0, 0), x.offset, x.factor, x.dtype)
+        product = ops.matmul(x, y)
+        return product if held else ops.beginning(ops.relu(product), (1,))
+
+    with pytest.raises(Failure) as caught:
+        ops.to_host((ops.capture(step) if captured else step)(one))
+    assert is_out_of_memory(caught.value)
+    assert ops.to_host(ops.add(one, one)).tolist() == [[2.0]], "the next computation is not disturbed"
 
 
 def test_a_buffer_twice_as_large_is_not_needed(engine: Any, monkeypatch: pytest.MonkeyPatch) -> None:

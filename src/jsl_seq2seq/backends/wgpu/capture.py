@@ -83,7 +83,7 @@ class CommandRecording:
                 if block.place is None and not block.bound and block.values is None:
                     block.bound = True
                     self._fresh.append(block)
-        self._plan = make_plan(jobs)
+        self._plan = make_plan(jobs, engine.memory.limit)
         # constants that the step made and dropped live as long as the recording, as do all arrays it uses
         self._kept = [engine.ref(block) for block in engine.place_all(self._plan)]
         self._kept += _holders(jobs)

@@ -186,7 +186,7 @@ class Engine:
             raise RuntimeError("a captured step must not read values back")
         jobs, self.jobs = self.jobs, []
         if jobs:
-            plan = make_plan(jobs)
+            plan = make_plan(jobs, self.memory.limit)
             self.place_all(plan)
             complete(plan)
             bind(plan, plan.scratch, self.scratch(plan.scratch.size))

@@ -81,14 +81,15 @@ class Memory:
 
     def __init__(self, adapter: Adapter, device: Any) -> None:
         self._device = device
-        self._limit = adapter.binding // 4 // _ALIGNMENT * _ALIGNMENT
+        self.limit = adapter.binding // 4 // _ALIGNMENT * _ALIGNMENT
+        """Words that the buffer can have at most."""
         self._free_list = FreeList()
         self._staging: Any = None
         self._page: tuple[int, np.ndarray] | None = None
         self.generation = 0
         """Number of buffers so far; a bind group of an older buffer is stale."""
-        self.buffer = self._make(min(_FIRST_SIZE, self._limit))
-        self._free_list.grow(min(_FIRST_SIZE, self._limit))
+        self.buffer = self._make(min(_FIRST_SIZE, self.limit))
+        self._free_list.grow(min(_FIRST_SIZE, self.limit))
 
     @property
     def in_use(self) -> int:
@@ -160,9 +161,9 @@ class Memory:
     def _grow(self, more: int) -> None:
         before = self._free_list.size
         wanted = before + aligned(more)
-        if wanted > self._limit:
-            raise out_of_memory(4 * wanted, 4 * self._limit)
-        size = min(max(wanted, 2 * before), self._limit)
+        if wanted > self.limit:
+            raise out_of_memory(4 * wanted, 4 * self.limit)
+        size = min(max(wanted, 2 * before), self.limit)
         try:
             larger = self._make(size)
         except Failure:

@@ -8,6 +8,7 @@ from typing import cast
 
 import numpy as np
 
+from .device import out_of_memory
 from .fuse import fused
 from .job import Address, Block, Constants, Job
 from .kernels import MAX_JOBS, ROW_WORDS, layout
@@ -159,15 +160,27 @@ def share_memory(dispatches: list[Dispatch], scratch: Block) -> None:
     scratch.size = free_list.size
 
 
-def make_plan(jobs: list[Job]) -> Plan:
+def make_plan(jobs: list[Job], limit: int) -> Plan:
     """Fused and scheduled dispatches for ``jobs``.
 
     Blocks that are held must have a place or be bound by the time the table is completed; so must constants.
+
+    Args:
+        limit: words that the device's memory can have at most.
+
+    Raises:
+        Failure: a block is larger (``gpu-out-of-memory``). Counts and addresses in it may not fit into a word of
+            the table.
     """
     dispatches = schedule(needed(fused(needed(jobs))))
     scratch = Block(0)
     scratch.bound = True
     share_memory(dispatches, scratch)
+    written = (
+        span.root().block.size for dispatch in dispatches for job in dispatch.jobs for span in job.writes
+    )
+    if (largest := max(written, default=0)) > limit:
+        raise out_of_memory(4 * largest, 4 * limit)
     rows = sum(len(dispatch.jobs) for dispatch in dispatches)
     # the last dispatch may look at 64 rows, too
     table = np.zeros((rows + MAX_JOBS, ROW_WORDS), np.uint32)
