@@ -86,7 +86,7 @@ def serve(
 
     def started(address: str) -> None:
         if not quiet:
-            note(f"ブラウザーで開いてください: {address}（止めるには Ctrl-C）")
+            note(f"ブラウザーで開いてください: {address} （止めるには Ctrl-C）")
             note("（出力は手話タグの列です。日本手話そのものではありません）")
         if backend == AUTO and _compiles_faster(models):
             compiling.start()
