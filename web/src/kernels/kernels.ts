@@ -1,4 +1,4 @@
-/** The products that nearly all of the time goes to, in WebAssembly SIMD, or in JavaScript where that is not allowed. */
+/** What nearly all of the time goes to, in WebAssembly SIMD, or in JavaScript where that is not allowed. */
 import module from "./kernels.wat";
 
 /** Outputs of a linear layer that are computed together; weights and biases are zero-filled to a multiple of it. */
@@ -11,43 +11,58 @@ export const roundUp = (size: number, multiple: number): number => Math.ceil(siz
 /** Products of arrays in one memory. All places are indices of `floats`. */
 export interface Kernels {
   readonly simd: boolean;
-  readonly floats: Float32Array;
+  readonly floats: Float32Array<ArrayBuffer>;
   /** The same memory. */
   readonly integers: Int32Array;
-  /** y[r] = x[r] W + b. x is [rows, inputs]; W is [blocks, inputs, BLOCK]; b is [blocks · BLOCK], y [rows, blocks · BLOCK]. */
-  linear(x: number, weight: number, bias: number, y: number, rows: number, inputs: number, blocks: number): void;
+  /**
+   * y[r] = max(floor, x[r] W + b). x is [rows, inputs]; W is [blocks, inputs, BLOCK]; b is [blocks · BLOCK], y
+   * [rows, blocks · BLOCK].
+   */
+  linear(
+    x: number,
+    weight: number,
+    bias: number,
+    y: number,
+    rows: number,
+    inputs: number,
+    blocks: number,
+    floor: number,
+  ): void;
   /** y[k] = x · E[ids[k]]. Rows of E are `width` wide, a multiple of {@link STEP}; `ids` are integers, `count` > 0. */
   dots(x: number, rows: number, ids: number, y: number, count: number, width: number): void;
-  /** y[h, s] = q[h] · K[s, h]. q is [D] and K [rows, D], with D = heads · size; y is [heads, rows]. */
-  scores(query: number, keys: number, y: number, rows: number, heads: number, size: number): void;
-  /** y[h] = Σₛ w[h, s] V[s, h]. w is [heads, rows], V [rows, D], y [D]. */
-  mix(weights: number, values: number, y: number, rows: number, heads: number, size: number): void;
+  /** y[r] = (x[r] - mean) / √(variance + ε) · weight + bias. x and y are [rows, width]. */
+  normalize(x: number, weight: number, bias: number, y: number, rows: number, width: number): void;
+  /**
+   * w[h] = softmax(q[h] Kᵀ[h] / √E), y[h] = w[h] V[h] for every head. q and y are [D], K and V [rows, D], with D = heads · E
+   * and `size` = E; w is [heads, rows], and three floats behind it are overwritten.
+   */
+  attend(
+    query: number,
+    keys: number,
+    values: number,
+    weights: number,
+    y: number,
+    rows: number,
+    heads: number,
+    size: number,
+  ): void;
 }
 
 const PAGE = 1 << 16;
 
-/** Kernels over a memory of `size` floats: in WebAssembly SIMD, if it is there and may be used. */
-export async function createKernels(size: number, allowSimd: boolean): Promise<Kernels> {
+/**
+ * Kernels over a memory of `size` floats: in WebAssembly SIMD, if it is there and may be used.
+ *
+ * @param head E: of few models it is no whole number of vectors.
+ */
+export async function createKernels(size: number, allowSimd: boolean, head: number): Promise<Kernels> {
   if (allowSimd) {
     try {
       const memory = new WebAssembly.Memory({ initial: Math.ceil((size * 4) / PAGE) });
       const { instance } = await WebAssembly.instantiate(module, { js: { memory } });
-      const { linear, dots, scores, mix } = instance.exports as Record<
-        "linear" | "dots" | "scores" | "mix",
-        (...places: number[]) => void
-      >;
-      const plain = javascriptKernels(memory.buffer);
-      return {
-        ...plain,
-        simd: true,
-        linear: (x, weight, bias, y, ...sizes) => linear(x * 4, weight * 4, bias * 4, y * 4, ...sizes),
-        dots: (x, rows, ids, y, count, width) => dots(x * 4, rows * 4, ids * 4, y * 4, count, width * 4),
-        // heads of few models are no whole vectors
-        scores: (q, keys, y, rows, heads, size) =>
-          size % 4 ? plain.scores(q, keys, y, rows, heads, size) : scores(q * 4, keys * 4, y * 4, rows, heads, size * 4),
-        mix: (w, values, y, rows, heads, size) =>
-          size % 4 ? plain.mix(w, values, y, rows, heads, size) : mix(w * 4, values * 4, y * 4, rows, heads, size * 4),
-      };
+      const { linear, dots, ...whole } = instance.exports;
+      const kernels = { ...javascriptKernels(memory.buffer), simd: true, linear, dots, ...(head % 4 ? {} : whole) };
+      return kernels as unknown as Kernels;
     } catch {
       // no WebAssembly, no SIMD, or a Content-Security-Policy without 'wasm-unsafe-eval'
     }
@@ -62,7 +77,7 @@ function javascriptKernels(memory: ArrayBuffer): Kernels {
     simd: false,
     floats,
     integers,
-    linear(x, weight, bias, y, rows, inputs, blocks) {
+    linear(x, weight, bias, y, rows, inputs, blocks, floor) {
       for (let block = 0; block < blocks; block++, weight += inputs * BLOCK, bias += BLOCK) {
         for (let row = 0; row < rows; row++) {
           const from = x + row * inputs;
@@ -80,10 +95,10 @@ function javascriptKernels(memory: ArrayBuffer): Kernels {
               c += value * floats[w + 2];
               d += value * floats[w + 3];
             }
-            floats[to + output] = a;
-            floats[to + output + 1] = b;
-            floats[to + output + 2] = c;
-            floats[to + output + 3] = d;
+            floats[to + output] = Math.max(a, floor);
+            floats[to + output + 1] = Math.max(b, floor);
+            floats[to + output + 2] = Math.max(c, floor);
+            floats[to + output + 3] = Math.max(d, floor);
           }
         }
       }
@@ -96,17 +111,32 @@ function javascriptKernels(memory: ArrayBuffer): Kernels {
         floats[y + k] = sum;
       }
     },
-    scores(query, keys, y, rows, heads, size) {
-      for (let head = 0; head < heads; head++, query += size, keys += size) {
-        for (let row = 0, key = keys; row < rows; row++, key += heads * size) {
-          let sum = 0;
-          for (let element = 0; element < size; element++) sum += floats[query + element] * floats[key + element];
-          floats[y++] = sum;
+    normalize(x, weight, bias, y, rows, width) {
+      for (let row = 0; row < rows; row++, x += width, y += width) {
+        let [sum, squares] = [0, 0];
+        for (let i = 0; i < width; i++) sum += floats[x + i];
+        const mean = sum / width;
+        for (let i = 0; i < width; i++) squares += (floats[x + i] - mean) ** 2;
+        const deviation = Math.sqrt(squares / width + 1e-5);
+        for (let i = 0; i < width; i++) {
+          floats[y + i] = ((floats[x + i] - mean) / deviation) * floats[weight + i] + floats[bias + i];
         }
       }
     },
-    mix(weights, values, y, rows, heads, size) {
-      for (let head = 0; head < heads; head++, weights += rows) {
+    attend(query, keys, values, weights, y, rows, heads, size) {
+      for (let head = 0; head < heads; head++, query += size, keys += size, weights += rows) {
+        let [largest, total] = [-Infinity, 0];
+        for (let row = 0, key = keys; row < rows; row++, key += heads * size) {
+          let sum = 0;
+          for (let element = 0; element < size; element++) sum += floats[query + element] * floats[key + element];
+          floats[weights + row] = sum / Math.sqrt(size);
+          largest = Math.max(largest, floats[weights + row]);
+        }
+        // the largest is subtracted, or exp would overflow
+        for (let row = 0; row < rows; row++) {
+          total += floats[weights + row] = Math.exp(floats[weights + row] - largest);
+        }
+        for (let row = 0; row < rows; row++) floats[weights + row] /= total;
         for (let element = 0; element < size; element++, values++) {
           let sum = 0;
           for (let row = 0, value = values; row < rows; row++, value += heads * size) {

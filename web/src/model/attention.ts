@@ -10,7 +10,7 @@
  * is the decoder's and M the encoder's. Rows are D = H · E wide; head h has the columns from h · E.
  */
 import type { Kernels } from "../kernels/kernels.ts";
-import type { Layer, Layers } from "./layers.ts";
+import { ROWS, type Layer, type Layers } from "./layers.ts";
 
 /** Receives the softmax's weights of one head for one query, one for each key. */
 export type Observer = (head: number, weights: Float32Array) => void;
@@ -23,12 +23,15 @@ export interface Memory {
   length: number;
 }
 
+export const noMemory = (): Memory => ({ keys: new Float32Array(0), values: new Float32Array(0), length: 0 });
+
 /** Of keys and values: as many as a sentence can have tokens (translate/translator.ts). */
 export const MOST_ROWS = 2_000;
 
 /** Where attention computes: indices of the kernels' memory. Keys and values have room for {@link MOST_ROWS}. */
 export interface Places {
-  readonly query: number;
+  /** Room for {@link ROWS} of them, and of results. */
+  readonly queries: number;
   readonly keys: number;
   readonly values: number;
   readonly weights: number;
@@ -38,13 +41,13 @@ export interface Places {
 /**
  * softmax(Q Kᵀ / √E) V of every head, side by side.
  *
- * @param queries T rows of D.
+ * @param queries T rows of D, at most {@link ROWS}.
  * @param memory S rows of D. No row is padding, and none comes later than the queries may see, so nothing is masked.
  * @param observe given a query's row, receives its weights.
  * @returns for each query the values, weighted by the softmax, [T, D].
  */
 export function attention(
-  { floats, scores, mix }: Kernels,
+  { floats, attend }: Kernels,
   at: Places,
   queries: Float32Array,
   { keys, values, length }: Memory,
@@ -52,30 +55,17 @@ export function attention(
   heads: number,
   observe?: (row: number) => Observer | undefined,
 ): Float32Array {
-  const size = width / heads;
-  const result = new Float32Array(queries.length);
+  floats.set(queries, at.queries);
   floats.set(keys.subarray(0, length * width), at.keys);
   floats.set(values.subarray(0, length * width), at.values);
   for (let start = 0; start < queries.length; start += width) {
-    floats.set(queries.subarray(start, start + width), at.query);
-    scores(at.query, at.keys, at.weights, length, heads, size);
+    attend(at.queries + start, at.keys, at.values, at.weights, at.result + start, length, heads, width / heads);
     const observer = observe?.(start / width);
-    for (let head = 0, first = at.weights; head < heads; head++, first += length) {
-      softmax(floats, first, first + length, 1 / Math.sqrt(size));
-      observer?.(head, floats.slice(first, first + length));
+    for (let head = 0, first = at.weights; observer && head < heads; head++, first += length) {
+      observer(head, floats.slice(first, first + length));
     }
-    mix(at.weights, at.values, at.result, length, heads, size);
-    result.set(floats.subarray(at.result, at.result + width), start);
   }
-  return result;
-}
-
-/** exp(x · factor) / Σ exp(x · factor) of [first, last), in place; the largest is subtracted, or exp would overflow. */
-function softmax(x: Float32Array, first: number, last: number, factor: number): void {
-  let [largest, total] = [-Infinity, 0];
-  for (let i = first; i < last; i++) if (x[i] > largest) largest = x[i];
-  for (let i = first; i < last; i++) total += x[i] = Math.exp((x[i] - largest) * factor);
-  for (let i = first; i < last; i++) x[i] /= total;
+  return floats.subarray(at.result, at.result + queries.length);
 }
 
 /** H attentions in parallel, each on its own E = D / H wide projection of the same input. */
@@ -98,9 +88,19 @@ export class MultiHeadAttention {
     this.project = layers.linear(`${name}.out_proj`);
   }
 
-  /** K and V of rows [S, D]. Decoding computes those of the encoder's output once for a sentence. */
-  keysAndValues(x: Float32Array, length: number): Memory {
-    return { keys: this.keys(x), values: this.values(x), length };
+  /** Append K and V of rows [T, D] to a memory. Decoding computes those of the encoder's output once for a sentence. */
+  append(memory: Memory, x: Float32Array): void {
+    const end = memory.length * this.width;
+    if (end + x.length > memory.keys.length) {
+      for (const side of ["keys", "values"] as const) {
+        const room = new Float32Array(2 * end + ROWS * this.width);
+        room.set(memory[side]);
+        memory[side] = room;
+      }
+    }
+    memory.keys.set(this.keys(x), end);
+    memory.values.set(this.values(x), end);
+    memory.length += x.length / this.width;
   }
 
   /** Queries [T, D] attend to a memory -> [T, D]. */

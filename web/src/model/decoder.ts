@@ -1,7 +1,7 @@
 /** The decoder: the tags so far and the encoder's memory -> scores of the next tag, one step for each tag. */
 import type { ModelConfig } from "../weights.ts";
-import { MultiHeadAttention, type Memory } from "./attention.ts";
-import type { Observe } from "./encoder.ts";
+import { MultiHeadAttention, noMemory, type Memory } from "./attention.ts";
+import { parts, type Observe } from "./encoder.ts";
 import { add, type Layer, type Layers } from "./layers.ts";
 
 /** The state of decoding: keys and values of every layer's own positions; those of the memory never change. */
@@ -35,16 +35,16 @@ class DecoderLayer {
     this.feedForward = layers.feedForward(`${name}.feed_forward`);
   }
 
-  /** One new position [D]; its key and value are appended to `own`. The newest position sees all before it. */
-  step(x: Float32Array, own: Memory, memory: Memory, observe?: Observe): Float32Array {
+  /** One new position [D], in place; its key and value are appended to `own`. It sees all before it. */
+  step(x: Float32Array, own: Memory, memory: Memory, observe?: Observe): void {
     const { selfAttention, crossAttention } = this;
     const normed = this.norm1(x);
-    append(own, selfAttention.keysAndValues(normed, 1));
+    selfAttention.append(own, normed);
     const row = own.length - 1;
     const seen = (kind: string) => observe && (() => observe(`decoder.${this.index}.${kind}`, row));
-    x = add(x, selfAttention.attend(selfAttention.queries(normed), own, seen("self")));
-    x = add(x, crossAttention.attend(crossAttention.queries(this.norm2(x)), memory, seen("cross")));
-    return add(x, this.feedForward(this.norm3(x)));
+    add(x, selfAttention.attend(selfAttention.queries(normed), own, seen("self")));
+    add(x, crossAttention.attend(crossAttention.queries(this.norm2(x)), memory, seen("cross")));
+    add(x, this.feedForward(this.norm3(x)));
   }
 }
 
@@ -53,11 +53,13 @@ export class Decoder {
   private readonly embedding: (id: number, position: number) => Float32Array;
   private readonly layers: readonly DecoderLayer[];
   private readonly finalNorm: Layer;
+  private readonly width: number;
 
   constructor(
     private readonly weights: Layers,
     config: ModelConfig,
   ) {
+    this.width = config.d_model;
     this.embedding = weights.embedding("decoder.embedding");
     this.layers = Array.from({ length: config.n_layers }, (_, index) => new DecoderLayer(weights, config, index));
     this.finalNorm = config.final_norm ? weights.layerNorm("decoder.final_norm") : (x) => x;
@@ -69,20 +71,22 @@ export class Decoder {
    * @param memory [S, D].
    * @param ids the tags whose logits steps compute.
    */
-  start(memory: Float32Array, length: number, ids: readonly number[]): DecoderCache {
+  start(memory: Float32Array, ids: readonly number[]): DecoderCache {
     return {
-      self: this.layers.map(() => ({ keys: new Float32Array(0), values: new Float32Array(0), length: 0 })),
-      memory: this.layers.map((layer) => layer.crossAttention.keysAndValues(memory, length)),
+      self: this.layers.map(noMemory),
+      memory: this.layers.map(({ crossAttention }) => {
+        const own = noMemory();
+        for (const rows of parts(memory, this.width)) crossAttention.append(own, rows);
+        return own;
+      }),
       shortlist: this.weights.shortlist(ids),
     };
   }
 
   /** One more tag -> logits [K] of the next one, in the order of the shortlist; the cache grows, in place. */
   step(id: number, cache: DecoderCache, observe?: Observe): Float32Array {
-    let x = this.embedding(id, cache.self[0].length);
-    this.layers.forEach((layer, index) => {
-      x = layer.step(x, cache.self[index], cache.memory[index], observe);
-    });
+    const x = this.embedding(id, cache.self[0].length);
+    this.layers.forEach((layer, index) => layer.step(x, cache.self[index], cache.memory[index], observe));
     return cache.shortlist(this.finalNorm(x));
   }
 }
@@ -91,19 +95,4 @@ export class Decoder {
 export function copied(cache: DecoderCache): DecoderCache {
   const copy = ({ keys, values, length }: Memory): Memory => ({ keys: keys.slice(), values: values.slice(), length });
   return { ...cache, self: cache.self.map(copy) };
-}
-
-/** Write one row behind the others, into twice the room where there is none left. */
-function append(own: Memory, { keys, values }: Memory): void {
-  const end = own.length * keys.length;
-  if (end === own.keys.length) {
-    for (const side of ["keys", "values"] as const) {
-      const room = new Float32Array(Math.max(16 * keys.length, 2 * end));
-      room.set(own[side]);
-      own[side] = room;
-    }
-  }
-  own.keys.set(keys, end);
-  own.values.set(values, end);
-  own.length++;
 }

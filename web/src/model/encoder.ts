@@ -1,6 +1,6 @@
 /** The encoder: a sentence's ids -> one vector for each position, computed from all positions. */
 import type { ModelConfig } from "../weights.ts";
-import { MultiHeadAttention, type Observer } from "./attention.ts";
+import { MultiHeadAttention, noMemory, type Observer } from "./attention.ts";
 import { add, ROWS, type Layer, type Layers } from "./layers.ts";
 
 /** Receives the weights of every attention: `encoder.0.self`, ..., and the query's row. */
@@ -8,6 +8,7 @@ export type Observe = (name: string, row: number) => Observer;
 
 /** x ← x + SelfAttention(LayerNorm(x));  x ← x + FeedForward(LayerNorm(x)) (Xiong et al. 2020, Figure 1b). */
 class EncoderLayer {
+  private readonly width: number;
   private readonly norm1: Layer;
   private readonly norm2: Layer;
   private readonly selfAttention: MultiHeadAttention;
@@ -15,44 +16,40 @@ class EncoderLayer {
 
   constructor(
     layers: Layers,
-    private readonly config: ModelConfig,
+    { d_model: width, n_heads: heads }: ModelConfig,
     private readonly index: number,
   ) {
     const name = `encoder.layers.${index}`;
+    this.width = width;
     this.norm1 = layers.layerNorm(`${name}.norm1`);
-    this.selfAttention = new MultiHeadAttention(layers, `${name}.self_attn`, config.d_model, config.n_heads);
+    this.selfAttention = new MultiHeadAttention(layers, `${name}.self_attn`, width, heads);
     this.norm2 = layers.layerNorm(`${name}.norm2`);
     this.feedForward = layers.feedForward(`${name}.feed_forward`);
   }
 
-  /** [S, D] -> [S, D], some rows at a time; yields between them. */
-  *forward(x: Float32Array, length: number, observe?: Observe): Generator<void, Float32Array> {
-    const { selfAttention } = this;
-    const normed = this.norm1(x);
-    const memory = { keys: new Float32Array(x.length), values: new Float32Array(x.length), length };
-    for (const [first, last] of this.parts(length)) {
-      const { keys, values } = selfAttention.keysAndValues(normed.subarray(first, last), length);
-      memory.keys.set(keys, first);
-      memory.values.set(values, first);
+  /** Rows [S, D] of a sentence, in place; yields between some of them. */
+  *forward(x: Float32Array, observe?: Observe): Generator<void> {
+    const { selfAttention: attention } = this;
+    const memory = noMemory();
+    for (const rows of parts(x, this.width)) {
+      attention.append(memory, this.norm1(rows));
       yield;
     }
-    const result = new Float32Array(x.length);
-    for (const [first, last] of this.parts(length)) {
-      const row = first / this.config.d_model;
-      const queries = selfAttention.queries(normed.subarray(first, last));
-      const attended = selfAttention.attend(queries, memory, (at) => observe?.(`encoder.${this.index}.self`, row + at));
-      const middle = add(x.subarray(first, last), attended);
-      result.set(add(middle, this.feedForward(this.norm2(middle))), first);
+    let row = 0;
+    for (const rows of parts(x, this.width)) {
+      const first = row;
+      const queries = attention.queries(this.norm1(rows));
+      add(rows, attention.attend(queries, memory, (at) => observe?.(`encoder.${this.index}.self`, first + at)));
+      add(rows, this.feedForward(this.norm2(rows)));
+      row += ROWS;
       yield;
     }
-    return result;
   }
+}
 
-  /** [start, end) of a few rows each, in elements. */
-  private *parts(length: number): Generator<[number, number]> {
-    const width = this.config.d_model;
-    for (let row = 0; row < length; row += ROWS) yield [row * width, Math.min(row + ROWS, length) * width];
-  }
+/** Rows [S, D], at most {@link ROWS} at a time. */
+export function* parts(x: Float32Array, width: number): Generator<Float32Array> {
+  for (let first = 0; first < x.length; first += ROWS * width) yield x.subarray(first, first + ROWS * width);
 }
 
 /** N layers between an embedding and a final LayerNorm. */
@@ -72,9 +69,10 @@ export class Encoder {
 
   /** Source ids -> memory [S, D]. */
   *forward(ids: readonly number[], observe?: Observe): Generator<void, Float32Array> {
-    let x = new Float32Array(ids.length * this.config.d_model);
+    const x = new Float32Array(ids.length * this.config.d_model);
     ids.forEach((id, position) => x.set(this.embedding(id, position), position * this.config.d_model));
-    for (const layer of this.layers) x = (yield* layer.forward(x, ids.length, observe)) as Float32Array<ArrayBuffer>;
-    return this.finalNorm(x);
+    for (const layer of this.layers) yield* layer.forward(x, observe);
+    for (const rows of parts(x, this.config.d_model)) rows.set(this.finalNorm(rows));
+    return x;
   }
 }

@@ -3,17 +3,16 @@ import { BLOCK, createKernels, roundUp, STEP, type Kernels } from "../kernels/ke
 import type { Model } from "../weights.ts";
 import { MOST_ROWS, type Places } from "./attention.ts";
 
-/** Rows that a linear layer computes in one call; also how much is computed between two looks at the clock. */
+/** Most rows that a layer computes in one call; also how much is computed between two looks at the clock. */
 export const ROWS = 16;
 
-/** A linear layer, or rows of an embedding, at a place of the kernels' memory. */
-interface Plan {
-  readonly name: string;
-  readonly at: number;
-  readonly rows: boolean;
-}
+/**
+ * One function of each row of its argument. The result lies in the kernels' memory, until the next call: LayerNorms share
+ * one place, linear layers and attention another.
+ */
+export type Layer = (x: Float32Array) => Float32Array;
 
-/** The kernels, and where each matrix lies in their memory. */
+/** The kernels, and where each parameter lies in their memory. */
 export class Layers {
   private constructor(
     readonly kernels: Kernels,
@@ -21,111 +20,93 @@ export class Layers {
     private readonly places: ReadonlyMap<string, number>,
     private readonly x: number,
     private readonly y: number,
+    private readonly normed: number,
     private readonly ids: number,
     readonly attention: Places,
   ) {}
 
-  /** Copy the matrices of a model into the memory of new kernels. */
+  /** Copy the parameters of a model into the memory of new kernels. */
   static async of(model: Model, allowSimd: boolean): Promise<Layers> {
     const { config, tensors } = model.header;
-    const plans: Plan[] = [];
+    const places = new Map<string, number>();
     let end = 0;
     const take = (size: number): number => (end += roundUp(size, STEP)) - roundUp(size, STEP);
     for (const { name, shape } of tensors) {
-      if (shape.length < 2) continue;
-      const rows = isRows(name);
-      const [inputs, outputs] = shape;
-      const size = rows
-        ? inputs * roundUp(outputs, STEP)
-        : (inputs + 1) * roundUp(outputs, BLOCK); // the bias lies behind the weights
-      plans.push({ name, at: take(size), rows });
+      const [height, width] = shape.length < 2 ? [1, ...shape] : shape;
+      places.set(name, take(height * roundUp(width, isRows(name) ? STEP : BLOCK)));
     }
-    const widest = roundUp(Math.max(config.d_model, config.d_ff), BLOCK);
-    const [x, y] = [take(ROWS * widest), take(Math.max(ROWS * widest, config.vocab_size.target))];
+    const widest = ROWS * roundUp(Math.max(config.d_model, config.d_ff), BLOCK);
+    const [x, y, normed] = [take(widest), take(Math.max(widest, config.vocab_size.target)), take(widest)];
     const ids = take(config.vocab_size.target);
     const rows = MOST_ROWS * config.d_model;
     const attention = {
-      query: take(config.d_model),
+      queries: x,
       keys: take(rows),
       values: take(rows),
-      weights: take(MOST_ROWS * config.n_heads),
-      result: take(config.d_model),
+      weights: take(MOST_ROWS * config.n_heads + 3),
+      result: y,
     };
-    const kernels = await createKernels(end, allowSimd);
-    const places = new Map(plans.map(({ name, at }) => [name, at]));
-    const layers = new Layers(kernels, model, places, x, y, ids, attention);
-    for (const plan of plans) layers.copy(plan);
+    const kernels = await createKernels(end, allowSimd, config.d_model / config.n_heads);
+    const layers = new Layers(kernels, model, places, x, y, normed, ids, attention);
+    for (const { name, shape } of tensors) layers.copy(name, shape);
     return layers;
   }
 
-  private copy({ name, at, rows }: Plan): void {
+  private copy(name: string, shape: readonly number[]): void {
     const { floats } = this.kernels;
     const values = this.model.values(name);
-    const [height, width] = this.model.header.tensors.find((tensor) => tensor.name === name)!.shape;
-    if (rows) {
-      const stride = roundUp(width, STEP);
-      for (let row = 0; row < height; row++) {
-        floats.set(values.subarray(row * width, (row + 1) * width), at + row * stride);
-      }
-      return;
-    }
-    for (let output = 0; output < width; output += BLOCK, at += height * BLOCK) {
-      const last = Math.min(output + BLOCK, width);
-      for (let input = 0; input < height; input++) {
-        floats.set(values.subarray(input * width + output, input * width + last), at + input * BLOCK);
+    let at = this.places.get(name)!;
+    if (shape.length < 2) return floats.set(values, at);
+    const [height, width] = shape;
+    const part = isRows(name) ? roundUp(width, STEP) : BLOCK;
+    for (let first = 0; first < width; first += part) {
+      const last = Math.min(first + part, width);
+      for (let row = 0; row < height * width; row += width, at += part) {
+        floats.set(values.subarray(row + first, row + last), at);
       }
     }
-    floats.set(this.model.values(name.replace(/weight$/, "bias")), at);
   }
 
-  /** x W + b: [rows, I] -> [rows, O]. */
-  linear(name: string): Layer {
-    const { floats } = this.kernels;
+  /** max(floor, x W + b): [rows, I] -> [rows, O]. */
+  linear(name: string, floor = -Infinity): Layer {
+    const { floats, linear } = this.kernels;
     const [inputs, outputs] = this.model.header.tensors.find((tensor) => tensor.name === `${name}.weight`)!.shape;
-    const weight = this.places.get(`${name}.weight`)!;
+    const [weight, bias] = this.parameters(name);
     const blocks = roundUp(outputs, BLOCK) / BLOCK;
-    const bias = weight + inputs * blocks * BLOCK;
     return (x) => {
       const rows = x.length / inputs;
-      const y = new Float32Array(rows * outputs);
-      for (let first = 0; first < rows; first += ROWS) {
-        const last = Math.min(first + ROWS, rows);
-        floats.set(x.subarray(first * inputs, last * inputs), this.x);
-        this.kernels.linear(this.x, weight, bias, this.y, last - first, inputs, blocks);
-        for (let row = first, at = this.y; row < last; row++, at += blocks * BLOCK) {
-          y.set(floats.subarray(at, at + outputs), row * outputs);
+      floats.set(x, this.x);
+      linear(this.x, weight, bias, this.y, rows, inputs, blocks, floor);
+      if (outputs % BLOCK) {
+        for (let row = 1, from = this.y; row < rows; row++) {
+          from += blocks * BLOCK;
+          floats.copyWithin(this.y + row * outputs, from, from + outputs);
         }
       }
-      return y;
+      return floats.subarray(this.y, this.y + rows * outputs);
     };
   }
 
   /** (x - mean) / sqrt(var + ε) · weight + bias for each row: [rows, D] -> [rows, D] (Ba et al. 2016). */
   layerNorm(name: string): Layer {
-    const [weight, bias] = [this.model.values(`${name}.weight`), this.model.values(`${name}.bias`)];
-    const width = weight.length;
+    const { floats, normalize } = this.kernels;
+    const { d_model: width } = this.model.header.config;
+    const [weight, bias] = this.parameters(name);
     return (x) => {
-      const y = new Float32Array(x.length);
-      for (let start = 0; start < x.length; start += width) {
-        let [sum, squares] = [0, 0];
-        for (let i = 0; i < width; i++) sum += x[start + i];
-        const mean = sum / width;
-        for (let i = 0; i < width; i++) squares += (x[start + i] - mean) ** 2;
-        const deviation = Math.sqrt(squares / width + 1e-5);
-        for (let i = 0; i < width; i++) y[start + i] = ((x[start + i] - mean) / deviation) * weight[i] + bias[i];
-      }
-      return y;
+      floats.set(x, this.x);
+      normalize(this.x, weight, bias, this.normed, x.length / width, width);
+      return floats.subarray(this.normed, this.normed + x.length);
     };
+  }
+
+  private parameters(name: string): number[] {
+    return ["weight", "bias"].map((one) => this.places.get(`${name}.${one}`)!);
   }
 
   /** FFN(x) = max(0, x W₁ + b₁) W₂ + b₂ (Vaswani et al. 2017, §3.3, eq. 2). */
   feedForward(name: string): Layer {
-    const [first, second] = [this.linear(`${name}.linear1`), this.linear(`${name}.linear2`)];
-    return (x) => {
-      const hidden = first(x);
-      for (let i = 0; i < hidden.length; i++) if (hidden[i] < 0) hidden[i] = 0;
-      return second(hidden);
-    };
+    const [first, second] = [this.linear(`${name}.linear1`, 0), this.linear(`${name}.linear2`)];
+    return (x) => second(first(x));
   }
 
   /** A token's vector, times √D if the model wants it, plus its position's encoding (§3.4 and §3.5). */
@@ -166,14 +147,9 @@ export class Layers {
   }
 }
 
-/** One function of each row of its argument. */
-export type Layer = (x: Float32Array) => Float32Array;
-
-/** x + y, element by element. (A loop: the methods of arrays are several times as slow.) */
-export function add(x: Float32Array, y: Float32Array): Float32Array {
-  const sum = new Float32Array(x.length);
-  for (let i = 0; i < sum.length; i++) sum[i] = x[i] + y[i];
-  return sum;
+/** x += y, element by element. (A loop: the methods of arrays are several times as slow.) */
+export function add(x: Float32Array, y: Float32Array): void {
+  for (let i = 0; i < x.length; i++) x[i] += y[i];
 }
 
 /** PE(pos, 2i) = sin(pos / 10000^(2i/D)), PE(pos, 2i+1) = cos(the same) (Vaswani et al. 2017, §3.5). */

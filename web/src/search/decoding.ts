@@ -51,7 +51,7 @@ export interface Row {
 /** Read a sentence. */
 export function* begin(model: Transformer, source: readonly number[], rules: Rules): Generator<void, Row> {
   const memory = yield* model.encoder.forward(source);
-  return { cache: model.decoder.start(memory, source.length, rules.possible), state: START, latest: SOS };
+  return { cache: model.decoder.start(memory, rules.possible), state: START, latest: SOS };
 }
 
 /** One step: log-probabilities [K] of what may follow a row, -∞ for what may not, and the row's state before that. */

@@ -261,7 +261,7 @@ export class Translator {
       const { ids, finished } = found[place][0];
       const { encoder, decoder } = this.network;
       const memory = yield* encoder.forward(source.ids, observe);
-      const cache = decoder.start(memory, source.ids.length, [EOS]);
+      const cache = decoder.start(memory, [EOS]);
       for (const id of [SOS, ...(finished ? ids : ids.slice(0, -1))]) {
         decoder.step(id, cache, observe);
         yield;
