@@ -70,21 +70,24 @@ def test_a_pipe_from_a_japanese_console(model: Path, tmp_path: Path) -> None:
 
 @pytest.mark.skipif("sys.platform != 'linux'", reason="only Linux has arguments that are no text")
 def test_arguments_that_are_no_text(model: Path, data: Path, tmp_path: Path) -> None:
-    done = run_program(["--load", str(model), "--predict", b"\xff"], tmp_path)
-    assert done.returncode == 2 and b"Traceback" not in done.stderr
-    done = run_program(
-        ["--load", str(model), "--predict", "ありがとう".encode() + b"\xff", "--export-attn"], tmp_path
-    )
-    assert done.returncode == 0 and b"Traceback" not in done.stderr
-    done = run_program(
-        ["--load", str(model), "--predict", "ありがとう".encode() + b"\xff", "--json"], tmp_path
-    )
-    assert json.loads(done.stdout)["text"] == "ありがとう\udcff"
+    for sentence in (b"\xff", "ありがとう".encode() + b"\xff"):
+        done = run_program(["--load", str(model), "--predict", sentence, "--export-attn"], tmp_path)
+        assert (done.returncode, done.stdout) == (2, b"") and b"Traceback" not in done.stderr
     save = os.fsencode(tmp_path) + b"/m\xff"
     first, *rest = training(data, Path("SAVE"))
     done = run_program(["--train", first, *(save if a == "SAVE" else a for a in rest)], tmp_path)
     assert done.returncode == 0 and b"Traceback" not in done.stderr
     assert os.path.isfile(save + b"/config.json")  # noqa: PTH113  pathlib takes no bytes
+
+
+@pytest.mark.skipif("sys.platform != 'linux'", reason="only Linux has arguments that are no text")
+@pytest.mark.parametrize("encoding", ["cp932", "euc-jp", "iso-2022-jp"])
+def test_an_argument_in_another_encoding(model: Path, tmp_path: Path, encoding: str) -> None:
+    for arguments in (["predict", "--load", str(model)], ["tags"], ["diagnose", "--load", str(model)]):
+        done = run_program([*arguments, "わたしはたべます".encode(encoding)], tmp_path)
+        assert (done.returncode, done.stdout) == (2, b"") and b"Traceback" not in done.stderr
+        name = {"cp932": "Shift_JIS", "euc-jp": "EUC-JP", "iso-2022-jp": "ISO-2022-JP"}[encoding]
+        assert "UTF-8 ではありません" in done.stderr.decode() and name in done.stderr.decode()
 
 
 @POSIX

@@ -258,12 +258,30 @@ def _require_reachable(params: Iterable[Any], given: Mapping[str, Any]) -> None:
 
 def as_text(value: Any) -> Any:
     """What was typed, or each of several, read as UTF-8 where Python took the locale's word that it is something else
-    and kept the bytes as half surrogate pairs. Paths stay as they are: the system has them back as these bytes."""
+    and kept the bytes as half surrogate pairs. Paths stay as they are: the system has them back as these bytes.
+
+    Raises:
+        UserError: it is in another encoding.
+    """
     if isinstance(value, list | tuple):
         return type(value)(map(as_text, value))
-    if isinstance(value, str) and any("\udc80" <= character <= "\udcff" for character in value):
-        with contextlib.suppress(UnicodeError):
-            return os.fsencode(value).decode("utf-8")
+    if isinstance(value, str) and any(one == "\x1b" or "\udc80" <= one <= "\udcff" for one in value):
+        try:
+            raw = os.fsencode(value)
+        except UnicodeError:  # other halves of surrogate pairs, which no bytes stand for
+            return value
+        from ..data.formats.format import decoded, likely_encoding  # noqa: PLC0415
+
+        try:
+            return decoded(raw)
+        except UnicodeDecodeError:
+            guess, encoding = likely_encoding(raw, first=True)
+            raise UserError(
+                f"引数が UTF-8 ではありません: {value}。{guess}",
+                "UTF-8 に変えてから渡してください。",
+                code="not-utf8",
+                encoding=encoding,
+            ) from None
     return value
 
 

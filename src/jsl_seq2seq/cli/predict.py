@@ -16,7 +16,7 @@ from typing import Annotated
 import typer
 
 from ..backends.registry import choose_backend
-from ..data.formats.format import MAX_LINE, likely_encoding, not_read, open_text
+from ..data.formats.format import MAX_LINE, decoded, likely_encoding, not_read, open_text
 from ..errors import Failure, JslError, UserError
 from ..io.files import new_file
 from ..io.text import one_line
@@ -415,7 +415,7 @@ class _Decoder:
             line = line.removeprefix(codecs.BOM_UTF8)
         for encoding in self._possible:
             try:
-                text = line.decode(encoding)
+                text = decoded(line, encoding)
             except (UnicodeDecodeError, LookupError):
                 continue
             if not line.isascii():

@@ -30,6 +30,9 @@ MAX_LINE = 1 << 22
 _JAPANESE = re.compile("[ぁ-ヶ\uff61-\uff9f]")
 _HALF_WIDTH = re.compile("[\uff61-\uff9f]")
 _UTF16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
+_ISO_2022 = re.compile(rb"\x1b(\$|\([IJ])")
+"""How characters that are not ASCII begin in ISO-2022-JP and its relatives. All bytes of such a text are ASCII, so
+that it is UTF-8 by accident."""
 
 
 def open_text(path: Path, what: str = "データのファイル") -> io.BufferedReader:
@@ -127,7 +130,7 @@ class Lines(Iterator[str]):
                 limit=MAX_LINE,
             )
         try:
-            text = raw.decode("utf-8")
+            text = decoded(raw)
         except UnicodeDecodeError:
             raise self._not_utf8(raw) from None
         return text.removeprefix("\ufeff") if self.number == 1 else text
@@ -179,6 +182,18 @@ class Format(NamedTuple):
     rows: Callable[[Lines], Iterator[Row]]
 
 
+def decoded(raw: bytes, encoding: str = "utf-8") -> str:
+    """The text that bytes are in an encoding.
+
+    Raises:
+        UnicodeDecodeError: they are none, or seem to be ISO-2022-JP.
+        LookupError: there is no such encoding.
+    """
+    if b"\x1b" in raw and "2022" not in encoding and (found := _ISO_2022.search(raw)):
+        raise UnicodeDecodeError(encoding, raw, *found.span(), "ISO-2022-JP")
+    return raw.decode(encoding)
+
+
 def likely_encoding(sample: bytes, first: bool) -> tuple[str, str | None]:
     """What bytes that are not UTF-8 seem to be, in Japanese, and the encoding's name. For people: no text is read so.
 
@@ -188,6 +203,8 @@ def likely_encoding(sample: bytes, first: bool) -> tuple[str, str | None]:
     """
     if first and sample.startswith(_UTF16):
         return "UTF-16 のようです。", "utf-16"
+    if _ISO_2022.search(sample):
+        return "ISO-2022-JP（JIS）のようです。", "iso-2022-jp"
     for name, encoding in (("Shift_JIS（cp932）", "cp932"), ("EUC-JP", "euc-jp")):
         try:
             text = codecs.getincrementaldecoder(encoding)().decode(sample)
