@@ -127,6 +127,7 @@ valid = "検証 1.tsv"
     "words": 'source_units = "word"\ntarget_units = "words"\nmin_count = 1\n',
     "characters of tags": 'target_tokenizer = "char"\n',
     "subwords of tags": 'target_tokenizer = "subword"\ntarget_vocab = 60\n',
+    "chosen units": 'source_units = "auto"\ntarget_tokenizer = "auto"\n',
     "subwords": 'source_units = "subword"\nsubword_vocab = 40\n',
 }
 

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 from pathlib import Path
+from random import Random
 from typing import Any
 
 import pytest
 
+from jsl_seq2seq.data import SentencePair
 from jsl_seq2seq.errors import UserError
+from jsl_seq2seq.settings.presets import preset_options
 from jsl_seq2seq.store import load_model, save_model
 from jsl_seq2seq.store.verification import verify
 from jsl_seq2seq.training import TrainingJob, TrainingRequest
+from jsl_seq2seq.training.units import COPIED, RARE, UNSPACED, Shares, chosen_units, shares
 
 from ..processes import run_program
 from ..refusals import refused
@@ -153,12 +157,16 @@ def test_a_model_keeps_its_subwords(tmp_path: Path, german: Path) -> None:
 @pytest.mark.parametrize(
     ("options", "named"),
     [
-        ({"source_units": "byte"}, ("--source-units", "byte", "subword")),
+        ({"source_units": "byte"}, ("--source-units", "byte", "subword", "auto")),
         ({"target_units": "glosses"}, ("--target-units", "glosses", "words")),
         ({"source_units": "word", "subword_vocab": 100}, ("--subword-vocab", "subword")),
         ({"source_units": "subword", "subword_vocab": 3}, ("--subword-vocab（3）",)),
         ({"source_units": "subword", "subword_vocab": -1}, ("--subword-vocab",)),
-        ({"target_tokenizer": "letters"}, ("--target-tokenizer", "letters", "char")),
+        ({"target_tokenizer": "letters"}, ("--target-tokenizer", "letters", "char", "auto")),
+        (
+            {"target_tokenizer": "auto", "target_vocab": 100},
+            ("--target-vocab は、--target-tokenizer が subword", "--target-tokenizer subword を足す"),
+        ),
         (
             {"target_tokenizer": "char", "target_vocab": 100},
             ("--target-vocab は、--target-tokenizer が subword", "--target-tokenizer subword を足す"),
@@ -189,3 +197,157 @@ def test_from_the_command_line(tmp_path: Path, german: Path) -> None:
     assert load_model(tmp_path / "m").tokenizers.source.kind == "word"
     wrong = run_program(["train", "--data", german.name, "--source-units", "words"], tmp_path)
     assert wrong.returncode == 2 and "--source-units" in wrong.stderr.decode()
+
+
+AUTO: dict[str, Any] = {
+    name: value
+    for name, value in preset_options("low-resource").items()
+    if name.endswith(("_units", "tokenizer"))
+}
+CHINESE = """text,gloss
+他明天去學校,他 明天 學校 去
+你吃飯了嗎？,你 吃 完 嗎
+老師喜歡喝茶,老師 茶 喝 喜歡
+"""
+
+
+def pairs_of(*rows: tuple[str, str]) -> list[SentencePair]:
+    return [SentencePair(source, tuple(tags.split())) for source, tags in rows]
+
+
+def test_shares() -> None:
+    # of the 8 characters of the tags 學 校 書 茶 stand in their sentences, and 書 in the other pair's
+    pairs = pairs_of(("我去學校", "學校 走"), ("我喝書茶", "茶書"), ("他 寫書", "本"), ("書呢", "飲 水"))
+    assert shares(pairs) == pytest.approx((3 / 4, 3 / 8, 2 / 6))
+    assert shares(pairs_of(("abc", "a"), ("cba", "b"))) == (1, 0, 0), (
+        "they stand in the other sentence as well"
+    )
+    assert shares(pairs_of(("abc", "d"), ("def", "a"))) == (1, 0, 0), "fewer than by chance are none"
+    assert shares(pairs_of(("ab", "AB"), ("xy", "CD"))) == (1, 0, 1 / 2), "in capitals, rare tags count"
+    assert shares(pairs_of(("我去", "我"), ("你去", "我"))) == (1, 0, 0), (
+        "nothing is rare, and half by chance"
+    )
+    assert shares(pairs_of(("私\u3000は", "私"))) == (0, 0, 0), "any kind of space; no other pair"
+    assert shares([]) == (0, 0, 0)
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_shares_of_generated_corpora(seed: int) -> None:
+    """What was taken from the sentences, whatever the order; nothing if the script is an alphabet or another one."""
+    random = Random(seed)
+    characters = [chr(0x4E00 + number) for number in range(4000)]
+    random.shuffle(characters)
+    rows, copied = [], 0
+    for start in range(0, 4000, 10):
+        sentence, foreign = characters[start : start + 5], characters[start + 5 : start + 10]
+        tags = [random.choice(random.choice((sentence, foreign))) for _ in range(4)]
+        copied += sum(tag in sentence for tag in tags)
+        rows.append(SentencePair("".join(sentence), tuple(tags)))
+    once = sum(tag in row.source for row in rows for tag in row.tags if row.tags.count(tag) == 1)
+    assert shares(rows) == pytest.approx((1, copied / 1600, once / 1600))
+    alphabet = "abcdefghij"
+    spelled = [
+        SentencePair(
+            " ".join(random.sample(alphabet, 10)), tuple(random.choice(alphabet) * 3 for _ in row.tags)
+        )
+        for row in rows
+    ]
+    assert shares(spelled) == (0, 0, 0), "letters of an alphabet stand in every sentence"
+    capitals = [SentencePair(row.source, tuple(tag.upper() for tag in row.tags)) for row in spelled]
+    assert shares(capitals) == (0, 0, 0)
+
+
+@pytest.mark.parametrize(
+    ("given", "copied", "rare", "unspaced", "neither"),
+    [
+        ({}, (), (), (), ()),
+        (AUTO, ("char", "char"), ("char", "char"), ("char", "word"), ("subword", "word")),
+        ({"target_tokenizer": "auto"}, ("char",), ("char",), ("word",), ("word",)),
+        ({"source_units": "auto"}, ("subword",), ("subword",), ("char",), ("subword",)),
+        (AUTO | {"target_tokenizer": "char"}, *[("char", "char")] * 3, ("subword", "char")),
+        (
+            AUTO | {"target_tokenizer": "word"},
+            *[("subword", "word")] * 2,
+            ("char", "word"),
+            ("subword", "word"),
+        ),
+        (AUTO | {"source_units": "word"}, ("word", "char"), *[("word", "word")] * 3),
+        (AUTO | {"source_units": "char"}, *[("char", "char")] * 2, *[("char", "word")] * 2),
+        (AUTO | {"subword_vocab": 90}, ("subword", "char"), *[("subword", "word")] * 3),
+    ],
+)
+def test_chosen_units(
+    given: dict[str, Any],
+    copied: tuple[str, ...],
+    rare: tuple[str, ...],
+    unspaced: tuple[str, ...],
+    neither: tuple[str, ...],
+) -> None:
+    """What is chosen where much is copied, rare tags are, sentences have no spaces, and where none of it is so."""
+    cases = [
+        (copied, Shares(copied=COPIED)),
+        (rare, Shares(rare=RARE)),
+        (unspaced, Shares(unspaced=UNSPACED)),
+        (neither, Shares(UNSPACED / 2, COPIED / 2, RARE / 2)),
+    ]
+    for wanted, counted in cases:
+        chosen = chosen_units(given, counted)
+        units = [chosen[name] for name in ("source_units", "target_tokenizer") if name in given]
+        assert tuple(units) == wanted
+        assert "auto" not in chosen.values() and chosen.keys() == given.keys()
+        assert all(chosen[name] == value for name, value in given.items() if value != "auto")
+    assert chosen_units(given) == chosen_units(given, Shares())
+
+
+def test_the_preset_chooses_characters_where_tags_stand_in_their_sentences(tmp_path: Path) -> None:
+    data = tmp_path / "tsl.csv"
+    data.write_text(CHINESE, encoding="utf-8")
+    options = {**AUTO, "epochs": 150, "d_model": 16}
+    job = small_job(tmp_path, data=data, **options)
+    # of the 16 characters of the glosses, 完 is no sentence's, and 學 and 校 stand in other sentences, too
+    assert job.choice.startswith("文は文字、訳は語の文字で書きます") and "100 %" in job.choice
+    result = job.run()
+    assert (result.exact, result.checked) == (3, 3)
+    kinds = {"source_units": "char", "target_units": "words", "target_tokenizer": "char"}
+    assert job.options.items() >= kinds.items() and result.model.stages[-1].units == kinds
+    save_model(result.model, tmp_path / "m")
+    readme = (tmp_path / "m" / "README.md").read_text(encoding="utf-8")
+    assert "--target-tokenizer char" in readme and "auto" not in readme
+    # nothing is chosen again where there is a model, whatever the data are
+    data.write_text("text,gloss\n他去學校,學校 去\n", encoding="utf-8")
+    for resume in (False, True):
+        request = TrainingRequest(options, "ndarray", data=data, load=tmp_path / "m", resume=resume)
+        again = TrainingJob(request)
+        assert not again.choice and again.options.items() >= kinds.items()
+    with refused(UserError, "--source-units", code="setting-fixed-by-model"):
+        small_job(tmp_path, load=tmp_path / "m", data=data, **{**AUTO, "source_units": "subword"})
+
+
+def test_the_preset_chooses_whole_words_of_another_script(tmp_path: Path) -> None:
+    pytest.importorskip("tokenizers")
+    german = tmp_path / "wetter.csv"
+    german.write_text(
+        "text,gloss\nMorgen regnet es,明日 雨\nMorgen weht der Wind,明日 風\n", encoding="utf-8"
+    )
+    job = small_job(tmp_path, data=german, epochs=1, max_seq_len=64, **AUTO)
+    assert job.choice.startswith("文は部分語、訳は語で書きます") and "語が 0.0 %" in job.choice
+    kinds: dict[str, Any] = {"source_units": "subword", "target_units": "words", "target_tokenizer": "word"}
+    assert job.options.items() >= kinds.items()
+    fixed = small_job(tmp_path, data=german, epochs=1, max_seq_len=64, **kinds)
+    assert fixed.choice == "" and fixed.start.tokenizers.hash == job.start.tokenizers.hash
+    own = job.start.parameters
+    assert all((own[name] == values).all() for name, values in fixed.start.parameters.items())
+
+
+def test_sentences_are_spelled_as_the_chosen_units_spell_them(tmp_path: Path) -> None:
+    data = tmp_path / "wide.csv"
+    data.write_text("text,gloss\n我有３本書,我 書 三\n他喝茶,他 茶\n", encoding="utf-8")
+    chosen = small_job(tmp_path, data=data, epochs=1, **AUTO)
+    plain = small_job(tmp_path, data=data, epochs=1, target_units="words", target_tokenizer="char")
+    assert list(chosen.corpus.pairs) == list(plain.corpus.pairs)
+    assert chosen.start.tokenizers.hash == plain.start.tokenizers.hash
+
+
+def test_the_starter_corpus_has_its_own_units() -> None:
+    with refused(UserError, "付属の例文", "--data"):
+        TrainingJob(TrainingRequest(AUTO, "ndarray"))

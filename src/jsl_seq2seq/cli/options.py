@@ -54,7 +54,7 @@ Save = Annotated[Path | None, _option("--save", "保存先［models/jsl-seq2seq/
 Data = Annotated[Path | None, _option("--data", "学習データ（TSV、CSV、JSONL）［付属の例文］", _RUN, "FILE")]
 Valid = Annotated[Path | None, _option("--valid", "検証データ（TSV、CSV、JSONL）", _RUN, "FILE")]
 SourceUnits = Annotated[
-    str | None, _option("--source-units", "文を分ける単位: char、word、subword［char］", _RUN, "NAME")
+    str | None, _option("--source-units", "文を分ける単位: char、word、subword、auto［char］", _RUN, "NAME")
 ]
 TargetUnits = Annotated[
     str | None, _option("--target-units", "訳の単位: tags、words、open-tags［tags］", _RUN, "NAME")
@@ -64,7 +64,7 @@ MinCount = Annotated[
     _option("--min-count", "N 回未満の文字とタグは語彙外にする［1］", _RUN, "N"),
 ]
 TargetTokenizer = Annotated[
-    str | None, _option("--target-tokenizer", "タグの書き方: word、subword、char［word］", _RUN, "NAME")
+    str | None, _option("--target-tokenizer", "タグの書き方: word、subword、char、auto［word］", _RUN, "NAME")
 ]
 TargetVocab = Annotated[
     int | None,

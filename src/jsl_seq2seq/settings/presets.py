@@ -26,7 +26,7 @@ PRESETS = MappingProxyType({
     "low-resource": {
         "d_model": 256, "n_heads": 4, "n_layers": 3, "d_ff": 1024, **_BIG,
         "dropout": 0.3, "consistency": 1.0, "epochs": 40,
-        "source_units": "subword", "target_units": "words", "beam": 5, "length_penalty": 1.0,
+        "source_units": "auto", "target_units": "words", "target_tokenizer": "auto", "beam": 5, "length_penalty": 1.0,
     },
 })  # fmt: skip
 """Fields of ModelConfig and TrainingConfig, and kinds of tokens; ``tiny`` is the original's reference setting, and

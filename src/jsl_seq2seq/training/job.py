@@ -29,6 +29,7 @@ from .finetuning import extended, extension_notes, fine_tuning_settings, frozen_
 from .loop import CheckpointSelector, Outcome, Parameters, Reporter, Run, diverged, fit
 from .schedule import scheduled
 from .trainer import Trainer, lacking_memory
+from .units import choice_note, chosen_units, is_auto, shares, without_auto
 from .validation import Figures, Validation, evenly
 
 _SHAPE_OPTIONS = ("d_model", "n_heads", "n_layers", "d_ff", "max_seq_len", "tied_embeddings")
@@ -128,6 +129,7 @@ class TrainingJob:
 
     Attributes:
         notes: what is unusual about the data, and what a continued run does differently, in Japanese.
+        choice: which units were chosen from the data, and why, in Japanese; empty if none had to be.
         validation: the validation data that are translated after each epoch; ``None`` without.
 
     Raises:
@@ -137,10 +139,10 @@ class TrainingJob:
 
     def __init__(self, request: TrainingRequest) -> None:
         self.notes: list[str] = []
-        self._request = request
+        self.choice = ""
         loaded = load_model(request.load, training_state=True) if request.load else None
-        tokenizers = tokenizers_of(request.options, loaded, request.resume)
-        self.corpus, self._data_name = read_data(request.data, loaded, tokenizers)
+        request, tokenizers = self._read(request, loaded)
+        self._request = request
         self._digest = self.corpus.digest
         self.valid = read_corpus(request.valid, tokenizers) if request.valid else None
         self._valid_digest = self.valid.digest if self.valid else ""
@@ -179,6 +181,24 @@ class TrainingJob:
         self.backend: Backend = choose_backend(
             request.backend, request.device, precision=request.precision, together=True
         )
+
+    def _read(
+        self, request: TrainingRequest, loaded: SavedModel | None
+    ) -> tuple[TrainingRequest, Tokenizers]:
+        """Read the training data. The request with the units that ``auto`` stands for, and its tokenizers."""
+        given = request.options
+        choosing = is_auto(given) and loaded is None
+        options = chosen_units(given) if choosing else without_auto(given)
+        tokenizers = tokenizers_of(options, loaded, request.resume)
+        self.corpus, self._data_name = read_data(request.data, loaded, tokenizers)
+        if choosing:
+            counted, read_as = shares(self.corpus.pairs), tokenizers.source.kind
+            options = chosen_units(given, counted)
+            tokenizers = tokenizers_of(options, loaded, request.resume)
+            self.choice = choice_note(tokenizers, counted)
+            if tokenizers.source.kind != read_as:  # sentences are spelled and cut otherwise
+                self.corpus, self._data_name = read_data(request.data, loaded, tokenizers)
+        return replace(request, options=options), tokenizers
 
     @cached_property
     def _trained_on(self) -> np.ndarray:
