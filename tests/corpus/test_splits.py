@@ -16,7 +16,7 @@ from jsl_seq2seq.corpus import Pair, make_splits, sentence_key, write_splits
 from jsl_seq2seq.corpus import splits as splits_module
 from jsl_seq2seq.corpus.generate import derivations
 from jsl_seq2seq.corpus.splits import is_held_out
-from jsl_seq2seq.errors import Failure, UserError
+from jsl_seq2seq.errors import JslError, UserError
 from jsl_seq2seq.io import files as files_module
 
 from ..refusals import refused
@@ -200,7 +200,10 @@ def test_whenever_writing_ends_no_file_of_one_corpus_stands_beside_one_of_anothe
         place = tmp_path / f"at {moment}"
         shutil.copytree(tmp_path / "old", place)
         ending = Ending(moment, error)
-        with pytest.MonkeyPatch.context() as patched, contextlib.suppress(Killed, KeyboardInterrupt, Failure):
+        with (
+            pytest.MonkeyPatch.context() as patched,
+            contextlib.suppress(Killed, KeyboardInterrupt, JslError),
+        ):
             for name in ("replace", "unlink"):
                 patched.setattr(Path, name, ending.wrap(getattr(Path, name)))
             patched.setattr(files_module, "create_exclusively", ending.wrap(files_module.create_exclusively))

@@ -193,7 +193,7 @@ def test_a_directory_without_a_model(tmp_path: Path) -> None:
 
 
 def test_a_name_that_is_too_long(tmp_path: Path) -> None:
-    with refused(Failure, "読めません"):
+    with refused(UserError, "この場所は使えません", code="place-unreachable"):
         load_model(tmp_path / ("a" * 300))
 
 

@@ -21,6 +21,7 @@ from jsl_seq2seq.errors import Failure, UserError
 from jsl_seq2seq.io.files import locked
 from jsl_seq2seq.store import Progress, SavedModel, load_model, save_model
 
+from ..places import bound_by_permissions
 from ..processes import POSIX, environment
 from ..refusals import refused
 from ..small_models import same_training_state, trained_small
@@ -267,10 +268,10 @@ def test_a_folder_that_may_not_be_written_to(saved: Path, monkeypatch: pytest.Mo
         save_model(new_model(), saved)
 
 
-@pytest.mark.skipif("not hasattr(os, 'geteuid') or os.geteuid() == 0", reason="root may write everywhere")
+@pytest.mark.skipif(os.name == "nt", reason="other permissions")
 def test_a_read_only_folder(tmp_path: Path) -> None:
     (tmp_path / "closed").mkdir(mode=0o555)
-    with refused(UserError, "書き込めません", "--save"):
+    with bound_by_permissions(), refused(UserError, "書き込めません", "--save"):
         save_model(new_model(), tmp_path / "closed" / "m")
 
 

@@ -8,7 +8,7 @@ from typing import Annotated
 from ..corpus import write_splits
 from ..data.formats.format import read_lines
 from ..errors import Failure, UserError
-from ..io.files import write_utf8
+from ..io.files import new_file
 from ..settings import require_range
 from ..store.card import quoted
 from . import options as opt
@@ -98,7 +98,9 @@ def _label(path: Path, output: Path | None, lexicon: Path | None) -> None:
             say(line)
     else:
         try:
-            write_utf8(output, "".join(f"{line}\n" for line in lines))
+            with new_file(output) as file:  # what cannot be written to is noticed before the work
+                for line in lines:
+                    file.write(f"{line}\n".encode("utf-8", "replace"))
         except OSError as error:
             raise Failure(
                 f"書き出せませんでした: {output}（{error.strerror}）",

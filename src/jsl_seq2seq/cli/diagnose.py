@@ -31,6 +31,10 @@ def diagnose(
     quiet: opt.Quiet = False,
     as_json: opt.Json = False,
 ) -> None:
+    if html is not None:
+        from ..render.pages import require_place  # noqa: PLC0415  pictures are slow to import
+
+        require_place(html)
     directory = model_directory(load)
     model = load_model(directory, record=False)
     words = dictionary_of(directory, dictionary)

@@ -239,19 +239,21 @@ def exports(model: Path | None, chosen: Path | None) -> Path:
 
     Raises:
         UserError: ``exports`` is a link. The model may be somebody else's, and so may be what the link leads to.
+        Failure: it cannot be written to.
     """
-    from ..store import is_builtin  # noqa: PLC0415  most options are of commands that export nothing
+    # most options are of commands that export nothing
+    from ..render.export import require_place  # noqa: PLC0415
+    from ..store import is_builtin  # noqa: PLC0415
 
-    if chosen is not None:
-        return chosen
-    found = (Path() if is_builtin(model) else model or Path()) / "exports"
-    if is_link(found):
+    found = chosen or (Path() if is_builtin(model) else model or Path()) / "exports"
+    if chosen is None and is_link(found):
         raise UserError(
             f"書き出し先がフォルダーではなくリンクです: {found}",
             "リンクの先には書きません。リンクを消すか、--export-dir で書き出し先を指定してください。",
             code="exports-is-a-link",
             path=found,
         )
+    require_place(found)
     return found
 
 

@@ -13,8 +13,9 @@ from importlib import resources
 from importlib.resources.abc import Traversable
 from pathlib import Path
 
-from ..data.formats.format import read_lines
+from ..data.formats.format import not_read, read_lines
 from ..errors import UserError
+from ..io.files import require_reachable
 from .conjugation import ADJECTIVE_CLASSES, VERB_CLASSES, check_base
 
 _LARGEST = 1 << 26
@@ -124,15 +125,16 @@ def read_lexicon(path: Path | None = None) -> Lexicon:
     folder: Traversable = packaged
     extra: list[tuple[str, list[str]]] = []
     if path is not None:
+        require_reachable(path)
         if path.is_dir():
             folder = path
         else:
             extra.append((str(path), _read(path)))
-    files = [
-        (entry.name, _read(entry))
-        for entry in sorted(folder.iterdir(), key=lambda entry: entry.name)
-        if entry.name.endswith(".tsv")
-    ]
+    try:
+        entries = sorted(folder.iterdir(), key=lambda entry: entry.name)
+    except OSError as error:
+        raise not_read(Path(str(folder)), error, "語彙のフォルダー") from None
+    files = [(entry.name, _read(entry)) for entry in entries if entry.name.endswith(".tsv")]
     if not files:
         raise UserError(
             f"語彙のファイル（.tsv）がありません: {folder}",

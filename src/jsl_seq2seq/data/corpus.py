@@ -171,7 +171,7 @@ def is_large(path: Path) -> bool:
     """Whether what is read from the file is kept on disk, and reading it takes a while."""
     try:
         return path.stat().st_size > IN_MEMORY
-    except OSError:
+    except (OSError, ValueError):  # ValueError: a zero byte in the name
         return False
 
 

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from ..errors import UserError
 from ..extras import optional
-from ..io.files import replace_own_files
+from ..io.files import is_regular, replace_own_files, require_own
 from ..settings import require_choice
 from ..store import SavedModel
 from ..store.directory import WEIGHTS, is_ours
@@ -67,6 +67,7 @@ def export_model(model: SavedModel, name: str, destination: Path) -> Exported:
     found = FORMATS[name]
     _require_libraries(name, found)
     _refuse_model(destination)
+    require_own(destination, ())  # before the work
     made: Exported = import_module(f".{found.module}", __package__).export(model)
     replace_own_files(destination, made.files)
     return made
@@ -109,7 +110,7 @@ def _require_libraries(name: str, found: Format) -> None:
 def _refuse_model(destination: Path) -> None:
     """Raises UserError if a model of ours is there: files of the same names would be replaced."""
     config = destination / "config.json"
-    if is_ours(config) and (destination / WEIGHTS).exists():
+    if is_ours(config) and is_regular(destination / WEIGHTS):
         raise UserError(
             f"書き出し先に jsl-seq2seq のモデルがあります: {destination}",
             "そのファイルを上書きしないように、別のフォルダーを指定してください。",

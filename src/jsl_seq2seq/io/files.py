@@ -71,7 +71,7 @@ def open_regular(path: Path, links: bool = True) -> io.BufferedReader:
     Raises:
         OSError: there is none, it cannot be read, or it is something else than a regular file (``EINVAL``).
     """
-    _require_regular(path.stat() if links else path.lstat(), path)
+    _require_regular(_status(path, links), path)
     flags = os.O_RDONLY | getattr(os, "O_BINARY", 0) | getattr(os, "O_CLOEXEC", 0)
     flags |= getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_NOCTTY", 0)
     descriptor = os.open(path, flags if links else flags | getattr(os, "O_NOFOLLOW", 0))
@@ -124,7 +124,7 @@ def append_bytes(path: Path, content: bytes) -> None:
     Raises:
         OSError: there is none, it is a link or something else, or it cannot be written.
     """
-    _require_regular(path.lstat(), path)
+    _require_regular(_status(path, links=False), path)
     flags = os.O_WRONLY | os.O_APPEND
     for flag in ("O_NOFOLLOW", "O_BINARY", "O_CLOEXEC", "O_NONBLOCK"):
         flags |= getattr(os, flag, 0)
@@ -175,9 +175,31 @@ def create_exclusively(directory: Path, name: str, end: str) -> tuple[int, Path]
 def require_replaceable(path: Path) -> None:
     """Raise OSError if something stands there that is neither a regular file nor a link."""
     with contextlib.suppress(FileNotFoundError):
-        status = path.lstat()
+        status = _status(path, links=False)
         if not stat.S_ISLNK(status.st_mode):
             _require_regular(status, path)
+
+
+def require_writable(directory: Path) -> None:
+    """Check that files can be written to a directory, which need not be there yet; nothing of the trial stays.
+
+    Raises:
+        OSError: as writing there, or making the directory, would.
+    """
+    folder = directory
+    while True:
+        try:
+            is_folder = stat.S_ISDIR(_status(folder).st_mode)
+            break
+        except FileNotFoundError:
+            if is_link(folder) or folder == folder.parent:  # the second: the working directory is gone
+                raise FileExistsError(errno.EEXIST, "リンクの先がありません", str(folder)) from None
+            folder = folder.parent
+    if not is_folder:
+        raise NotADirectoryError(errno.ENOTDIR, "フォルダーではありません", str(folder))
+    descriptor, path = create_exclusively(folder, ".jsl-seq2seq", ".tmp")
+    os.close(descriptor)
+    path.unlink()
 
 
 def require_reachable(path: Path) -> None:
@@ -190,16 +212,15 @@ def require_reachable(path: Path) -> None:
     """
     try:
         with contextlib.suppress(FileNotFoundError, NotADirectoryError):
-            path.stat()
+            _status(path)
             (path / "a").lstat()  # whatever is there or not: looking takes the permission to enter
-    except (OSError, ValueError) as error:  # ValueError: a zero byte
-        reason = error.strerror if isinstance(error, OSError) else "名前に使えない文字があります"
+    except OSError as error:
         raise UserError(
-            f"この場所は使えません: {path}（{reason}）",
+            f"この場所は使えません: {path}（{error.strerror}）",
             "名前と、途中のフォルダーの権限を確かめてください。",
             code="place-unreachable",
             path=path,
-            reason=reason,
+            reason=error.strerror,
         ) from None
 
 
@@ -219,6 +240,14 @@ def is_link(path: Path) -> bool:
         return False
     junction = getattr(status, "st_reparse_tag", 0) == getattr(stat, "IO_REPARSE_TAG_MOUNT_POINT", -1)
     return stat.S_ISLNK(status.st_mode) or junction
+
+
+def _status(path: Path, links: bool = True) -> os.stat_result:
+    """What ``path.stat()`` or ``path.lstat()`` returns; OSError, too, for a name with a zero byte."""
+    try:
+        return path.stat() if links else path.lstat()
+    except ValueError:
+        raise OSError(errno.EINVAL, "名前に使えない文字があります", str(path)) from None
 
 
 def _require_regular(status: os.stat_result, path: Path) -> None:
@@ -243,20 +272,34 @@ def locked(directory: Path) -> Iterator[None]:
     """
     from filelock import FileLock, Timeout  # noqa: PLC0415  only saving needs it
 
-    try:
+    with _saving_to(directory):
+        require_writable(directory)  # a lock that an earlier save has left can be taken in a read-only folder
         directory.mkdir(parents=True, exist_ok=True)
         _require_own_lock(directory / LOCK)
         # one lock per path in this process, so that saving inside a locked training does not block on itself
         lock = FileLock(directory / LOCK, timeout=0, is_singleton=True) if has_locks(directory) else None
+        try:
+            if lock is not None:
+                lock.acquire()
+        except Timeout:
+            raise UserError(
+                f"別のプログラムが同じフォルダーに保存しています: {directory}",
+                "そちらが終わるのを待つか、別のフォルダーを指定してください。",
+                code="save-locked",
+                path=directory,
+            ) from None
+    try:
+        yield
+    finally:
         if lock is not None:
-            lock.acquire()
-    except Timeout:
-        raise UserError(
-            f"別のプログラムが同じフォルダーに保存しています: {directory}",
-            "そちらが終わるのを待つか、別のフォルダーを指定してください。",
-            code="save-locked",
-            path=directory,
-        ) from None
+            lock.release()
+
+
+@contextlib.contextmanager
+def _saving_to(directory: Path) -> Iterator[None]:
+    """An OSError of the body is a UserError about the place where something is to be saved."""
+    try:
+        yield
     except (FileExistsError, NotADirectoryError):
         raise UserError(
             f"保存先がフォルダーではありません: {directory}",
@@ -272,11 +315,6 @@ def locked(directory: Path) -> Iterator[None]:
             path=directory,
             reason=error.strerror,
         ) from None
-    try:
-        yield
-    finally:
-        if lock is not None:
-            lock.release()
 
 
 _NO_LOCKS = {
@@ -411,14 +449,16 @@ def refuse_foreign(path: Path) -> Never:
 
 
 def require_own(directory: Path, names: Iterable[str]) -> None:
-    """Refuse a directory in which a file of one of these names is not as :func:`replace_own_files` wrote it. What that
-    function was killed in is completed first.
+    """Refuse a directory that cannot be written to, or in which a file of one of these names is not as
+    :func:`replace_own_files` wrote it. What that function was killed in is completed first.
 
     Raises:
         UserError: the file is not ours (``would-overwrite-foreign``), or ours and changed since
-            (``would-overwrite-changed``); or another program is writing there.
+            (``would-overwrite-changed``); or another program is writing there; or it cannot be written to.
         Failure: what had begun cannot be completed.
     """
+    with _saving_to(directory):
+        require_writable(directory)
     own: dict[str, str] = {}
     foreign, changed = [], []
     try:
@@ -668,9 +708,14 @@ def _require_own_lock(path: Path) -> None:
 
 
 def _sync_directory(directory: Path) -> None:
+    """Force a directory's names to disk."""
     if os.name == "nt":
         return  # Windows cannot open a directory; its renames are journalled
-    descriptor = os.open(directory, os.O_RDONLY)
+    try:
+        descriptor = os.open(directory, os.O_RDONLY)
+    except PermissionError:  # one that may be written to, and not listed
+        os.sync()
+        return
     try:
         os.fsync(descriptor)
     except OSError as error:

@@ -25,7 +25,7 @@ from pathlib import Path
 import numpy as np
 
 from ..errors import Failure, UserError
-from ..io.files import is_link, signals_deferred, write_utf8
+from ..io.files import is_link, require_writable, signals_deferred, write_utf8
 from ..tokenize import Tokenizers
 from ..translate.translator import Translation
 from .glyphs import visible
@@ -352,6 +352,7 @@ def _replace(directory: Path, kind: str, ours: re.Pattern[str], files: Mapping[s
     and new never stand side by side, also if this is killed. An error restores the earlier files, and a signal that
     asks the program to end waits. Files that do not match ``ours`` are neither moved nor deleted.
     """
+    require_place(directory)
     made = not directory.exists()
     try:
         try:
@@ -369,15 +370,30 @@ def _replace(directory: Path, kind: str, ours: re.Pattern[str], files: Mapping[s
             if made and directory.is_dir() and not any(directory.iterdir()):
                 directory.rmdir()
     except OSError as error:
-        reason = error.strerror or os.strerror(error.errno or 0)
-        raise Failure(
-            f"書き出せませんでした: {error.filename or directory}（{reason}）",
-            "書き込める場所を指定してください。前に書き出したものは、そのまま残っています。",
-            code="export-not-written",
-            path=directory,
-            reason=reason,
-        ) from None
+        raise _not_written(directory, error) from None
     return [directory / name for name in files]
+
+
+def require_place(directory: Path) -> None:
+    """Raise Failure (``export-not-written``) if tables and pictures cannot be written to a directory, or be made out
+    there: before the work."""
+    try:
+        require_writable(directory)
+        if directory.exists():
+            next(directory.iterdir(), None)  # what an earlier export left must be found
+    except OSError as error:
+        raise _not_written(directory, error) from None
+
+
+def _not_written(directory: Path, error: OSError) -> Failure:
+    reason = error.strerror or os.strerror(error.errno or 0)
+    return Failure(
+        f"書き出せませんでした: {error.filename or directory}（{reason}）",
+        "書き込める場所を指定してください。前に書き出したものは、そのまま残っています。",
+        code="export-not-written",
+        path=directory,
+        reason=reason,
+    )
 
 
 def _remove_abandoned(directory: Path, kind: str) -> None:

@@ -6,12 +6,14 @@ the page of attention, whose policy lets that one run and no other.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..errors import Failure
-from ..io.files import write_utf8
+from ..io.files import require_replaceable, require_writable, write_utf8
 from ..io.text import substitute
 
 if TYPE_CHECKING:
@@ -33,9 +35,22 @@ def write(path: Path, text: str) -> None:
     Raises:
         Failure: it cannot be written (``page-not-written``).
     """
-    try:
+    with _writing(path):
         path.parent.mkdir(parents=True, exist_ok=True)
         write_utf8(path, text)
+
+
+def require_place(path: Path) -> None:
+    """Raise Failure (``page-not-written``) if :func:`write` could not write a file: before the work."""
+    with _writing(path):
+        require_replaceable(path)
+        require_writable(path.parent)
+
+
+@contextmanager
+def _writing(path: Path) -> Iterator[None]:
+    try:
+        yield
     except OSError as error:
         raise Failure(
             f"書き出せませんでした: {path}（{error.strerror}）",

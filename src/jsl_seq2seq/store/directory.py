@@ -38,6 +38,7 @@ from ..io.files import (
     read_checked,
     refuse_foreign,
     replace_files,
+    require_reachable,
     sha256,
     stamp,
 )
@@ -148,8 +149,10 @@ def holds_model(directory: Path) -> bool:
     """Whether a model of ours is there, whole or damaged.
 
     Raises:
-        UserError: other people's files of the same names are there, which saving a model would replace.
+        UserError: other people's files of the same names are there, which saving a model would replace; or it cannot
+            be found out what is there.
     """
+    require_reachable(directory)
     path = directory / CONFIG
     try:
         there = _is_there(path)
@@ -198,19 +201,25 @@ def load_model(directory: Path, training_state: bool = False, record: bool = Tru
         UserError: there is no model there.
         Failure: it is damaged, cannot be read, or was made by a newer program; says which file and how.
     """
+    require_reachable(directory)
     try:
         return _while_unchanged(
             directory, CONFIG, lambda: _load(directory, training_state, record or training_state)
         )
     except OSError as error:
-        path = error.filename or directory
-        raise Failure(
-            f"モデルを読めません: {path}（{error.strerror}）",
-            "名前と、フォルダーの権限を確かめてください。",
-            code="model-unreadable",
-            path=Path(path),
-            reason=error.strerror,
-        ) from None
+        raise unreadable(directory, error) from None
+
+
+def unreadable(directory: Path, error: OSError) -> Failure:
+    """What is said of a model of which a file cannot be read."""
+    path = error.filename or directory
+    return Failure(
+        f"モデルを読めません: {path}（{error.strerror}）",
+        "名前と、フォルダーの権限を確かめてください。",
+        code="model-unreadable",
+        path=Path(path),
+        reason=error.strerror,
+    )
 
 
 def _while_unchanged(directory: Path, deciding: str, read: Callable[[], Found]) -> Found:

@@ -8,9 +8,18 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import Failure, JslError
-from ..io.files import PENDING, read_checked, stamp
+from ..io.files import PENDING, read_checked, require_reachable, stamp
 from ..model import count_parameters
-from .directory import CONFIG, DICTIONARY, EXPORTS, TRAINING_STATE, load_model, read_config, size_limits
+from .directory import (
+    CONFIG,
+    DICTIONARY,
+    EXPORTS,
+    TRAINING_STATE,
+    load_model,
+    read_config,
+    size_limits,
+    unreadable,
+)
 from .saved_model import SavedModel
 
 _EXPECTED_BESIDE = {CONFIG, ".lock", DICTIONARY, EXPORTS}
@@ -74,7 +83,16 @@ def verify(directory: Path, checks: Sequence[Check] = ()) -> Verification:
 
     Raises:
         UserError: there is no model there at all.
+        Failure: a file may not be read, of which nobody can tell whether it is sound.
     """
+    require_reachable(directory)
+    try:
+        return _verify_unchanged(directory, checks)
+    except PermissionError as error:
+        raise unreadable(directory, error) from None
+
+
+def _verify_unchanged(directory: Path, checks: Sequence[Check]) -> Verification:
     while True:
         before = stamp(directory / CONFIG)
         found = _verify(directory, checks)
@@ -87,6 +105,8 @@ def _verify(directory: Path, checks: Sequence[Check]) -> Verification:
     try:
         config = read_config(directory)
         limits = size_limits(config, directory)
+    except PermissionError:
+        raise
     except (Failure, OSError) as error:
         return Verification(directory, problems=(_said(error, directory),))
     listed = config["metadata"]["files"]
@@ -133,6 +153,8 @@ def _check(directory: Path, name: str, entry: Mapping[str, Any], limit: int) -> 
     size = entry["bytes"] if type(entry["bytes"]) is int else 0
     try:
         read_checked(directory, name, entry["bytes"], entry["sha256"], limit)
+    except PermissionError:
+        raise
     except (Failure, OSError) as error:
         return FileCheck(name, size, _said(error, directory / name))
     return FileCheck(name, size)
@@ -147,7 +169,11 @@ def _said(error: JslError | OSError, path: Path) -> str:
 def _beside(directory: Path, listed: set[str]) -> list[str]:
     """Files that are no part of the model: left by a save that was killed, or put there by others."""
     notes = []
-    for path in sorted(directory.iterdir()):
+    try:
+        paths = sorted(directory.iterdir())
+    except OSError as error:
+        return [f"フォルダーの中を見られないので（{error.strerror}）、ほかに何があるかは調べていません。"]
+    for path in paths:
         waiting = PENDING.fullmatch(path.name)
         name = waiting["name"] if waiting else ""
         if path.name in listed | _EXPECTED_BESIDE:

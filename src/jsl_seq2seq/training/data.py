@@ -11,6 +11,7 @@ import numpy as np
 from ..data import Corpus, read_corpus, read_starter_corpus
 from ..data.encoding import EncodedCorpus, EncodedPairs, learn, listed
 from ..errors import UserError
+from ..io.files import is_regular
 from ..settings import DATA_SETTINGS, require_range
 from ..store import STARTER, SavedModel
 from ..store.metadata import published
@@ -37,7 +38,7 @@ def read_data(path: Path | None, loaded: SavedModel | None, tokenizers: Tokenize
             )
         return read_starter_corpus(), STARTER
     recorded = Path(loaded.data_name)
-    if not recorded.is_file():
+    if not is_regular(recorded):
         raise UserError(
             f"このモデルの学習データが見つかりません: {recorded}",
             "学習データのファイルを指定してください。",

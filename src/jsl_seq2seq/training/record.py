@@ -6,14 +6,13 @@ by writing it anew from what was saved, so that no epoch stands there twice and 
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
 from ..errors import UserError
 from ..extras import optional
-from ..io.files import append_bytes, open_regular, refuse_foreign, write_bytes
+from ..io.files import append_bytes, open_regular, refuse_foreign, require_writable, write_bytes
 from ..io.text import format_json, parse_json
 from ..store import EpochMetrics
 from .loop import Reporter, Run
@@ -75,17 +74,16 @@ class TensorBoard(Reporter):
         self._library = optional("tensorboardX", "tensorboard", "TensorBoard の記録には")
         self._directory = directory
         try:
+            require_writable(directory)
             directory.mkdir(parents=True, exist_ok=True)
-            writable = os.access(directory, os.W_OK)
-        except OSError:
-            writable = False
-        if not writable:
+        except OSError as error:
             raise UserError(
-                f"TensorBoard の記録を書けません: {directory}",
+                f"TensorBoard の記録を書けません: {directory}（{error.strerror}）",
                 "書き込めるフォルダーを指定してください。",
                 code="tensorboard-not-writable",
                 path=directory,
-            )
+                reason=error.strerror,
+            ) from None
         self._writer: Any = None
 
     def start(self, run: Run) -> None:

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from ..data.formats.format import read_lines
 from ..errors import UserError
-from ..io.files import is_regular, locked, replace_file
+from ..io.files import is_regular, locked, replace_file, require_reachable
 from ..io.text import has_surrogates
 from ..store.directory import DICTIONARY
 from ..tokenize.inflection import GODAN
@@ -169,6 +169,7 @@ def drop_entry(directory: Path, word: str) -> bool:
     Raises:
         UserError: the dictionary cannot be read or written.
     """
+    require_reachable(directory)
     path = directory / DICTIONARY
     if not is_regular(path) or word.strip() not in {entry.word for entry in _read(path)}:
         return False

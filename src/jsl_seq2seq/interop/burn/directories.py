@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from ...errors import Failure, UserError
-from ...io.files import is_regular, read_bytes, replace_own_files
+from ...io.files import is_regular, read_bytes, replace_own_files, require_own, require_reachable
 from ...model import parameter_specs
 from ...settings import ModelConfig, TrainingConfig, VocabSize
 from ...store.directory import BURN, CONFIG, WEIGHTS, load_model, save_model
@@ -51,7 +51,8 @@ def import_burn(directory: Path, destination: Path) -> Imported:
         Failure: a file is damaged, or the two contradict each other.
     """
     _refuse_same(directory, destination)
-    if (destination / BURN_WEIGHTS).exists():
+    require_own(destination, ())  # before the work
+    if is_regular(destination / BURN_WEIGHTS):
         raise UserError(
             f"取り込み先に元のプロジェクトのモデルがあります: {destination}",
             "その config.json を上書きしないように、別のフォルダーを指定してください。",
@@ -99,6 +100,7 @@ def export_burn(directory: Path, destination: Path) -> int:
         Failure: the model is damaged, or writing failed.
     """
     _refuse_same(directory, destination)
+    require_own(destination, (BURN_WEIGHTS,))  # before the work, and once more behind it
     model = load_model(directory)
     if model.burn is None:
         raise UserError(
@@ -107,7 +109,7 @@ def export_burn(directory: Path, destination: Path) -> int:
             code="not-imported",
             path=directory,
         )
-    if (destination / WEIGHTS).exists():
+    if is_regular(destination / WEIGHTS):
         raise UserError(
             f"書き出し先に jsl-seq2seq のモデルがあります: {destination}",
             "その config.json を上書きしないように、別のフォルダーを指定してください。",
@@ -235,6 +237,8 @@ def _find_weights(directory: Path) -> Path:
 
 
 def _refuse_same(directory: Path, destination: Path) -> None:
+    for place in (directory, destination):
+        require_reachable(place)
     if os.path.realpath(directory) == os.path.realpath(destination):
         raise UserError(
             f"読むフォルダーと書くフォルダーが同じです: {destination}",
