@@ -15,13 +15,13 @@ from jsl_seq2seq.errors import UserError
 from jsl_seq2seq.tokenize import normalize
 
 
-@pytest.fixture(scope="module")
-def pairs() -> list[Pair]:
-    return generate_pairs(60_000, seed=7)
+@pytest.fixture
+def pairs(generated: list[Pair]) -> list[Pair]:
+    return generated
 
 
-def test_as_many_as_are_asked_for() -> None:
-    assert len(generate_pairs(10_000, seed=3)) == 10_000
+def test_as_many_as_are_asked_for(pairs: list[Pair]) -> None:
+    assert len(pairs) == 60_000
 
 
 def test_sources_are_distinct_normal_and_short(pairs: list[Pair]) -> None:
