@@ -17,7 +17,8 @@ from .. import processes
 from ..processes import POSIX, environment, run_program
 from .options import training
 
-CONSOLES = ["cp932", "ascii", "latin-1", "utf-8", "cp932:strict"]
+CONSOLES = ["cp932:strict", "cp932", "ascii", "latin-1", "utf-8"]
+PAGES = [["train", "--help"], [], ["--help"], ["--trian"], ["--load", "無い", "--predict", "x"]]
 
 
 @pytest.mark.parametrize("encoding", CONSOLES)
@@ -32,9 +33,16 @@ def test_every_console_can_show_a_translation(model: Path, tmp_path: Path, encod
         assert "<\\u3042\\u308a" in text
 
 
-@pytest.mark.parametrize("encoding", CONSOLES)
 @pytest.mark.parametrize(
-    "arguments", [[], ["--help"], ["train", "--help"], ["--trian"], ["--load", "無い", "--predict", "x"]]
+    ("encoding", "arguments"),
+    [
+        # each console shows one page, and one console each page; the slow tests take the others
+        pytest.param(
+            console, page, marks=[] if page == PAGES[0] or console == CONSOLES[0] else pytest.mark.slow
+        )
+        for console in CONSOLES
+        for page in PAGES
+    ],
 )
 def test_every_console_can_show_pages_and_errors(tmp_path: Path, encoding: str, arguments: list[str]) -> None:
     done = run_program(arguments, tmp_path, PYTHONIOENCODING=encoding)

@@ -7,6 +7,7 @@ from pathlib import Path
 from ..interop.burn.synthetic import Original
 from ..processes import run_program
 from ..refusals import is_japanese
+from .conftest import Program
 
 
 def test_there_and_back(tmp_path: Path) -> None:
@@ -22,25 +23,24 @@ def test_there_and_back(tmp_path: Path) -> None:
     assert (tmp_path / "back" / "model.bin").read_bytes() == (original / "model.bin").read_bytes()
 
 
-def test_nothing_has_to_be_guessed(tmp_path: Path) -> None:
+def test_nothing_has_to_be_guessed(program: Program, tmp_path: Path) -> None:
     """What the original's source says is the only way; the options for guesses are gone."""
     Original(n_layers=1).write(tmp_path / "o")
     for guess in (["--source-length", "8"], ["--no-embedding-scale"]):
-        run = run_program(["import-burn", "o", "m", *guess], tmp_path)
-        assert run.returncode == 2 and guess[0] in run.stderr.decode()
-    run = run_program(["import-burn", "o", "m", "--quiet"], tmp_path)
-    assert (run.returncode, run.stdout, run.stderr) == (0, b"m\n", b"")
+        run = program("import-burn", "o", "m", *guess)
+        assert run.code == 2 and guess[0] in run.err
+    assert program("import-burn", "o", "m", "--quiet") == (0, "m\n", "")
 
 
-def test_mistakes(tmp_path: Path) -> None:
+def test_mistakes(program: Program, tmp_path: Path) -> None:
     for arguments, code in (
         (["import-burn", "nothing", "m"], 2),
         (["import-burn", "."], 2),
         (["export-burn", "nothing", "back"], 2),
     ):
-        run = run_program(arguments, tmp_path)
-        assert run.returncode == code and is_japanese(run.stderr.decode())
-        assert "Traceback" not in run.stderr.decode()
+        run = program(*arguments)
+        assert run.code == code and is_japanese(run.err)
+        assert "Traceback" not in run.err
     (tmp_path / "model.bin").write_bytes(b"\x03f32\x03")
-    damaged = run_program(["import-burn", ".", "m"], tmp_path)
-    assert damaged.returncode == 1 and "バイト目で" in damaged.stderr.decode()
+    damaged = program("import-burn", ".", "m")
+    assert damaged.code == 1 and "バイト目で" in damaged.err
