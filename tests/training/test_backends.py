@@ -63,7 +63,9 @@ def starter(name: str, **options: object) -> TrainingResult:
     return TrainingJob(TrainingRequest(options, name, "cpu" if name == "torch" else None)).run()
 
 
-@pytest.mark.timeout(900)  # two threads on a busy machine
+@pytest.mark.parametrize(
+    "threads", [1, pytest.param(2, marks=[pytest.mark.slow, pytest.mark.timeout(900)])], indirect=True
+)
 def test_torch_learns_the_starter_corpus_with_any_number_of_threads(threads: int) -> None:
     """Every sentence exactly, as on NumPy (test_job.py), in less than half of the default's epochs."""
     result = starter("torch", epochs=80)
