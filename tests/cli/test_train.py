@@ -41,6 +41,29 @@ def test_what_is_said(program: Program, data: Path, tmp_path: Path) -> None:
     assert load_model(tmp_path / "モデル").progress.epoch == 20
 
 
+def test_long_examples_are_cut(program: Program, tmp_path: Path) -> None:
+    data = tmp_path / "long.tsv"
+    data.write_text("あ" * 2001 + "\t" + "<私> " * 100 + "\n", encoding="utf-8")
+    small = [
+        "--d-model",
+        8,
+        "--n-heads",
+        2,
+        "--n-layers",
+        1,
+        "--d-ff",
+        8,
+        "--epochs",
+        1,
+        "--backend",
+        "ndarray",
+    ]
+    done = program("--train", "--data", data, "--save", tmp_path / "m", *small)
+    assert done.code == 0
+    assert f"  {'あ' * 60}… → " in done.out and f"{'<私> ' * 12}…" in done.out
+    assert max(map(len, done.out.splitlines())) < 300
+
+
 def test_a_loss_worse_than_guessing_is_not_called_learnt(
     program: Program, data: Path, tmp_path: Path
 ) -> None:

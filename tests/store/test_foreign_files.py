@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 
 import pytest
 
 from jsl_seq2seq.errors import UserError
-from jsl_seq2seq.store import load_model, save_model
+from jsl_seq2seq.store import holds_model, load_model, save_model
 
+from ..processes import POSIX
 from ..refusals import refused
 from ..small_models import trained_small
 
@@ -47,6 +49,17 @@ def test_other_files_are_left_alone(tmp_path: Path) -> None:
     (tmp_path / "notes.txt").write_text("mine", encoding="utf-8")
     save_model(trained_small(), tmp_path)
     assert (tmp_path / "notes.txt").read_text(encoding="utf-8") == "mine"
+
+
+@pytest.mark.parametrize("kind", ["folder", pytest.param("pipe", marks=POSIX)])
+@pytest.mark.parametrize("name", NAMES)
+def test_no_file_in_the_place_of_a_models_file(saved: Path, name: str, kind: str) -> None:
+    """It is found out before anything is learnt."""
+    (saved / name).unlink(missing_ok=True)
+    (saved / name).mkdir() if kind == "folder" else os.mkfifo(saved / name)
+    for refusing in (holds_model, lambda directory: save_model(trained_small(), directory)):
+        with refused(UserError, str(saved / name), code="would-overwrite", path=saved / name):
+            refusing(saved)
 
 
 def test_a_model_of_ours_that_was_changed_is_replaced(saved: Path) -> None:

@@ -6,7 +6,7 @@ import contextlib
 import shutil
 import signal
 import tempfile
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
@@ -42,8 +42,8 @@ from .predict import run_prediction
 from .progress import BarReporter, LineReporter, counted, figure, is_terminal, translated
 from .seeds import Trained, parse_seeds, train_with_seeds
 
-_SHOWN_TAGS = 12
-"""Tags of an example that are printed: a model that has learnt little repeats itself to the limit."""
+_SHOWN_TAGS, _SHOWN_CHARACTERS = 12, 60
+"""What is printed of an example: a model that has learnt little repeats itself to the limit."""
 
 _OF_THE_RUN = frozenset({
     "load", "data", "valid", "backend", "device", "precision", "checkpoint_every", "no_training_state",
@@ -390,12 +390,15 @@ def _show(result: TrainingResult, directory: Path, quiet: bool, as_json: bool) -
             f"警告: 何も学習していません。でたらめに選んでも、損失は {result.uniform_loss:.1f} ほどです。\n"
             f"  → --learning-rate（いまは {model.training.learning_rate:g}）を小さくしてください。"
         )
-    written = model.tokenizers.target.join
+
+    def written(tags: Sequence[str]) -> str:
+        return model.tokenizers.target.join(tags[:_SHOWN_TAGS]) + " …" * (len(tags) > _SHOWN_TAGS)
+
     for example in model.examples:
+        source = example.source[:_SHOWN_CHARACTERS] + "…" * (len(example.source) > _SHOWN_CHARACTERS)
         right = example.hypothesis == example.reference
         verdict = "" if right else f"（正しくは {written(example.reference)}）"
-        more = " …" if len(example.hypothesis) > _SHOWN_TAGS else ""
-        say(f"  {example.source} → {written(example.hypothesis[:_SHOWN_TAGS]) or NO_TAGS}{more}{verdict}")
+        say(f"  {source} → {written(example.hypothesis) or NO_TAGS}{verdict}")
     say(f"保存しました: {directory}")
     say(f"試す: jsl-seq2seq --load {quoted(directory)} --predict {in_quotes(model.sample)}")
 

@@ -32,6 +32,7 @@ from safetensors import SafetensorError
 
 from ..errors import Failure, JslError, UserError
 from ..io.files import (
+    is_link,
     is_regular,
     locked,
     read_bytes,
@@ -156,15 +157,15 @@ def holds_model(directory: Path) -> bool:
     path = directory / CONFIG
     try:
         there = _is_there(path)
-        if there:
-            foreign = None if is_ours(path) else path
-        else:
-            names = (*REQUIRED, *OPTIONAL)
-            foreign = next((directory / name for name in names if _is_there(directory / name)), None)
+        if there and not is_ours(path):
+            refuse_foreign(path)
+        for name in (*REQUIRED, *OPTIONAL):
+            file = directory / name
+            # of a model of ours what was put into the place of a file is refused only if it is none
+            if _is_there(file) and not (there and (is_regular(file) or is_link(file))):
+                refuse_foreign(file)
     except OSError:  # a directory that cannot be read cannot be saved to either: saving reports that
         return False
-    if foreign is not None:
-        refuse_foreign(foreign)
     return there
 
 

@@ -247,7 +247,11 @@ class SavedModel:
 
     @property
     def sample(self) -> str:
-        """A sentence to try the model with."""
+        """A sentence to try the model with: what is long is cut, since it may be longer than what is translated."""
         thanks = "ありがとう"
         known = self.tokenizers.source.encode(thanks)
-        return thanks if (known.ids and not known.unknown) or not self.examples else self.examples[0].source
+        return (
+            thanks
+            if (known.ids and not known.unknown) or not self.examples
+            else self.examples[0].source[:200]
+        )
