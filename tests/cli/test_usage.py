@@ -52,6 +52,18 @@ def test_help_fits_a_terminal_and_is_in_japanese(
     assert [line for line in lines if re.search(r"…\s*│$|<[a-z]+|\[required\]", line)] == []
 
 
+@pytest.mark.parametrize("variable", ["COLUMNS", "LINES", "TERMINAL_WIDTH"])
+@pytest.mark.parametrize("size", ["999999", "10" * 50, "0", "1", "-5", "²", "wide", ""])
+def test_help_in_a_terminal_of_a_size_that_is_none(
+    program: Program, monkeypatch: pytest.MonkeyPatch, variable: str, size: str
+) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    monkeypatch.setenv(variable, size)
+    result = program("corpus", "--help")
+    assert result.code == 0 and result.err == ""
+    assert "使い方" in result.out and len(result.out) < 100_000
+
+
 @pytest.mark.parametrize(
     "arguments", [["train", "--help"], ["--help"], ["train", "--epoch", "3"]], ids=" ".join
 )

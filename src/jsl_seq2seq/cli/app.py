@@ -24,7 +24,7 @@ import typer.core
 
 from ..errors import UserError
 from ..io.files import require_reachable
-from ..settings.environment import require_terminal_width
+from ..settings.environment import require_terminal_size
 from ..version import __version__
 from .console import say
 from .options import NEEDS, NEUTRAL, NOT_BESIDE
@@ -359,7 +359,7 @@ def _has(arguments: Sequence[str], option: str) -> bool:
 
 def title_panels() -> None:
     """Give the help pages' panels Japanese titles. Imports rich, so call it only when help is wanted."""
-    require_terminal_width()
+    require_terminal_size()
     from typer import rich_utils  # noqa: PLC0415
 
     rich_utils.ARGUMENTS_PANEL_TITLE = "引数"

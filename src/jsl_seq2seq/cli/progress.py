@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from ..settings.environment import draws_lines_anew
+from ..settings.environment import draws_lines_anew, require_terminal_size
 from ..store import EpochMetrics, best_epoch
 from ..training import Reporter, Run
 from .console import note
@@ -51,13 +51,20 @@ def is_terminal() -> bool:
     return sys.stderr.isatty() and draws_lines_anew()
 
 
+def _console() -> Any:
+    """Standard error, as rich has it."""
+    from rich.console import Console
+
+    require_terminal_size()
+    return Console(file=sys.stderr)
+
+
 def _bar(label: str, *columns: Any) -> Any:
     """A rich progress bar on standard error: label, bar, the columns, remaining time."""
-    from rich.console import Console
     from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
     shown = (TextColumn(label), BarColumn(), *columns, TextColumn("残り"), TimeRemainingColumn())
-    return Progress(*shown, console=Console(file=sys.stderr), refresh_per_second=5)
+    return Progress(*shown, console=_console(), refresh_per_second=5)
 
 
 @contextmanager
@@ -81,7 +88,7 @@ class BarReporter(Reporter):
     """
 
     def __init__(self) -> None:
-        from rich.console import Console, Group
+        from rich.console import Group
         from rich.live import Live
         from rich.progress import BarColumn, Progress, TextColumn
         from rich.text import Text
@@ -103,7 +110,7 @@ class BarReporter(Reporter):
         self._tokens, self._asked, self._pace = 0, 0.0, _Pace()
         self._measured: list[EpochMetrics] = []
         self._live = Live(
-            console=Console(file=sys.stderr),
+            console=_console(),
             refresh_per_second=5,
             get_renderable=lambda: Group(self._bar.get_renderable(), *map(line, self._lines())),
         )

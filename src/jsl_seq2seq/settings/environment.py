@@ -11,6 +11,8 @@ import os
 from ..errors import UserError
 
 _MOST_DIGITS = 9
+_SMALLEST_TERMINAL, _LARGEST_TERMINAL = 20, 500
+"""Columns, and lines."""
 
 
 def started_processes() -> int:
@@ -80,10 +82,15 @@ def draws_lines_anew() -> bool:
     return os.environ.get("TERM") not in ("dumb", "unknown")
 
 
-def require_terminal_width() -> None:
-    """Unset TERMINAL_WIDTH if it is no width: Typer, whose help pages have it, fails at anything else."""
-    if not _digits(os.environ.get("TERMINAL_WIDTH", "")):
-        os.environ.pop("TERMINAL_WIDTH", None)
+def require_terminal_size() -> None:
+    """Make TERMINAL_WIDTH, COLUMNS and LINES sizes that a terminal has, or unset them if they are no numbers: Typer and
+    Rich fail at some that are none, and fill lines of any width, a help page of 999,999 columns with 90 MB."""
+    for variable in ("TERMINAL_WIDTH", "COLUMNS", "LINES"):
+        size = _digits(os.environ.get(variable, ""))
+        if size:
+            os.environ[variable] = str(min(max(size, _SMALLEST_TERMINAL), _LARGEST_TERMINAL))
+        else:
+            os.environ.pop(variable, None)
 
 
 def set_runtime_folder(folder: str) -> None:
