@@ -166,7 +166,7 @@ def valid(tmp_path: Path) -> Path:
 
 
 @pytest.mark.parametrize("options", SELECTIONS.values(), ids=SELECTIONS.keys())
-@pytest.mark.parametrize("every", [4, 11, 20])
+@pytest.mark.parametrize("every", [4, pytest.param(11, marks=pytest.mark.slow), 20])
 def test_what_is_kept_and_when_it_ends_survives_any_number_of_interruptions(
     tmp_path: Path, valid: Path, options: dict[str, Any], every: int
 ) -> None:
@@ -262,7 +262,7 @@ def test_a_killed_process_is_resumed_bit_for_bit(tmp_path: Path) -> None:
             assert process.wait() == -9
         reached.append(load_model(tmp_path / "m", training_state=True).progress.epoch)
     assert 20 <= reached[1] < reached[2] < reached[3] < 400
-    ended = run_program(resume, tmp_path)
+    ended = run_program([*common, "--save", "m", "--resume"], tmp_path)
     assert ended.returncode == 0, ended.stderr.decode()
     whole, again = (load_model(tmp_path / name, training_state=True) for name in ("whole", "m"))
     assert same_training_state(whole, again)
