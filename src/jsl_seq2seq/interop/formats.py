@@ -94,7 +94,8 @@ def require_whole_tags(model: SavedModel, name: str) -> None:
     if not model.tokenizers.target.segmentation.whole:
         raise UserError(
             f"target_tokenizer が {kind} のモデルは、{name} 形式で書き出せません。",
-            "onnx か ctranslate2 なら書き出せます（タグの部品の列を出すので、読む側でつなぎます）。",
+            "onnx か ctranslate2 なら書き出せます（タグの部品の列を出すので、読む側でつなぎます）。"
+            "target_units が tags か words なら、huggingface にも書き出せます。",
             code="export-unsupported",
             format=name,
             setting="target_tokenizer",

@@ -13,6 +13,8 @@ from typing import Any
 import numpy as np
 import pytest
 
+from jsl_seq2seq.data import SentencePair
+from jsl_seq2seq.errors import UserError
 from jsl_seq2seq.interop.formats import export_model
 from jsl_seq2seq.interop.huggingface import export
 from jsl_seq2seq.interop.huggingface.export import joined_size
@@ -20,8 +22,11 @@ from jsl_seq2seq.interop.huggingface.tokenizer import MARK, joined_tokens, token
 from jsl_seq2seq.model.initialization import initial_parameters
 from jsl_seq2seq.settings import EOS, SOS
 from jsl_seq2seq.store import SavedModel, load_model, shipped_model
+from jsl_seq2seq.tokenize import Tokenizers
+from jsl_seq2seq.tokenize.subword import BLANK
 
-from ...small_models import trained_open, trained_small, trained_words
+from ...refusals import refused
+from ...small_models import small_job, trained_open, trained_pieces, trained_small, trained_words
 from ..libraries import require
 from ..sentences import handwritten_texts, random_sentences, translations, without_specials
 
@@ -33,6 +38,7 @@ MODELS: dict[str, Callable[[], SavedModel]] = {
     "tags": trained_small,
     "words": trained_words,
     "open-tags": trained_open,
+    "pieces": trained_pieces,
 }
 
 
@@ -168,6 +174,34 @@ def test_tags_are_written_alike(name: str) -> None:
         written.add(wanted)
     assert len(written) > 1
     assert theirs.decode([SOS, EOS]) == ""
+
+
+@pytest.mark.parametrize("kind", ["char", "subword"])
+@pytest.mark.parametrize("units", ["tags", "words"])
+def test_any_pieces_are_joined_alike(units: str, kind: str) -> None:
+    """Whatever a network writes: repeated marks, none at the beginning, one at the end."""
+    pairs = [SentencePair("本を食べる", ("本", "食べる")), SentencePair("飲み物", ("飲み物", "食べ物"))]
+    ours = Tokenizers.of("char", units, target_tokenizer=kind).learn(pairs)
+    theirs = tokenizers.Tokenizer.from_str(json.dumps(tokenizer_json(ours)))
+    target, first = ours.target, len(ours.source.vocabulary)
+    marks = [index for index, token in enumerate(target.vocabulary.tokens) if token == BLANK]
+    rng, found = np.random.default_rng(0), set[str]()
+    for _ in range(500):
+        drawn = rng.integers(len(target.vocabulary.tokens), size=rng.integers(0, 9))
+        rows = np.where(rng.random(len(drawn)) < 0.3, marks[0], drawn)
+        wanted = target.join(target.decode((rows + EOS + 1).tolist()))
+        assert theirs.decode([SOS, *(rows + first).tolist(), EOS]) == wanted
+        found.add(wanted)
+    assert "" in found and len(found) > 200
+
+
+def test_pieces_beside_open_words_are_refused(tmp_path: Path) -> None:
+    data = tmp_path / "data.tsv"
+    data.write_text("本を読む\t<本> <+読む>\n", encoding="utf-8")
+    options = {"target_units": "open-tags", "target_tokenizer": "char", "epochs": 1, "max_seq_len": 20}
+    model = small_job(tmp_path, data=data, **options).run().model
+    with refused(UserError, "huggingface", code="export-unsupported", setting="target_tokenizer"):
+        export_model(model, "huggingface", tmp_path / "o")
 
 
 def test_from_text_to_text(tmp_path: Path) -> None:

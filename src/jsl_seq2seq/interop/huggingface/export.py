@@ -24,6 +24,7 @@ from ...settings import EOS, PAD, SOS, ModelConfig
 from ...store import SavedModel
 from ...store.directory import to_safetensors
 from ...tokenize import Tokenizers
+from ...tokenize.tokenizer import OpenTagTokenizer
 from ...version import __version__
 from ..formats import Exported, require_masks, require_whole_tags
 from ..weights import IMPOSSIBLE, MAX_POSITIONS, calibrated, output_layer
@@ -48,10 +49,11 @@ def export(model: SavedModel) -> Exported:
     """A model as the files of a Hugging Face repository.
 
     Raises:
-        UserError: the model has no attention masks.
+        UserError: the model has no attention masks, or puts open words and pieces of tags together.
     """
     require_masks(model, "huggingface")
-    require_whole_tags(model, "huggingface")
+    if isinstance(model.tokenizers.target, OpenTagTokenizer):  # its letters are joined otherwise than pieces
+        require_whole_tags(model, "huggingface")
     config = model.config
     size = joined_size(model.tokenizers)
     settings = {

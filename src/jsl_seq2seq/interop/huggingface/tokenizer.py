@@ -1,7 +1,8 @@
 """The source's tokenizer and the target's spelling as one ``tokenizer.json`` of Hugging Face tokenizers.
 
 Encoding reads a sentence, decoding writes tags: the joined vocabulary has both. A target's token is spelled with
-:data:`MARK` in front, which decoding removes, so that the character 犬 and the tag <犬> are two entries.
+:data:`MARK` in front, which decoding removes, so that the character 犬 and the tag <犬> are two entries. Pieces of tags
+keep the mark that begins a tag, which decoding replaces by what stands between two tags.
 """
 
 from __future__ import annotations
@@ -40,7 +41,9 @@ def joined_tokens(tokenizers: Tokenizers) -> list[str]:
 
 
 def _written(target: TargetTokenizer, token: str) -> str:
-    """A token in a decoded text, with the blank behind it where there is one."""
+    """A token in a decoded text, with the blank behind it where there is one; of pieces as it is."""
+    if not target.segmentation.whole:
+        return token
     if isinstance(target, OpenTagTokenizer):
         letter = token.startswith(target.OPEN) and len(token) == 2 and token != target.END
         if letter or token == target.BEGIN:
@@ -79,13 +82,24 @@ def tokenizer_json(tokenizers: Tokenizers) -> dict[str, Any]:
         "decoder": {
             "type": "Sequence",
             "decoders": [
-                {"type": "Replace", "pattern": {"String": MARK}, "content": ""},
+                _replace({"String": MARK}, ""),
                 {"type": "Fuse"},
-                {"type": "Replace", "pattern": {"Regex": " $"}, "content": ""},
+                *_joining(tokenizers.target),
             ],
         },
         "model": _model(source, vocabulary),
     }
+
+
+def _joining(target: TargetTokenizer) -> list[dict[str, Any]]:
+    """What the decoder does to the text of all tokens."""
+    if target.segmentation.whole:
+        return [_replace({"Regex": " $"}, "")]
+    ends = _replace({"Regex": f"^{BLANK}+|{BLANK}+$"}, "")
+    if not isinstance(target, TagTokenizer):
+        return [ends, _replace({"Regex": f"{BLANK}+"}, target.separator)]
+    brackets = [({"Regex": f"{BLANK}+"}, "> <"), ({"Regex": "^(?=.)"}, "<"), ({"Regex": "(?<=.)$"}, ">")]
+    return [ends, *(_replace(pattern, by) for pattern, by in brackets)]
 
 
 def tokenizer_config(longest: int) -> dict[str, Any]:
