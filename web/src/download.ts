@@ -54,7 +54,8 @@ export async function download(model: string | URL, options: DownloadOptions): P
     throw unreadable(url, (error as Error).message);
   });
   await requireSame(url, bytes, options);
-  await cache?.put(url, new Response(bytes)).catch(() => undefined); // no room is no reason to fail
+  // copied before this returns, and kept while the model is opened; no room is no reason to fail
+  void cache?.put(url, new Response(bytes)).catch(() => undefined);
   return bytes;
 }
 
