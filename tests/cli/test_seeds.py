@@ -214,9 +214,10 @@ def test_mistakes_are_said_before_anything_is_learnt(
     assert [path.name for path in tmp_path.iterdir()] == [data.name]
 
 
-def test_other_peoples_files_stay(program: Program, data: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize("content", ['{"my": "seeds"}', '["seeds", "runs", "figures"]', "5", "mine", ""])
+def test_other_peoples_files_stay(program: Program, data: Path, tmp_path: Path, content: str) -> None:
     (tmp_path / "x").mkdir()
-    (tmp_path / "x" / "seeds.json").write_text('{"my": "seeds"}', encoding="utf-8")
+    (tmp_path / "x" / "seeds.json").write_text(content, encoding="utf-8")
     done = program(*repeated(data, tmp_path / "x"))
     assert done.code == 2 and "seeds.json" in done.err
     assert [path.name for path in (tmp_path / "x").iterdir()] == ["seeds.json"]

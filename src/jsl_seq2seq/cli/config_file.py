@@ -18,7 +18,7 @@ from types import UnionType
 from typing import Any, Union, get_args, get_origin, get_type_hints
 
 from ..errors import Failure, UserError
-from ..io.files import is_link, is_regular, read_bytes, write_utf8
+from ..io.files import is_foreign, read_bytes, write_utf8
 from ..io.text import one_line
 from ..version import __version__
 
@@ -219,22 +219,17 @@ def _shown(value: Any) -> str:
 
 def require_place(path: Path) -> None:
     """Raise UserError if something stands there that this program did not write."""
-    try:
-        path.lstat()
-    except (FileNotFoundError, NotADirectoryError):
-        return
-    except OSError:
-        pass  # writing will say it
-    if is_regular(path) and not is_link(path):
-        with contextlib.suppress(OSError):
-            if read_bytes(path, _MOST_BYTES).startswith(_OWN.encode()):
-                return
-    raise UserError(
-        f"自分で書いたのではないファイルがあります: {path}",
-        "上書きしないように止めました。別の名前を指定するか、そのファイルを動かしてください。",
-        code="config-place-taken",
-        path=path,
-    )
+    if is_foreign(path, _is_own):
+        raise UserError(
+            f"自分で書いたのではないファイルがあります: {path}",
+            "上書きしないように止めました。別の名前を指定するか、そのファイルを動かしてください。",
+            code="config-place-taken",
+            path=path,
+        )
+
+
+def _is_own(path: Path) -> bool:
+    return read_bytes(path, _MOST_BYTES, links=False).startswith(_OWN.encode())
 
 
 def write_config_file(path: Path, values: Mapping[str, Any], notes: Sequence[str] = ()) -> None:

@@ -6,7 +6,6 @@ own in the one that is saved to, ``seed-0``, ``seed-1``, ...; ``seeds.json`` the
 
 from __future__ import annotations
 
-import contextlib
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -17,7 +16,7 @@ import typer
 
 from ..errors import Failure, UserError
 from ..evaluation import FileReport
-from ..io.files import read_bytes, refuse_foreign, write_bytes
+from ..io.files import read_bytes, require_own_file, write_bytes
 from ..io.text import format_json, parse_json
 from ..settings import require_range
 from ..settings.environment import started_processes
@@ -139,7 +138,7 @@ def train_with_seeds(
             "torchrun を使わずに実行するか、種ごとに --seed で学習してください。",
             code="seeds-among-processes",
         )
-    _require_own(parent / SEEDS)
+    require_own_file(parent / SEEDS, _is_own)
     inform = (lambda _: None) if options["quiet"] else note
     runs: list[_Run] = []
     for number, seed in enumerate(seeds, start=1):
@@ -242,15 +241,7 @@ def _write(path: Path, document: Mapping[str, Any]) -> None:
         ) from None
 
 
-def _require_own(path: Path) -> None:
-    """Raise UserError if something else stands there than what a training with seeds wrote."""
-    try:
-        path.lstat()
-    except (FileNotFoundError, NotADirectoryError):
-        return
-    except OSError:
-        pass
-    with contextlib.suppress(OSError, ValueError, RecursionError):
-        if {"seeds", "runs", "figures"} <= set(parse_json(read_bytes(path, _MOST_BYTES))):
-            return
-    refuse_foreign(path)
+def _is_own(path: Path) -> bool:
+    """Whether a file has what a training with seeds writes."""
+    document = parse_json(read_bytes(path, _MOST_BYTES))
+    return isinstance(document, dict) and {"seeds", "runs", "figures"} <= document.keys()

@@ -42,7 +42,7 @@ import re
 import signal
 import stat
 import threading
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, BinaryIO, Never
 
@@ -436,6 +436,31 @@ def replace_own_files(directory: Path, files: Mapping[str, bytes], gone: Iterabl
         lines = [f"{digest}  {name}" for name, digest in (kept | written).items()]
         manifest = b"\n".join([_MANIFEST, *(line.encode("utf-8") for line in lines[-_LONGEST_LIST:]), b""])
         replace_files(directory, files, MANIFEST, manifest, gone, apart=True)
+
+
+def is_foreign(path: Path, is_own: Callable[[Path], bool]) -> bool:
+    """Whether something has that name, a link to nothing included, that this program did not write.
+
+    Args:
+        is_own: whether the content is what this program writes there; an OSError, ValueError or RecursionError says
+            that it is not.
+    """
+    try:
+        path.lstat()
+    except (FileNotFoundError, NotADirectoryError):
+        return False
+    except OSError:  # reading it fails, too
+        pass
+    try:
+        return not is_own(path)
+    except (OSError, ValueError, RecursionError):
+        return True
+
+
+def require_own_file(path: Path, is_own: Callable[[Path], bool]) -> None:
+    """Raise UserError for a file that is foreign (:func:`is_foreign`)."""
+    if is_foreign(path, is_own):
+        refuse_foreign(path)
 
 
 def refuse_foreign(path: Path) -> Never:

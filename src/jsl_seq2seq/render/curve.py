@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from ..errors import UserError
-from ..io.files import open_regular, refuse_foreign, write_utf8
+from ..io.files import open_regular, require_own_file, write_utf8
 from ..store import EpochMetrics, best_epoch
 from ..training import Reporter, Run
 from .glyphs import Lettering, Line, shorten, text_width
@@ -127,7 +127,7 @@ class CurveFile(Reporter):
         self._path, self._inform = directory / CURVE, inform
         self._history: list[EpochMetrics] = []
         self._metric, self._drawn, self._said = "loss", 0.0, False
-        _require_own(self._path)
+        require_own_file(self._path, _is_own)
 
     def start(self, run: Run) -> None:
         self._history, self._metric, self._drawn = list(run.history), run.metric, time.monotonic()
@@ -158,7 +158,7 @@ def write_curve(path: Path, picture: str) -> None:
     Raises:
         UserError: a file is there that this program did not draw, or it cannot be written.
     """
-    _require_own(path)
+    require_own_file(path, _is_own)
     try:
         write_utf8(path, picture)
     except OSError as error:
@@ -171,20 +171,9 @@ def write_curve(path: Path, picture: str) -> None:
         ) from None
 
 
-def _require_own(path: Path) -> None:
-    if not _is_ours(path):
-        refuse_foreign(path)
-
-
-def _is_ours(path: Path) -> bool:
-    """Whether nothing is there, or a picture that this program drew."""
-    try:
-        with open_regular(path, links=False) as file:
-            return MARK.encode("ascii") in file.read(1_000)
-    except (FileNotFoundError, NotADirectoryError):
-        return True
-    except OSError:
-        return False
+def _is_own(path: Path) -> bool:
+    with open_regular(path, links=False) as file:
+        return MARK.encode("ascii") in file.read(1_000)
 
 
 def draw(title: str, panels: Sequence[Panel]) -> str:

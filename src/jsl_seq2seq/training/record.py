@@ -12,7 +12,7 @@ from typing import Any
 
 from ..errors import UserError
 from ..extras import optional
-from ..io.files import append_bytes, open_regular, refuse_foreign, require_writable, write_bytes
+from ..io.files import append_bytes, open_regular, require_own_file, require_writable, write_bytes
 from ..io.text import format_json, parse_json
 from ..store import EpochMetrics
 from .loop import Reporter, Run
@@ -34,7 +34,7 @@ class MetricsFile(Reporter):
     def __init__(self, directory: Path, inform: Callable[[str], None] = lambda _: None) -> None:
         self._path, self._inform = directory / METRICS_LINES, inform
         self._complete = True
-        _require_own(self._path)
+        require_own_file(self._path, _is_own)
 
     def start(self, run: Run) -> None:
         self.write(run.history)
@@ -141,13 +141,6 @@ def _line(metrics: EpochMetrics) -> bytes:
     return (format_json(metrics.to_json()) + "\n").encode("ascii")
 
 
-def _require_own(path: Path) -> None:
-    """Raise UserError for a file that is there and is none of ours."""
-    try:
-        if path.lstat().st_size == 0 or any(True for _ in _epochs(path)):
-            return
-    except (FileNotFoundError, NotADirectoryError):
-        return
-    except OSError:
-        pass
-    refuse_foreign(path)
+def _is_own(path: Path) -> bool:
+    """Whether a file is empty or begins with an epoch."""
+    return path.lstat().st_size == 0 or any(True for _ in _epochs(path))
