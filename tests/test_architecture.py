@@ -75,7 +75,7 @@ LIBRARIES = {
     "filelock": {"io.files", "data.cache"},
     "pydantic": {"store.schemas", "store.directory", "interop", "serve.schemas"},
     "tokenizers": {"tokenize.subword"},
-    "sudachipy": {"corpus.analyser", "corpus.open_words"},
+    "sudachipy": {"corpus.sudachi"},
     "sacrebleu": {"evaluation"},
     "wgpu": {"backends.wgpu"},
     "torch": {"backends.torch"},

@@ -20,14 +20,13 @@ from functools import cache, lru_cache
 from pathlib import Path
 from typing import Any
 
-from ..errors import UserError
-from ..extras import optional
 from ..tokenize.normalize import normalize
 from .conjugation import VERB_CLASSES, conjugate
 from .conventions import rewrite
 from .fragment import fingerspell, to_katakana
 from .lexicon import Lexicon, Word, read_lexicon
 from .numbers import LIMIT, number_tags
+from .sudachi import open_core_dictionary
 from .word_tables import read_tables
 
 OPEN = "+"
@@ -822,21 +821,9 @@ def label_lines(texts: Iterable[str], lexicon: Path | None = None) -> Iterator[s
 
 def _open_dictionary() -> tuple[Any, Any]:
     """The tokenizer of the core dictionary and the mode of short units."""
-    hint = (
-        'python -m pip install "jsl-seq2seq[corpus]" を実行すると、sudachipy と sudachidict_core が入ります。'
-    )
-    library = optional("sudachipy", "corpus", "形態素解析には")
-    try:
-        dictionary = library.Dictionary(dict="core")
-        opener = getattr(dictionary, "tokenizer", None) or dictionary.create
-        return opener(library.SplitMode.C), library.SplitMode.A
-    except Exception as error:  # the library raises exceptions of its own Rust types
-        raise UserError(
-            f"SudachiPy の辞書 sudachidict_core を開けません（{error}）。",
-            hint,
-            code="sudachi-dictionary-missing",
-            reason=str(error),
-        ) from None
+    library, dictionary = open_core_dictionary("形態素解析には")
+    opener = getattr(dictionary, "tokenizer", None) or dictionary.create
+    return opener(library.SplitMode.C), library.SplitMode.A
 
 
 def _sentences(text: str) -> Iterator[tuple[int, int, str]]:

@@ -14,10 +14,10 @@ from functools import lru_cache
 from typing import Any
 
 from ..errors import UserError
-from ..extras import optional
 from .conjugation import VERB_CLASSES, check_base
 from .lexicon import Lexicon, Word
 from .rng import Rng
+from .sudachi import INSTALL, open_core_dictionary
 
 MARK = "+"
 """The first character of the tag of a word outside the lexicon."""
@@ -117,20 +117,12 @@ def _dictionary_words() -> tuple[OpenWord, ...]:
 
 
 def _dictionary() -> Any:
-    hint = '次で入ります: pip install "jsl-seq2seq[corpus]"'
-    library = optional("sudachipy", "corpus", "辞書にない語を混ぜるには")
-    try:
-        opened = library.Dictionary(dict="core")
-    except Exception as error:  # the library raises exceptions of its own Rust types
-        raise UserError(
-            f"SudachiPy の辞書 sudachidict_core を開けません（{error}）。",
-            hint,
-            code="sudachi-dictionary-missing",
-            reason=str(error),
-        ) from None
+    _, opened = open_core_dictionary("辞書にない語を混ぜるには")
     if not hasattr(opened, "entries"):
         raise UserError(
-            "SudachiPy が古く、語の一覧を読めません。0.7 以上が必要です。", hint, code="sudachi-outdated"
+            "SudachiPy が古く、語の一覧を読めません。0.7 以上が必要です。",
+            INSTALL,
+            code="sudachi-outdated",
         )
     return opened
 
