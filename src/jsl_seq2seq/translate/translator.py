@@ -476,6 +476,7 @@ class Translator:
                     if not is_out_of_memory(error):
                         raise
                 if decoded is None:  # outside of the handler, whose traceback keeps the arrays
+                    # once more whole, without what the device keeps for later, and then in halves
                     self._release()
                     decoded = in_halves(
                         lambda some: self._decoded(pieces, sources, some, search),
