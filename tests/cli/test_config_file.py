@@ -125,7 +125,7 @@ valid = "検証 1.tsv"
     "best": 'valid = "検証 1.tsv"\nkeep = "best"\npatience = 1\nmetric = "exact"\nschedule = "inverse-sqrt"\n',
     "tokens": "batch_tokens = 40\nconsistency = 0.5\ndropout = 0.2\n",
     "words": 'source_units = "word"\ntarget_units = "words"\nmin_count = 1\n',
-    "characters of tags": 'target_tokenizer = "char"\n',
+    "characters of tags": 'target_tokenizer = "char"\nsubstitutions = 2\n',
     "subwords of tags": 'target_tokenizer = "subword"\ntarget_vocab = 60\n',
     "chosen units": 'source_units = "auto"\ntarget_tokenizer = "auto"\n',
     "subwords": 'source_units = "subword"\nsubword_vocab = 40\n',

@@ -32,8 +32,8 @@ ALWAYS = {
     "--n-heads",
     "--n-layers", "--no-training-state", "--position-shift", "--preset", "--save", "--save-config", "--schedule",
     "--seed", "--seeds",
-    "--source-units", "--target-tokenizer", "--target-units", "--tensorboard", "--tied-embeddings", "--valid",
-    "--warmup-steps",
+    "--source-units", "--substitutions", "--target-tokenizer", "--target-units", "--tensorboard",
+    "--tied-embeddings", "--valid", "--warmup-steps",
     # corpus, export
     "--format", "--curve",
     "--label", "--lexicon", "--target-loss",

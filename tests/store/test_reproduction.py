@@ -41,6 +41,7 @@ KINDS: dict[str, dict[str, Any]] = {
     "tokens": {"batch_tokens": 40, "batch_size": TrainingConfig.batch_size, "schedule": "inverse-sqrt"},
     "patience": {"keep": "best", "patience": 1, "epochs": 30},
     "words": {"source_units": "word", "target_units": "words"},
+    "characters": {"target_tokenizer": "char", "substitutions": 2},
     "subwords": {"source_units": "subword", "subword_vocab": 40},
 }
 

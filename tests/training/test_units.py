@@ -305,7 +305,9 @@ def test_the_preset_chooses_characters_where_tags_stand_in_their_sentences(tmp_p
     options = {**AUTO, "epochs": 150, "d_model": 16}
     job = small_job(tmp_path, data=data, **options)
     # of the 16 characters of the glosses, 完 is no sentence's, and 學 and 校 stand in other sentences, too
-    assert job.choice.startswith("文は文字、訳は語の文字で書きます") and "100 %" in job.choice
+    assert (
+        job.decisions[0].startswith("単位: 文は文字、訳は語の文字で書きます") and "100 %" in job.decisions[0]
+    )
     result = job.run()
     assert (result.exact, result.checked) == (3, 3)
     kinds = {"source_units": "char", "target_units": "words", "target_tokenizer": "char"}
@@ -318,7 +320,7 @@ def test_the_preset_chooses_characters_where_tags_stand_in_their_sentences(tmp_p
     for resume in (False, True):
         request = TrainingRequest(options, "ndarray", data=data, load=tmp_path / "m", resume=resume)
         again = TrainingJob(request)
-        assert not again.choice and again.options.items() >= kinds.items()
+        assert not again.decisions and again.options.items() >= kinds.items()
     with refused(UserError, "--source-units", code="setting-fixed-by-model"):
         small_job(tmp_path, load=tmp_path / "m", data=data, **{**AUTO, "source_units": "subword"})
 
@@ -330,11 +332,13 @@ def test_the_preset_chooses_whole_words_of_another_script(tmp_path: Path) -> Non
         "text,gloss\nMorgen regnet es,明日 雨\nMorgen weht der Wind,明日 風\n", encoding="utf-8"
     )
     job = small_job(tmp_path, data=german, epochs=1, max_seq_len=64, **AUTO)
-    assert job.choice.startswith("文は部分語、訳は語で書きます") and "語が 0.0 %" in job.choice
+    assert (
+        job.decisions[0].startswith("単位: 文は部分語、訳は語で書きます") and "語が 0.0 %" in job.decisions[0]
+    )
     kinds: dict[str, Any] = {"source_units": "subword", "target_units": "words", "target_tokenizer": "word"}
     assert job.options.items() >= kinds.items()
     fixed = small_job(tmp_path, data=german, epochs=1, max_seq_len=64, **kinds)
-    assert fixed.choice == "" and fixed.start.tokenizers.hash == job.start.tokenizers.hash
+    assert not fixed.decisions and fixed.start.tokenizers.hash == job.start.tokenizers.hash
     own = job.start.parameters
     assert all((own[name] == values).all() for name, values in fixed.start.parameters.items())
 

@@ -157,6 +157,9 @@ Schedule = Annotated[
     str | None, _training("schedule", "その後の学習率: cosine、constant、inverse-sqrt", "NAME")
 ]
 PositionShift = Annotated[int | None, _training("position_shift", "文の始まりをずらす幅（長い文への備え）")]
+Substitutions = Annotated[
+    int | None, _training("substitutions", "写したタグを入れ替えた文を、1 文に N 文足す")
+]
 Seeds = Annotated[
     str | None,
     _option("--seeds", "種を変えてくり返す: 回数（5 なら 0 から 4）か、1,2,3 のような並び", _TRAINING, "N"),

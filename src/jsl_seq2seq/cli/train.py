@@ -308,8 +308,8 @@ def run_training(request: TrainingRequest, context: typer.Context, directory: Pa
     with locked(place):  # from the start: hours of training must not end in "someone else saves there"
         inform(f"バックエンド: {job.backend.name}（{job.backend.reason}）")
         inform(f"データ: {job.corpus.name}、{len(job.corpus.pairs)} 文")
-        if job.choice:
-            inform(f"単位: {job.choice}")
+        for line in job.decisions:
+            inform(line)
         if job.valid and job.validation:
             sample = len(job.validation.pairs)
             inform(

@@ -42,6 +42,7 @@ def train(
     label_smoothing: opt.LabelSmoothing = None,
     consistency: opt.Consistency = None,
     position_shift: opt.PositionShift = None,
+    substitutions: opt.Substitutions = None,
     keep: opt.Keep = None,
     average: opt.Average = None,
     patience: opt.Patience = None,

@@ -161,6 +161,7 @@ _TRAINING_RANGES = {
     "decay_steps": (0, 10**18),
     "restart_step": (0, 10**18),
     "position_shift": (0, 100_000),
+    "substitutions": (0, 100),
     "average": (1, 1_000),
     "patience": (0, 10**9),
     "seed": (0, 2**63 - 1),
@@ -199,6 +200,9 @@ class TrainingConfig:
     position_shift: int = 0
     """In training sentences begin at a position drawn from 0 to this, so that a model trained on short
     sentences has seen the positions of longer ones (Kiyono et al. 2021)."""
+    substitutions: int = 0
+    """Variants of each sentence that are trained on besides it, with copied tags in the places of others (see
+    :mod:`jsl_seq2seq.training.substitution`); only where both sides are written with characters."""
     keep: str = "last"
     """Which parameters are saved in the end: those of the ``last`` step, of the epoch that is ``best`` on
     validation data by ``metric``, or the ``average`` of the last ``average`` epochs (Vaswani et al. 2017, §6.1)."""

@@ -25,7 +25,7 @@ PRESETS = MappingProxyType({
     "large": {"d_model": 256, "n_heads": 8, "n_layers": 6, "d_ff": 1024, **_BIG, "learning_rate": 0.0007},
     "low-resource": {
         "d_model": 256, "n_heads": 4, "n_layers": 3, "d_ff": 1024, **_BIG,
-        "dropout": 0.3, "consistency": 1.0, "epochs": 40,
+        "dropout": 0.3, "consistency": 1.0, "substitutions": 3, "epochs": 40,
         "source_units": "auto", "target_units": "words", "target_tokenizer": "auto", "beam": 5, "length_penalty": 1.0,
     },
 })  # fmt: skip

@@ -24,7 +24,8 @@ _NO_OPTION = frozenset({
 """Settings that the command line has no option for, and the epochs, which are counted."""
 
 _OFF: Mapping[str, Any] = {
-    "batch_tokens": 0, "accumulate": 1, "position_shift": 0, "patience": 0, "target_loss": 0.0,
+    "batch_tokens": 0, "accumulate": 1, "position_shift": 0, "substitutions": 0, "patience": 0,
+    "target_loss": 0.0,
     "freeze": "none", "tied_embeddings": False, "metric": "loss",
     "beam": 1, "length_penalty": 0.6,
 }  # fmt: skip

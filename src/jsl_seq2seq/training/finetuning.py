@@ -46,7 +46,7 @@ def fine_tuning_settings(loaded: TrainingConfig, pairs: EncodedPairs) -> dict[st
     and how sentences are read is what was learnt from the most of them. A quarter of the learning rate that the model
     was trained with, constant, until the training loss shows that all is learnt: larger steps, and more of them, lose
     more of what was learnt before. No more epochs than make a few hundred updates, and at least three. What was chosen
-    for the former data (``keep``, ``patience``, ``batch_tokens``) ends.
+    for the former data (``keep``, ``patience``, ``batch_tokens``, ``substitutions``) ends.
     """
     per_epoch = math.ceil(len(pairs) / _BATCH)
     return {
@@ -57,6 +57,7 @@ def fine_tuning_settings(loaded: TrainingConfig, pairs: EncodedPairs) -> dict[st
         "batch_tokens": 0,
         "accumulate": 1,
         "epochs": max(_EPOCHS, math.ceil(_UPDATES / per_epoch)),
+        "substitutions": 0,
         "keep": "last",
         "patience": 0,
         "target_loss": _LEARNT,

@@ -28,6 +28,7 @@ from .data import check_encoded, longest, new_tokenizers, read_data, tokenizers_
 from .finetuning import extended, extension_notes, fine_tuning_settings, frozen_spans, is_extensible
 from .loop import CheckpointSelector, Outcome, Parameters, Reporter, Run, diverged, fit
 from .schedule import scheduled
+from .substitution import with_variants
 from .trainer import Trainer, lacking_memory
 from .units import choice_note, chosen_units, is_auto, shares, without_auto
 from .validation import Figures, Validation, evenly
@@ -35,7 +36,7 @@ from .validation import Figures, Validation, evenly
 _SHAPE_OPTIONS = ("d_model", "n_heads", "n_layers", "d_ff", "max_seq_len", "tied_embeddings")
 _SEARCH_OPTIONS = ("beam", "length_penalty")
 _MODEL_OPTIONS = _SHAPE_OPTIONS + _SEARCH_OPTIONS
-_BATCH_OPTIONS = ("batch_size", "batch_tokens", "accumulate", "seed")
+_BATCH_OPTIONS = ("batch_size", "batch_tokens", "accumulate", "substitutions", "seed")
 _DESCRIBED = ("backend", "precision", "git_commit", "package_version", "trained_at")
 _OF_THE_WEIGHTS = ("evaluation", "made_by", "validation")
 """Metadata that says how the weights did in a test, and how they were made."""
@@ -129,7 +130,7 @@ class TrainingJob:
 
     Attributes:
         notes: what is unusual about the data, and what a continued run does differently, in Japanese.
-        choice: which units were chosen from the data, and why, in Japanese; empty if none had to be.
+        decisions: what was decided from the data, and why, in Japanese.
         validation: the validation data that are translated after each epoch; ``None`` without.
 
     Raises:
@@ -139,7 +140,7 @@ class TrainingJob:
 
     def __init__(self, request: TrainingRequest) -> None:
         self.notes: list[str] = []
-        self.choice = ""
+        self.decisions: list[str] = []
         loaded = load_model(request.load, training_state=True) if request.load else None
         request, tokenizers = self._read(request, loaded)
         self._request = request
@@ -195,7 +196,7 @@ class TrainingJob:
             counted, read_as = shares(self.corpus.pairs), tokenizers.source.kind
             options = chosen_units(given, counted)
             tokenizers = tokenizers_of(options, loaded, request.resume)
-            self.choice = choice_note(tokenizers, counted)
+            self.decisions.append(f"単位: {choice_note(tokenizers, counted)}")
             if tokenizers.source.kind != read_as:  # sentences are spelled and cut otherwise
                 self.corpus, self._data_name = read_data(request.data, loaded, tokenizers)
         return replace(request, options=options), tokenizers
@@ -430,11 +431,24 @@ class TrainingJob:
         shape.setdefault("max_seq_len", max(ModelConfig.max_seq_len, longest(self._pairs)))
         config = ModelConfig(tokenizers.size, **shape)
         training = _overridden(TrainingConfig(), request.options)
+        self._add_variants(tokenizers, training)
         progress = Progress(until=training.epochs)
         if training.schedule == "cosine" and not training.decay_steps:
             training = scheduled(training, self._pairs, progress, restart_step=0)
         parameters = initial_parameters(config, training.seed, tokenizers.alike)
         return SavedModel(config, training, tokenizers, parameters, progress=progress)
+
+    def _add_variants(self, tokenizers: Tokenizers, training: TrainingConfig) -> None:
+        """Add the pairs that ``substitutions`` asks for."""
+        own = len(self._pairs)
+        self._pairs = with_variants(
+            self.corpus, self._pairs, tokenizers, training.substitutions, training.seed
+        )
+        if len(self._pairs) > own:
+            unit = tokenizers.target.unit_name
+            self.decisions.append(
+                f"足した文: 文から写した{unit}を別の{unit}に入れ替えた {len(self._pairs) - own} 文（substitutions）"
+            )
 
     def _extended(self, loaded: SavedModel, request: TrainingRequest) -> SavedModel:
         """The loaded model with what its vocabularies lack of other data than it was trained with."""
@@ -468,6 +482,7 @@ class TrainingJob:
         if self._digest != loaded.data_digest and not request.resume:
             training = _overridden(training, fine_tuning_settings(training, self._pairs))
         training = _overridden(training, request.options)
+        self._add_variants(loaded.tokenizers, training)
         if training.seed != loaded.training.seed:
             self.notes.append(f"seed を {loaded.training.seed} から {training.seed} に変えて続けます。")
         if not loaded.config.attention_masks:
