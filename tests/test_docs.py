@@ -30,9 +30,9 @@ from jsl_seq2seq.cli.app import application, with_verb
 from jsl_seq2seq.cli.config_file import ConfigFile
 from jsl_seq2seq.cli.usage import usage_error
 from jsl_seq2seq.store import save_model, tour_model
-from jsl_seq2seq.training import TrainingJob, TrainingRequest
 
 from .processes import run_program
+from .small_models import trained_starter
 
 ROOT = Path(__file__).parents[1]
 PACKAGE = ROOT / "src" / "jsl_seq2seq"
@@ -103,9 +103,7 @@ COMMANDS = [(page, words) for page in PAGES for words in commands_of(page)]
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Where a reader stands after the first chapter: a folder with a trained model in models/first, and the tour's."""
     path = tmp_path_factory.mktemp("reader")
-    save_model(
-        TrainingJob(TrainingRequest({"epochs": 60}, backend="ndarray")).run().model, path / "models" / "first"
-    )
+    save_model(trained_starter().model, path / "models" / "first")
     shutil.copytree(tour_model(), path / "models" / "tour")
     return path
 

@@ -72,6 +72,12 @@ def test_torch_learns_the_starter_corpus_with_any_number_of_threads(threads: int
     assert (result.exact, result.checked) == (86, 86)
 
 
+def test_wgpu_learns_eight_sentences(tmp_path: Path) -> None:
+    require("wgpu")
+    assert job(tmp_path, "wgpu", epochs=120).run().exact == 8
+
+
+@pytest.mark.slow
 def test_wgpu_learns_the_starter_corpus() -> None:
     result = starter("wgpu", epochs=80)
     assert (result.exact, result.checked) == (86, 86)
