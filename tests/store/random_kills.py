@@ -22,10 +22,10 @@ from jsl_seq2seq.store.verification import verify
 
 
 def fingerprint(model: SavedModel) -> list[bytes]:
-    """Every bit of weights and training state."""
+    """Every bit of weights and training state, and the history."""
     assert model.moments is not None
     arrays = [*model.parameters.values(), *model.moments.m.values(), *model.moments.v.values()]
-    return [str(model.progress).encode(), *(array.tobytes() for array in arrays)]
+    return [str(model.progress).encode(), str(model.history).encode(), *(array.tobytes() for array in arrays)]
 
 
 def save_forever(models: list[SavedModel], directory: Path) -> None:

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
+import ast
 import errno
 import os
-import random
 import shutil
-import signal
 import subprocess
 import sys
-import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -20,12 +18,13 @@ import pytest
 from jsl_seq2seq.errors import Failure, UserError
 from jsl_seq2seq.io.files import locked
 from jsl_seq2seq.store import Progress, SavedModel, load_model, save_model
+from jsl_seq2seq.store.verification import verify
 
 from ..places import bound_by_permissions
 from ..processes import POSIX, environment
 from ..refusals import refused
 from ..small_models import same_training_state, trained_small
-from . import killed_saves
+from . import killed_saves, random_kills
 
 
 def old_model() -> SavedModel:
@@ -93,26 +92,27 @@ while True:
 
 
 @POSIX
-def test_killed_at_random_moments(saved: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize("count", [25, pytest.param(500, marks=pytest.mark.slow)])
+def test_killed_at_random_moments(saved: Path, tmp_path: Path, count: int) -> None:
     saved.rename(tmp_path / "old")
     save_model(new_model(), tmp_path / "new")
-    save_model(old_model(), tmp_path / "target")
-    chance = random.Random(0)
-    found = []
-    for _ in range(20):
-        with subprocess.Popen(
-            [sys.executable, "-c", SAVER, str(tmp_path)], env=environment(), stdout=subprocess.PIPE
-        ) as saver:
-            assert saver.stdout is not None and saver.stdout.readline() == b"ready\n"
-            time.sleep(chance.uniform(0, 0.1))
-            saver.send_signal(signal.SIGKILL)
-        found.append(which(tmp_path / "target"))
+    run = subprocess.run(
+        [sys.executable, random_kills.__file__, str(tmp_path), str(count), "0"],
+        env=environment(),
+        capture_output=True,
+        encoding="utf-8",
+        timeout=280,
+        check=False,
+    )
+    assert run.returncode == 0, run.stderr
+    found = ast.literal_eval(run.stdout)
+    assert found["old"] and found["new"]
+    assert found["with pending files"]  # the kills did hit saves on their way
     survives(tmp_path / "target")
-    assert set(found) <= {"old", "new"}
 
 
-@POSIX
 def test_reading_while_another_process_saves(saved: Path, tmp_path: Path) -> None:
+    """Checkpoints are written while people translate with the directory, and look whether it is sound."""
     saved.rename(tmp_path / "old")
     save_model(new_model(), tmp_path / "new")
     save_model(old_model(), tmp_path / "target")
@@ -121,8 +121,11 @@ def test_reading_while_another_process_saves(saved: Path, tmp_path: Path) -> Non
     ) as saver:
         assert saver.stdout is not None and saver.stdout.readline() == b"ready\n"
         found = [which(tmp_path / "target") for _ in range(60)]
+        verified = [verify(tmp_path / "target") for _ in range(30)]
+        assert saver.poll() is None
         saver.kill()
     assert set(found) == {"old", "new"}
+    assert all(one.sound for one in verified)
 
 
 def files_of(directory: Path) -> dict[str, bytes]:
