@@ -38,10 +38,10 @@ def substituted(pairs: Sequence[SentencePair], variants: int, seed: int) -> Iter
         variants: how many are made of each pair that has a copied tag.
         seed: the same seed gives the same variants.
     """
-    copies = [_copies(pair) for pair in pairs]
-    known = sorted({pair.tags[copy.tag] for pair, found in zip(pairs, copies, strict=True) for copy in found})
+    known = sorted({pair.tags[copy.tag] for pair in pairs for copy in _copies(pair)})
     generator = np.random.default_rng([seed, variants])
-    for pair, found in zip(pairs, copies, strict=True):
+    for pair in pairs:
+        found = _copies(pair)
         for _ in range(variants if found else 0):
             drawn = generator.random(len(found)) < 0.5
             drawn[generator.integers(len(found))] |= not drawn.any()
