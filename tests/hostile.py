@@ -74,7 +74,7 @@ BACKENDS = ["ndarray"] + [
 ]
 SERVE = all(find_spec(name) for name in ("fastapi", "uvicorn", "httptools", "python_multipart", "httpx2"))
 FORMATS = [
-    "huggingface",
+    *("huggingface", "web"),
     *(["onnx"] if find_spec("onnx") else []),
     *(["ctranslate2"] if find_spec("ctranslate2") else []),
 ]

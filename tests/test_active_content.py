@@ -19,7 +19,7 @@ pytest.importorskip(
     "resource", reason="Windows has no such names of files, and tests.hostile no limits of resources"
 )
 
-from .hostile import Outcome, complaints, run
+from .hostile import FORMATS, Outcome, complaints, run
 
 MARKUP = "<svg/onload=alert(1)>"
 """An element without a space: a tag, a word and a name of a file can be one."""
@@ -89,11 +89,13 @@ def test_every_file_that_is_written(folder: Path) -> None:
     done("runs", model, model, "--curve", f"c{NAME}.svg")
     done("compare", model, model, "--data", data)
     done("verify", model)
+    for name in FORMATS:
+        done("export", "--format", name, model, f"e{name}{NAME}")
     written = [path for path in folder.rglob("*") if path.is_file()]
     kinds = {path.suffix for path in written}
     assert {".html", ".svg", ".md", ".csv", ".json"} <= kinds
     for path in written:
-        if path.suffix in (".html", ".svg", ".md", ".csv"):
+        if path.suffix in (".html", ".svg", ".md", ".csv", ".json", ".jsonl", ".toml") and path.name != data:
             content = path.read_text(encoding="utf-8")
             assert not _CONTROL.search(content), path
             if path.suffix == ".html":

@@ -6,12 +6,14 @@ import csv
 import io
 import json
 import sys
+import tomllib
 import unicodedata
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
+import tomli_w
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -19,6 +21,8 @@ from jsl_seq2seq.io.text import (
     for_markdown,
     for_terminal,
     format_json,
+    has_surrogates,
+    in_toml,
     markdown_block,
     markdown_code,
     one_line,
@@ -150,6 +154,13 @@ def test_csv(labels: list[str]) -> None:
 
 
 HOSTILE = ["<script>x</script>", "```\n# x", "|a|b|", "\x1b]0;x\x07", "\u202egnp.exe", "\ud800"]
+
+
+@given(ANY_TEXT.filter(lambda text: not has_surrogates(text)))
+def test_toml(text: str) -> None:
+    written = in_toml(tomli_w.dumps({"a": text, text: [text]}))
+    assert not set(written) & (set(ACTING) - {"\n", "\t"})
+    assert tomllib.loads(written) == {"a": text, text: [text]}
 
 
 @pytest.mark.parametrize("hostile", HOSTILE)

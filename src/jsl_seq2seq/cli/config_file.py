@@ -19,7 +19,7 @@ from typing import Any, Union, get_args, get_origin, get_type_hints
 
 from ..errors import Failure, UserError
 from ..io.files import is_foreign, read_bytes, write_utf8
-from ..io.text import one_line
+from ..io.text import in_toml, one_line
 from ..version import __version__
 
 TRAIN_CONFIG = "train.toml"
@@ -250,7 +250,7 @@ def write_config_file(path: Path, values: Mapping[str, Any], notes: Sequence[str
         f"{_OWN}{__version__} の学習の設定（--config で読めます）",
         *(f"# {one_line(note)}" for note in notes),
     ]
-    content = tomli_w.dumps({name: plain(value) for name, value in values.items()})
+    content = in_toml(tomli_w.dumps({name: plain(value) for name, value in values.items()}))
     try:
         write_utf8(path, "\n".join(head) + "\n\n" + content)
     except OSError as error:

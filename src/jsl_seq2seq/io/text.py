@@ -123,6 +123,12 @@ def markdown_block(text: str) -> str:
     return f"{fence}\n{text}\n{fence}"
 
 
+def in_toml(content: str) -> str:
+    """TOML whose strings are quoted with ``"``, with unsafe characters in them as ``\\u....``. Half a surrogate pair
+    stays: TOML has no other way to write it, and no encoding does."""
+    return UNSAFE.sub(_escaped_in_toml, content)
+
+
 def has_surrogates(text: str) -> bool:
     """Whether there is half a surrogate pair in a text, which no encoding writes."""
     return any("\ud800" <= character <= "\udfff" for character in text)
@@ -172,6 +178,13 @@ def _finite(value: Any) -> Any:
 
 def _escaped(found: re.Match[str]) -> str:
     return found[0] if found[0] in "\n\t" else "".join(f"\\u{unit:04x}" for unit in _units(found[0]))
+
+
+def _escaped_in_toml(found: re.Match[str]) -> str:
+    code = ord(found[0])
+    if found[0] in "\n\t" or 0xD800 <= code < 0xE000:
+        return found[0]
+    return f"\\u{code:04x}" if code < 0x10000 else f"\\U{code:08x}"
 
 
 def _units(character: str) -> tuple[int, ...]:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from typing import Any
 
+from ...io.text import format_json
 from ...store import SavedModel
 from ...store.metadata import exact_shares
 from ...tokenize.tokenizer import CharTokenizer, OpenTagTokenizer
@@ -116,7 +116,7 @@ def _yaml(values: Any, indent: int = 0) -> Iterator[str]:
                 yield f"{space}{key}:"
                 yield from _yaml(value, indent + isinstance(value, dict))
             else:
-                yield f"{space}{key}: {json.dumps(value, ensure_ascii=False)}"
+                yield f"{space}{key}: {format_json(value)}"
         return
     for value in values:
         if isinstance(value, dict):
@@ -124,4 +124,4 @@ def _yaml(values: Any, indent: int = 0) -> Iterator[str]:
             yield f"{space}- {first.strip()}"
             yield from rest
         else:
-            yield f"{space}- {json.dumps(value, ensure_ascii=False)}"
+            yield f"{space}- {format_json(value)}"

@@ -13,12 +13,12 @@ sinusoids that are not learnt. Three things differ, and none of them changes a r
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 
+from ...io.text import format_json
 from ...model.layers import sinusoid
 from ...settings import EOS, PAD, SOS, ModelConfig
 from ...store import SavedModel
@@ -190,4 +190,4 @@ def _linear(
 
 
 def _json(values: Any) -> bytes:
-    return (json.dumps(values, ensure_ascii=False, indent=2) + "\n").encode("utf-8")
+    return (format_json(values, indent=2) + "\n").encode("utf-8")
