@@ -10,7 +10,7 @@ import typer.main
 
 from jsl_seq2seq.cli.app import COMMANDS, application, require_effects
 from jsl_seq2seq.cli.options import NEEDS, NOT_BESIDE
-from jsl_seq2seq.cli.train import _Stop
+from jsl_seq2seq.cli.train import _StopRequest
 from jsl_seq2seq.errors import UserError
 from jsl_seq2seq.store import load_model
 
@@ -152,7 +152,7 @@ def test_overwriting_a_model_is_said_even_with_quiet(
     if how == "patience":
         before += ["--valid", str(data), "--patience", "1", "--learning-rate", "1"]
     if how == "interrupted":
-        monkeypatch.setattr(_Stop, "asked", lambda _: True)
+        monkeypatch.setattr(_StopRequest, "asked", lambda _: True)
     program("train", *before, "--quiet")
     monkeypatch.undo()
     monkeypatch.chdir(tmp_path)

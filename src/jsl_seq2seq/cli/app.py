@@ -224,7 +224,7 @@ class JapaneseCommand(_JapaneseHelp, typer.core.TyperCommand):
         return rest
 
     def _config_file(self, typed: Mapping[str, Any]) -> ConfigFile | None:
-        """What the file of --config says; ``None`` without, or where only the help is asked for."""
+        """The file of --config, read; ``None`` without one, or where a help page is printed."""
         if "config" not in typed or "help" in typed:
             return None
         from .config_file import keys_of, read_config_file  # noqa: PLC0415  most command lines name no file
@@ -257,8 +257,8 @@ def _require_reachable(params: Iterable[Any], given: Mapping[str, Any]) -> None:
 
 
 def as_text(value: Any) -> Any:
-    """What was typed, or each of several, read as UTF-8 where Python took the locale's word that it is something else
-    and kept the bytes as half surrogate pairs. Paths stay as they are: the system has them back as these bytes.
+    """An argument, or each of several, decoded as UTF-8 where Python decoded it by the locale's encoding and kept
+    bytes as lone surrogates. Paths are left as they are: the system gets them back as these bytes.
 
     Raises:
         UserError: it is in another encoding.

@@ -52,7 +52,7 @@ def _among_several() -> bool:
 def run(arguments: Sequence[str]) -> int:
     """Run the program and return its exit code.
 
-    Typer itself ends a command at Ctrl-C (130), and at a pipe whose reader has seen enough (1), without a word.
+    Typer itself ends a command at Ctrl-C (130), and at a pipe that its reader has closed (1), and prints nothing then.
     """
     # ruff: noqa: PLC0415  importing takes a while, in which Ctrl-C may be pressed
     as_json = "--json" in arguments
@@ -83,7 +83,7 @@ def run(arguments: Sequence[str]) -> int:
 
 
 class ResultStream(io.TextIOWrapper):
-    """Standard output. Raises Failure where a result cannot be written; a pipe whose reader has left raises
+    """Standard output. Raises Failure where a result cannot be written; a pipe that its reader has closed raises
     BrokenPipeError, as always."""
 
     wrapped: io.TextIOWrapper | None = None

@@ -118,7 +118,7 @@ def _read(path: Path, models: Sequence[SavedModel]) -> Corpus:
 
 
 def show_files(files: Sequence[FileReport], search: Search, quiet: bool) -> None:
-    """Print a table, and beside the result what one should know about it."""
+    """Print a table of the files' figures, and notes about their data and their limits."""
     rows = [("データ", "由来", "文", "完全一致", "タグ誤り率", "BLEU", "chrF")]
     for file in files:
         scores = file.scores

@@ -28,7 +28,7 @@ _LONGEST_TOKEN = 65_536
 """Bytes of the token's file."""
 
 _SAID_AFTER = 3.0
-"""Seconds of compiling after which the user is told."""
+"""Seconds of compiling after which a note is printed."""
 
 _LIBRARIES = ("fastapi", "uvicorn", "httptools", "python_multipart")
 
@@ -107,8 +107,8 @@ def _compiles_faster(models: Models) -> bool:
 
 
 def _compile(models: Models, compiled: Callable[[Path], Translator], quiet: bool) -> None:
-    """Have Numba compute what NumPy does, as soon as it has compiled the network: seconds at the first start, half a
-    second later, when the compiled network is on the disk. Until then NumPy answers."""
+    """Replace each model's NumPy translator by one of Numba, once the network is compiled: seconds at the first start,
+    half a second at later ones, which find the compiled network on disk. NumPy translates until then."""
 
     def opened(directory: Path) -> Translator:
         translator = compiled(directory)

@@ -209,7 +209,7 @@ def _p(value: float | None) -> str:
 
 
 def _in_words(one: Difference, baseline: str, sentences: int) -> str:
-    """What the tests say, for someone who has not met a p-value."""
+    """The result of the tests as a sentence without terms of statistics."""
     figure = _FIGURES[one.metric]
     figure = figure if one.metric == "exact" else f" {figure} "
     if one.p is None:

@@ -1,4 +1,4 @@
-"""What ``jsl-seq2seq train`` does: asks for a training, shows it, saves its result."""
+"""``jsl-seq2seq train`` behind its options: builds the request, runs the training, shows and saves its result."""
 
 from __future__ import annotations
 
@@ -53,8 +53,8 @@ _NOT_SAVED = frozenset({"config", "save_config", "preset", "resume", *SETTINGS, 
 """What ``--save-config`` does not write as it was given."""
 
 
-def train_as_asked(context: typer.Context) -> None:
-    """Do what the command's options ask for."""
+def run_train(context: typer.Context) -> None:
+    """Train, save, and then evaluate, export and translate, by the options in the command's context."""
     options = context.params
     save, seeds, evaluated, predict = (options[name] for name in ("save", "seeds", "evaluated", "predict"))
     export_weights, export_attn, export_dir = (
@@ -140,9 +140,9 @@ def _settings(given: Mapping[str, Any]) -> dict[str, Any]:
 class _Configs:
     """``train.toml`` in the model directory, and the file of --save-config.
 
-    The first says all that the result depends on, what a preset and a default stand for included, and neither where
-    it is saved nor what else is done. Like the model's own record, it has no absolute path. The second, which is
-    written here, says what was asked for, and a preset's settings instead of its name.
+    The first holds every option that the result depends on, values of a preset and defaults included, but neither
+    the place of the model nor what is done after the training. Like the model's own record, it has no absolute path.
+    The second, which is written here, holds the options that were given, and a preset's settings instead of its name.
 
     Args:
         context: has the options.
@@ -485,7 +485,7 @@ def _validation(model: SavedModel) -> dict[str, Any] | None:
     }
 
 
-def _saver(directory: Path, stop: _Stop, own: _Configs) -> Callable[[SavedModel], None]:
+def _saver(directory: Path, stop: _StopRequest, own: _Configs) -> Callable[[SavedModel], None]:
     """A function that saves a checkpoint. An error is printed, and training continues."""
 
     def save(model: SavedModel) -> None:
@@ -504,7 +504,7 @@ def _saver(directory: Path, stop: _Stop, own: _Configs) -> Callable[[SavedModel]
 
 
 def _final_saver(
-    directory: Path, keep_training_state: bool, stop: _Stop, own: _Configs
+    directory: Path, keep_training_state: bool, stop: _StopRequest, own: _Configs
 ) -> Callable[[SavedModel], None]:
     """Saves what training ends with."""
 
@@ -554,8 +554,8 @@ def _reporter(quiet: bool) -> Any:
     return BarReporter() if is_terminal() else LineReporter()
 
 
-class _Stop:
-    """What signals have asked of a training.
+class _StopRequest:
+    """A request to stop a training, made by signals.
 
     The first one asks it to save and end. After that has been said, Ctrl-C pressed once more ends it without
     saving; any other signal, and Ctrl-C while files are being written, changes nothing. A system that shuts down
@@ -578,7 +578,7 @@ class _Stop:
             raise KeyboardInterrupt
 
     def asked(self) -> bool:
-        """Whether to stop; says so the first time."""
+        """Whether to stop; reports it by ``inform`` the first time."""
         if self.received is not None and not self._said:
             again = "" if self._once else "（もう一度 Ctrl-C を押すと、保存せずに終わります）"
             self._inform(f"止めています。ここまでの結果を保存します{again}。")
@@ -596,14 +596,14 @@ class _Stop:
 
 
 @contextlib.contextmanager
-def _stoppable(inform: Callable[[str], None], once: bool = False) -> Iterator[_Stop]:
-    """Ctrl-C, SIGTERM and a terminal that is closed (SIGHUP) go to the :class:`_Stop` in the body.
+def _stoppable(inform: Callable[[str], None], once: bool = False) -> Iterator[_StopRequest]:
+    """Ctrl-C, SIGTERM and a terminal that is closed (SIGHUP) go to the :class:`_StopRequest` in the body.
 
     Args:
         once: a second Ctrl-C means nothing. So it is with ``--quiet``, where nothing says that it would, and with
             ``torchrun``, which passes a Ctrl-C on to processes that have had it already.
     """
-    stop = _Stop(inform, once)
+    stop = _StopRequest(inform, once)
     # nohup has a closed terminal ignored, and that is how it stays
     before = {
         number: signal.getsignal(number)

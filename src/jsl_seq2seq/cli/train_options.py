@@ -71,6 +71,6 @@ def train(
     quiet: opt.Quiet = False,
     as_json: opt.Json = False,
 ) -> None:
-    from .train import train_as_asked  # noqa: PLC0415
+    from .train import run_train  # noqa: PLC0415
 
-    train_as_asked(context)
+    run_train(context)

@@ -1,6 +1,6 @@
 """Training curves as SVG: the losses and the figures of validation data over the epochs, of one run or of several.
 
-The picture follows the reader's light or dark look, and its text is drawn from outlines.
+The picture has colours for light and dark (``prefers-color-scheme``), and its text is drawn from outlines.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ FIGURES = {"exact": "検証の完全一致", "bleu": "検証の BLEU", "chrf": "
 _WIDTH, _LEFT, _RIGHT, _HEIGHT = 760, 64, 16, 190
 _SMALL, _TITLE = 12, 15
 _POINTS = 800
-"""Points of a line: more than the picture has pixels to tell apart."""
+"""Points of a line at most: more than the picture is wide in pixels."""
 _SECONDS = 10
 """Between two drawings while training goes on."""
 
@@ -117,7 +117,7 @@ class CurveFile(Reporter):
     """Draws ``curve.svg`` in a directory that exists, now and then while training goes on.
 
     Args:
-        inform: is told once, in Japanese, if it cannot be written; training goes on.
+        inform: called once, with a message in Japanese, if it cannot be written; training goes on.
 
     Raises:
         UserError: a file of that name is there that this program did not write.

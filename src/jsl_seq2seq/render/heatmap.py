@@ -206,7 +206,7 @@ class ColourScale:
         """Numbers to write beside the colours: both limits and, where there is room, round numbers.
 
         Args:
-            values: all finite values of the picture; a limit says so if some lie beyond it.
+            values: all finite values of the picture; a limit that some exceed is marked ≤ or ≥.
             room: the share of low..high that one number takes.
         """
         low, high = self.low, self.high

@@ -25,7 +25,7 @@ class MetricsFile(Reporter):
     """Writes ``metrics.jsonl`` in a directory that exists: all epochs so far, then each one when it is finished.
 
     Args:
-        inform: is told once, in Japanese, if it cannot be written; training goes on.
+        inform: called once, with a message in Japanese, if it cannot be written; training goes on.
 
     Raises:
         UserError: a file of that name is there that this program did not write.
