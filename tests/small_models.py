@@ -27,6 +27,15 @@ EIGHT_LINES = """わたしはたべます\t<私> <食べる>
 """
 """A corpus that trains in a moment."""
 
+ELEVEN_LINES = (
+    EIGHT_LINES
+    + """わたしはのみます\t<私> <食べる>\t取り違え
+龍\t<龍>\t読めない
+<b>わたし\t<私>\t記号 & 印
+"""
+)
+"""A test file for what learnt the eight: a tag is wrong, a unit and a tag are unknown, and one has markup."""
+
 OPEN_LINES = """コーヒーを飲む\t<+コーヒー> <飲む>
 お茶を飲みます\t<+お茶> <飲む>
 \ue000を飲む\t<+\ue000> <飲む>

@@ -15,9 +15,7 @@ from jsl_seq2seq.store import load_model, save_model
 from jsl_seq2seq.translate.translator import Translator
 
 from ..refusals import refused
-from ..small_models import EIGHT_LINES, small_job, trained_small, translator_of
-
-EXTRA = "わたしはのみます\t<私> <食べる>\t取り違え\n龍\t<龍>\t読めない\n<b>わたし\t<私>\t記号 & 印\n"
+from ..small_models import EIGHT_LINES, ELEVEN_LINES, small_job, trained_small, translator_of
 
 
 @pytest.fixture
@@ -27,7 +25,7 @@ def translator() -> Translator:
 
 @pytest.fixture
 def found(translator: Translator) -> FileReport:
-    return evaluate(translator, parse_corpus(EIGHT_LINES + EXTRA, "どこか/test-random.tsv"))
+    return evaluate(translator, parse_corpus(ELEVEN_LINES, "どこか/test-random.tsv"))
 
 
 def test_what_a_file_says(found: FileReport) -> None:
@@ -43,7 +41,7 @@ def test_what_a_file_says(found: FileReport) -> None:
 
 def test_beam_and_progress(translator: Translator, found: FileReport) -> None:
     told: list[int] = []
-    beam = evaluate(translator, parse_corpus(EIGHT_LINES + EXTRA, "x"), Search(beam=3), told.append)
+    beam = evaluate(translator, parse_corpus(ELEVEN_LINES, "x"), Search(beam=3), told.append)
     assert sum(told) == 11
     assert beam.scores.exact == found.scores.exact
     with refused(UserError, "--beam", "1 から"):

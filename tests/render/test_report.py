@@ -21,10 +21,8 @@ from jsl_seq2seq.tokenize import Tokenizers
 from jsl_seq2seq.translate.translator import Translator
 
 from ..refusals import refused
-from ..small_models import EIGHT_LINES, trained_small, trained_words, translator_of
+from ..small_models import EIGHT_LINES, ELEVEN_LINES, trained_small, trained_words, translator_of
 from .checking import check_page
-
-EXTRA = "わたしはのみます\t<私> <食べる>\t取り違え\n龍\t<龍>\t読めない\n<b>わたし\t<私>\t記号 & 印\n"
 
 
 @pytest.fixture
@@ -34,7 +32,7 @@ def translator() -> Translator:
 
 @pytest.fixture
 def found(translator: Translator) -> FileReport:
-    return evaluate(translator, parse_corpus(EIGHT_LINES + EXTRA, "どこか/test-random.tsv"))
+    return evaluate(translator, parse_corpus(ELEVEN_LINES, "どこか/test-random.tsv"))
 
 
 def evaluation(*files: FileReport) -> Evaluation:
@@ -83,7 +81,7 @@ def test_what_a_citation_needs(found: FileReport) -> None:
     page = report_page(cited)
     check_page(page)
     section = page.partition("引用するために")[2]
-    digest = parse_corpus(EIGHT_LINES + EXTRA, "another name").digest
+    digest = parse_corpus(ELEVEN_LINES, "another name").digest
     assert len(digest) == 64 and section.count(digest) == section.count("a" * 64) == 2
     for word in ("seed 7", "CPU &lt;1&gt;", "2026-11-26T00:00:00", "year    = {2026}", "version = {0.0}"):
         assert word in section
