@@ -34,7 +34,7 @@ export interface Kernels {
   normalize(x: number, weight: number, bias: number, y: number, rows: number, width: number): void;
   /**
    * w[h] = softmax(q[h] Kᵀ[h] / √E), y[h] = w[h] V[h] for every head. q and y are [D], K and V [rows, D], with D = heads · E
-   * and `size` = E; w is [heads, rows], and three floats behind it are overwritten.
+   * and `size` = E; w is [heads, rows], and four floats behind it are overwritten.
    */
   attend(
     query: number,

@@ -138,7 +138,7 @@
       (br_if $rows_left (local.tee $rows (i32.sub (local.get $rows) (i32.const 1))))))
 
   ;; For every head h: w[h, s] = softmax over s of q[h] . K[s, h] / sqrt(E), y[h] = sum over s of w[h, s] V[s, h], four
-  ;; elements at a time. q, y and the rows of K and V are D = H E wide. Behind w three floats are overwritten.
+  ;; elements at a time. q, y and the rows of K and V are D = H E wide. Behind w four floats are overwritten.
   (func (export "attend")
     (param $q i32) (param $keys i32) (param $values i32) (param $w i32) (param $y i32)
     (param $rows i32) (param $heads i32) (param $size i32)

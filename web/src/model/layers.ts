@@ -43,7 +43,7 @@ export class Layers {
       queries: x,
       keys: take(rows),
       values: take(rows),
-      weights: take(MOST_ROWS * config.n_heads + 3),
+      weights: take(MOST_ROWS * config.n_heads + 4),
       result: y,
     };
     const kernels = await createKernels(end, allowSimd, config.d_model / config.n_heads);
