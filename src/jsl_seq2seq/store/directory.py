@@ -17,11 +17,14 @@ schemas of :mod:`.schemas`. Their library takes longer to import than a sentence
 
 from __future__ import annotations
 
+import atexit
 import base64
 import errno
 import math
+import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, replace
+from functools import cache
 from importlib import resources
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -85,13 +88,42 @@ _BYTES_OF_UNIT = 1_000
 
 
 def shipped_model() -> Path:
-    """The directory of the trained model that ships with the package, made by ``tools/train_shipped.py``."""
-    return Path(str(resources.files("jsl_seq2seq") / "assets" / "model"))
+    """The directory of the trained model that ships with the package, made by ``tools/train_shipped.py``.
+
+    Raises:
+        Failure: the package lies in an archive, and there is no room to unpack the model.
+    """
+    return _packaged("model")
 
 
 def tour_model() -> Path:
     """The directory of the small model whose figures ``docs/attention.md`` shows, made by ``tools/build_tour.py``."""
-    return Path(str(resources.files("jsl_seq2seq") / "assets" / "tour" / "model"))
+    return _packaged("tour/model")
+
+
+@cache
+def _packaged(name: str) -> Path:
+    """A directory of ``assets/``: itself, or where the package lies in an archive, a copy of its files until the
+    process ends. (``importlib.resources.as_file`` copies directories from Python 3.12 on.)"""
+    packaged = resources.files("jsl_seq2seq").joinpath("assets", *name.split("/"))
+    if isinstance(packaged, Path):
+        return packaged
+    try:
+        temporary = tempfile.TemporaryDirectory(prefix="jsl-seq2seq-")
+        atexit.register(temporary.cleanup)
+        place = Path(temporary.name) / packaged.name
+        place.mkdir()
+        for entry in packaged.iterdir():
+            (place / entry.name).write_bytes(entry.read_bytes())
+    except OSError as error:
+        raise Failure(
+            f"付属のモデルを取り出せません: {packaged}（{error.strerror}）",
+            "一時フォルダー（TMPDIR）を書き込める場所にするか、zip から取り出して使ってください。",
+            code="shipped-model-not-unpacked",
+            path=Path(str(packaged)),
+            reason=error.strerror,
+        ) from None
+    return place
 
 
 BUILTIN = Path("builtin")

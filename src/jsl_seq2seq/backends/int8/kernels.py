@@ -7,8 +7,9 @@ comes out the same to the last bit, alone or in a batch, with a cache or without
 from __future__ import annotations
 
 import math
+from contextlib import suppress
 from hashlib import sha256
-from pathlib import Path
+from importlib import resources
 from pickle import UnpicklingError
 from typing import Any
 
@@ -40,11 +41,17 @@ def given(kind: Any, axes: int, layout: str = "C") -> Any:
 _ROW, _ROWS, _HEADS = given(float32, 1), given(float32, 2), given(float32, 4, "A")
 _NEW_ROWS = types.Array(float32, 2, "C")
 
+
+def _written(name: str) -> bytes:
+    """A module of this folder as it is written, in an archive, too; its byte code where nothing else is shipped."""
+    folder = resources.files(__name__.rpartition(".")[0])
+    with suppress(OSError):
+        return (folder / f"{name}.py").read_bytes()
+    return (folder / f"{name}.pyc").read_bytes()
+
+
 _WRITERS = sha256(
-    b"".join(
-        Path(__file__).with_name(f"{name}.py").read_bytes()
-        for name in ("emit", "float_tile", "kernels", "passes", "tile", "vectors")
-    )
+    b"".join(_written(name) for name in ("emit", "float_tile", "kernels", "passes", "tile", "vectors"))
 ).hexdigest()[:16]
 """Part of the names that compiled kernels are kept under: Numba itself notices a change of this file only."""
 
