@@ -75,7 +75,8 @@ def parsed(monkeypatch: pytest.MonkeyPatch) -> list[int]:
 
 def content(found: Corpus) -> tuple[Any, ...]:
     phenomena = [pair.phenomenon for pair in found.pairs]
-    return tuple(found.pairs), phenomena, found.notes, found.digest, found.source.names, found.target.names
+    names = found.source.names, found.target.names
+    return tuple(found.pairs), tuple(found.lines), phenomena, found.notes, found.digest, names
 
 
 @pytest.mark.parametrize("limit", [0, 1 << 20], ids=["on disk", "in memory"])
@@ -97,6 +98,12 @@ def test_the_second_time_nothing_is_parsed(
     assert count == 10
     assert content(read_corpus(data)) == first and len(lines) == count
     assert read_bytes[data.name] == 2 * data.stat().st_size  # once for its content, once for its digest
+
+
+def test_a_large_file_holds_what_a_small_one_does(data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    large = [content(read_corpus(data, repetitions=kept)) for kept in (False, True)]
+    monkeypatch.setattr(corpus, "IN_MEMORY", 1 << 20)
+    assert [content(read_corpus(data, repetitions=kept)) for kept in (False, True)] == large
 
 
 def test_nothing_is_written_for_small_files(place: Path, data: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from jsl_seq2seq.data import parse_corpus
+from jsl_seq2seq.data import parse_corpus, read_corpus
 from jsl_seq2seq.errors import UserError
 from jsl_seq2seq.evaluation import Search, evaluate
 from jsl_seq2seq.evaluation.evaluation import SYNTHETIC, UNKNOWN, WRITTEN, FileReport, origin_of
@@ -70,7 +70,10 @@ def test_notes_say_why_there_is_no_bleu(translator: Translator) -> None:
     assert not any("BLEU" in one for one in evaluate(translator, parse_corpus(long, "x.tsv")).notes)
 
 
-def test_sentences_that_were_trained_on_are_recognised_wherever_they_stand(tmp_path: Path) -> None:
+@pytest.mark.parametrize("limit", [0, 1 << 20], ids=["on disk", "in memory"])
+def test_sentences_that_were_trained_on_are_recognised_wherever_they_stand(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, limit: int
+) -> None:
     """In a shuffled copy, among others, in another spelling; after saving and loading, and continuing with others."""
     save_model(trained_small(), tmp_path / "m")
     model = load_model(tmp_path / "m")
@@ -79,7 +82,10 @@ def test_sentences_that_were_trained_on_are_recognised_wherever_they_stand(tmp_p
     mixed = "\n".join(
         ["# 見出し", lines[5], "あたらしい文\t<私>", lines[2].replace("が", "か\u3099", 1), lines[0]]
     )
-    report = evaluate(translator_of(model), parse_corpus(mixed, "x"), models=[model])
+    (tmp_path / "mixed.tsv").write_text(mixed, encoding="utf-8")
+    with monkeypatch.context() as patched:
+        patched.setattr("jsl_seq2seq.data.corpus.IN_MEMORY", limit)
+        report = evaluate(translator_of(model), read_corpus(tmp_path / "mixed.tsv"), models=[model])
     assert (report.trained_on, report.trained_on_lines) == (3, (2, 4, 5))
     assert report.to_json()["trained_on"] == {"sentences": 3, "lines": [2, 4, 5]}
     assert any("4 文のうち 3 文" in note and "2、4、5 行目" in note for note in report.notes)

@@ -51,8 +51,9 @@ def score(
         pairs: list[Pair] = [(1, text or "", _parsed(tags or "", tokenizers))]
     else:
         corpus = read_corpus(data, tokenizers, repetitions=True)
-        lines = corpus.lines or range(1, len(corpus.pairs) + 1)
-        pairs = [(line, pair.source, pair.tags) for line, pair in zip(lines, corpus.pairs, strict=True)]
+        pairs = [
+            (line, pair.source, pair.tags) for line, pair in zip(corpus.lines, corpus.pairs, strict=True)
+        ]
     words = dictionary_of(directories, dictionary)
     translator = opened(models, backend, device, precision, quiet, words)
     scored: list[Score] = []

@@ -107,9 +107,8 @@ def _tokenizers_of(path: Path) -> Tokenizers:
 
 def _require_same(path: Path, corpus: Corpus, references: Sequence[Tags]) -> None:
     """Raise UserError if a model reads other references in a test file than these."""
-    for index, (pair, tags) in enumerate(zip(corpus.pairs, references, strict=True)):
+    for line, pair, tags in zip(corpus.lines, corpus.pairs, references, strict=True):
         if pair.tags != tags:
-            line = corpus.lines[index] if corpus.lines else index + 1
             raise UserError(
                 f"{path} は、{corpus.name} の {line} 行目の正解を、ほかのモデルと違うように読みます。",
                 "同じ単位（タグか語か）の訳を書くモデルどうしで比べてください。",
@@ -127,7 +126,7 @@ def _translations(path: Path, corpus: Corpus, target: TargetTokenizer) -> list[T
     """
     lines = list(enumerate(read_lines(path, "訳のファイル", _MOST_BYTES), start=1))
     count = len(corpus.pairs)
-    if len(lines) != count and corpus.lines:
+    if len(lines) != count:
         with open_text(Path(corpus.name)) as file:
             total = sum(1 for _ in Lines(file, corpus.name))
         if len(lines) == total:  # those of comments and blank lines are of no sentence

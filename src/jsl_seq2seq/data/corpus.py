@@ -31,7 +31,7 @@ IN_MEMORY = 8 << 20
 
 _NO_TEXT = (".xlsx", ".xls", ".ods", ".numbers", ".zip", ".gz", ".parquet")
 _SIDES = ("source", "target", "phenomenon")
-_LAYOUT = 2
+_LAYOUT = 3
 """Of a cache entry; another number whenever what is in one changes."""
 _SHOWN = 3
 
@@ -74,7 +74,7 @@ class Corpus:
         pairs: in file order, exact repetitions removed unless they were to be kept; on disk if the file is large.
         source, target: the same as units (:meth:`.Tokenizer.units`): characters or words, and tags.
         notes: what a user should know about the file and need not act on, in Japanese.
-        lines: where each pair stands in the file, from 1; empty if the file is large.
+        lines: where each pair stands in the file, from 1.
     """
 
     name: str
@@ -82,7 +82,7 @@ class Corpus:
     source: Column = field(repr=False, compare=False)
     target: Column = field(repr=False, compare=False)
     notes: tuple[str, ...] = ()
-    lines: tuple[int, ...] = field(default=(), repr=False, compare=False)
+    lines: Sequence[int] = field(default=(), repr=False, compare=False)
 
     @cached_property
     def digest(self) -> str:
@@ -138,7 +138,7 @@ def read_corpus(
     """Read a corpus file, once; its name's ending says how (:data:`.formats.FORMATS`).
 
     Memory: all pairs of a file up to :data:`IN_MEMORY`; of a larger one about 50 bytes a line while it is read
-    and 40 a sentence afterwards, whatever the sentences' lengths. What was read from a larger file stays in a
+    and 45 a sentence afterwards, whatever the sentences' lengths. What was read from a larger file stays in a
     cache (:mod:`.cache`): another process, or the same command later, computes the digest of the file's bytes
     and takes it from there.
 
@@ -224,6 +224,10 @@ class _Rows:
     def line(self, position: int) -> int:
         """The line number of a row."""
         return self._lines[position]
+
+    def lines(self) -> np.ndarray:
+        """The line numbers of all rows, uint32."""
+        return np.frombuffer(self._lines, np.uint32)
 
     def keys(self) -> np.ndarray:
         """Keys of the sentences, uint64."""
@@ -335,7 +339,12 @@ def _store(path: Path, kind: Format, tokenizers: Tokenizers, directory: Path, ke
         if not len(rows.keys()):
             raise _nothing(name, kind.hint)
         again, contradictions = rows.repeated()
-        columns, separator, keys = rows.columns(), tokenizers.source.separator, rows.keys()
+        columns, separator, keys, lines = (
+            rows.columns(),
+            tokenizers.source.separator,
+            rows.keys(),
+            rows.lines(),
+        )
         pairs = StoredPairs(columns, separator, keys)
         shown = [(rows.line(a), rows.line(b), pairs[b].source) for a, b in contradictions[:_SHOWN]]
         repetitions = _Repetitions(len(again), len(contradictions), shown, keep)
@@ -344,9 +353,10 @@ def _store(path: Path, kind: Format, tokenizers: Tokenizers, directory: Path, ke
         if len(again) and not keep:
             kept = np.delete(np.arange(len(keys)), again)
             kept.tofile(directory / "kept")
-            columns, keys = [column.select(kept) for column in columns], keys[kept]
+            columns, keys, lines = [column.select(kept) for column in columns], keys[kept], lines[kept]
             pairs = StoredPairs(columns, separator, keys)
         keys.tofile(directory / "keys")
+        lines.tofile(directory / "lines")
         return {
             "data": digest.hexdigest(),
             "digest": _digest(pairs),
@@ -372,7 +382,8 @@ def _load(directory: Path, record: dict[str, Any], name: str, tokenizers: Tokeni
     keys = np.fromfile(directory / "keys", np.uint64)
     pairs = StoredPairs(columns, tokenizers.source.separator, keys, record["digest"])
     source, target, _ = columns
-    return Corpus(name, pairs, source, target, repetitions.notes(name))
+    lines = array("I", (directory / "lines").read_bytes())
+    return Corpus(name, pairs, source, target, repetitions.notes(name), lines)
 
 
 def _read(lines: Lines, kind: Format, tokenizers: Tokenizers) -> Iterator[tuple[int, SentencePair]]:

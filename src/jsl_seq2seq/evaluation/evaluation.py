@@ -40,7 +40,7 @@ class FileReport:
         notes: about the file and its figures, in Japanese.
         tokenizers: the model's.
         trained_on: how many of the sentences the model was trained on.
-        trained_on_lines: the lines of the file where these stand; empty if the file is large.
+        trained_on_lines: the lines of the file where these stand.
         sha256: of the file's pairs (:attr:`jsl_seq2seq.data.Corpus.digest`).
     """
 
@@ -181,7 +181,7 @@ def evaluate(
         notes=(*corpus.notes, *undefined, *_trained_on(corpus, seen)),
         tokenizers=tokenizers,
         trained_on=len(seen),
-        trained_on_lines=tuple(corpus.lines[index] for index in seen) if corpus.lines else (),
+        trained_on_lines=tuple(corpus.lines[index] for index in seen),
         sha256=corpus.digest,
     )
 
@@ -190,8 +190,8 @@ def _trained_on(corpus: Corpus, seen: Sequence[int]) -> list[str]:
     """That some of the sentences were trained on, in Japanese; nothing if none was."""
     if not seen:
         return []
-    lines = "、".join(str(corpus.lines[index]) for index in seen[:_SHOWN_LINES]) if corpus.lines else ""
-    where = f"（{lines} 行目{'など' * (len(seen) > _SHOWN_LINES)}）" if lines else ""
+    lines = "、".join(str(corpus.lines[index]) for index in seen[:_SHOWN_LINES])
+    where = f"（{lines} 行目{'など' * (len(seen) > _SHOWN_LINES)}）"
     return [
         f"{corpus.name}: {len(corpus.pairs):,} 文のうち {len(seen):,} 文は、このモデルの学習に使った文です{where}。"
         "その分、成績は、初めて見る文での実力より良く見えます。"
