@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-import jsl_seq2seq.cli.predict as predict_module
+import jsl_seq2seq.cli.lines as lines_module
 from jsl_seq2seq.store import save_model
 
 from ..backend_cases import require
@@ -432,33 +432,6 @@ def test_files_that_cannot_be_used(
     assert {path.name for path in tmp_path.iterdir()} <= {"in", "out", model.name}
 
 
-class Arriving:
-    """A stream that gives its bytes in blocks of one size."""
-
-    def __init__(self, content: bytes, size: int) -> None:
-        self.content, self.size = content, size
-
-    def read1(self, _: int) -> bytes:
-        block, self.content = self.content[: self.size], self.content[self.size :]
-        return block
-
-
-@pytest.mark.parametrize("size", [1, 3, 7, 100])
-@pytest.mark.parametrize("end", [b"", b"\n", b"\r\n"])
-def test_lines_longer_than_any_sentence_are_skipped(
-    monkeypatch: pytest.MonkeyPatch, size: int, end: bytes
-) -> None:
-    """Each stands as an error in its place, and nothing of it is kept."""
-    monkeypatch.setattr(predict_module, "MAX_LINE", 12)
-    lines = [b"abc", b"x" * 13, b"", b"y" * 12, b"z" * 200, "かき".encode(), b"w" * 30]
-    arriving = Arriving(b"\n".join(lines) + end, size)
-    found = [line for block in predict_module._lines(arriving.read1, "標準入力", "utf-8") for line in block]
-    wanted = ["abc", None, "", "y" * 12, None, "かき", None]
-    assert [line if isinstance(line, str) else None for line in found] == wanted
-    refused = [line for line in found if not isinstance(line, str)]
-    assert [(one.code, one.line) for one in refused] == [("line-too-long", number) for number in (2, 5, 7)]
-
-
 @pytest.fixture
 def two(model: Path, tmp_path: Path) -> tuple[Path, Path]:
     """Two models of the eight sentences."""
@@ -508,7 +481,7 @@ def test_other_commands_take_one_model(program: Program, model: Path, verb: list
 def test_a_line_that_is_too_long_is_not_called_one_in_another_encoding(
     program: Program, model: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(predict_module, "MAX_LINE", 60)
+    monkeypatch.setattr(lines_module, "MAX_LINE", 60)
     lines = "あ" * 30 + "\nありがとう\n"
     done = program("--load", model, "--quiet", "--predict", "-", stdin=lines.encode())
     assert (done.code, done.out.splitlines()) == (0, ["", "<ありがとう>"])

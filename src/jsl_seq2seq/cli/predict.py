@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import codecs
 import io
 import math
 import sys
@@ -16,7 +15,7 @@ from typing import Annotated
 import typer
 
 from ..backends.registry import choose_backend
-from ..data.formats.format import MAX_LINE, decoded, likely_encoding, not_read, open_text
+from ..data.formats.format import not_read, open_text
 from ..errors import Failure, JslError, UserError
 from ..io.files import new_file
 from ..io.text import one_line
@@ -30,14 +29,13 @@ from . import options as opt
 from .console import NO_TAGS, error_to_dict, note, read_input, say, say_json
 from .export import run_weight_export
 from .hints import in_options
+from .lines import Line, line_blocks
 
 STANDARD_INPUT = "-"
 UNCERTAIN = 3
 """Exit code of ``--strict`` where a translation is uncertain, or a line of standard input cannot be translated."""
 _LINES = 512
 """Lines that are translated before the first of them is printed: those of like length go side by side."""
-_BLOCK = 1 << 20
-"""Bytes that are read at once, if as many are there."""
 
 _INPUT = "訳す文のファイル"
 
@@ -46,8 +44,6 @@ _LONG_PREPARATION = 1.5
 
 _BEHIND_THE_LINES = ("lines-not-decodable", "lines-out-of-memory")
 """Codes of the errors about some of the lines, which come when all others are translated."""
-Line = str | UserError
-"""A line of standard input, or why it cannot be read."""
 
 
 def predict(
@@ -185,7 +181,7 @@ def run_prediction(
         if text == STANDARD_INPUT:
             if want_attention:
                 note("標準入力の文のアテンションは書き出しません。1 文ずつ --predict で渡してください。")
-            lines = _lines(read_input, "標準入力", sys.stdin.encoding)
+            lines = line_blocks(read_input, "標準入力", sys.stdin.encoding)
             certain &= _translate_lines(translator, lines, quiet, as_json, search, "標準入力")
             exported.append(None)
             continue
@@ -198,7 +194,7 @@ def run_prediction(
         if want_attention:
             note("--input の文のアテンションは書き出しません。1 文ずつ --predict で渡してください。")
         with _reading(file) as read:
-            lines = _lines(read, str(file), "utf-8")
+            lines = line_blocks(read, str(file), "utf-8")
             certain &= _translate_lines(translator, lines, quiet, as_json, search, str(file))
     if export_to is not None:
         _export(exported, export_to, force_export, quiet)
@@ -343,96 +339,6 @@ def _show_mistake(line: Line, mistake: JslError, number: int, as_json: bool) -> 
         say_json({"text": line if isinstance(line, str) else None, **error_to_dict(mistake)})
     else:
         say()
-
-
-def _lines(read: Callable[[int], bytes], name: str, encoding: str) -> Iterator[list[Line]]:
-    """Blocks of complete lines as soon as they arrive, so that a program may write one line and read its translation.
-
-    Of a line that is longer than any sentence no more is kept than shows that it is: its error stands in its place,
-    and the next line is read as usual.
-
-    Args:
-        read: the bytes that are there, at most so many; empty at the end.
-        name: where they come from, in Japanese.
-        encoding: what is possible besides UTF-8.
-
-    Raises:
-        UserError: they are in an encoding that is neither.
-    """
-    number, size, decode = 0, 0, _Decoder(encoding, name)
-    begun: list[bytes] = []  # of the line that has not ended
-    while block := read(_BLOCK):
-        first, *others = block.split(b"\n")
-        size += len(first)
-        if size <= MAX_LINE:
-            begun.append(first)
-        if not others:
-            continue
-        line = b"".join(begun)
-        arrived = [decode(line, number + 1) if size <= MAX_LINE else _too_long(name, number + 1)]
-        for place, line in enumerate(others[:-1], start=number + 2):
-            arrived.append(decode(line, place) if len(line) <= MAX_LINE else _too_long(name, place))
-        number += len(others)
-        yield arrived
-        begun, size = [others[-1]], len(others[-1])
-    if size:
-        yield [decode(b"".join(begun), number + 1) if size <= MAX_LINE else _too_long(name, number + 1)]
-
-
-def _too_long(name: str, number: int) -> UserError:
-    return UserError(
-        f"{name} の {number} 行目が長すぎます（{MAX_LINE:,} バイトまで）。",
-        "1 行に 1 文ずつ渡してください。",
-        code="line-too-long",
-        line=number,
-        limit=MAX_LINE,
-    )
-
-
-class _Decoder:
-    """Bytes as text, in one encoding from beginning to end: UTF-8, or the console's own if the
-    first line that tells them apart is no UTF-8. Nothing is guessed: in another encoding, the same bytes are other
-    sentences.
-
-    Args:
-        console: the encoding that the system has declared for standard input.
-        name: where the bytes come from, in Japanese.
-    """
-
-    def __init__(self, console: str, name: str) -> None:
-        self._name = name
-        self._possible = list(dict.fromkeys(["utf-8", console.lower()]))
-        self._decided = False
-
-    def __call__(self, line: bytes, number: int) -> Line:
-        """A line without its end; an error if it is not in the encoding of those before it.
-
-        Raises:
-            UserError: no line before tells the encoding, and this one is in none that is possible.
-        """
-        line = line.rstrip(b"\r")
-        if number == 1:
-            line = line.removeprefix(codecs.BOM_UTF8)
-        for encoding in self._possible:
-            try:
-                text = decoded(line, encoding)
-            except (UnicodeDecodeError, LookupError):
-                continue
-            if not line.isascii():
-                self._possible, self._decided = [encoding], True
-            return text
-        guess, encoding = likely_encoding(line, first=number == 1)
-        error = UserError(
-            f"{self._name} の {number} 行目が UTF-8 ではありません。{guess}",
-            "UTF-8 に変えてから渡してください。",
-            code="not-utf8",
-            path=self._name,
-            line=number,
-            encoding=encoding,
-        )
-        if not self._decided:
-            raise error
-        return error
 
 
 def _show(translation: Translation, quiet: bool, as_json: bool, search: Search, where: str = "") -> None:
