@@ -66,7 +66,7 @@ def test_who_waits_for_the_compiler_is_told(
 
     monkeypatch.setattr(predict, "_LONG_PREPARATION", 0.01)
     monkeypatch.setattr(predict, "choose_backend", slow)
-    predict.opened(trained_small(), "auto", None, "int8", quiet)
+    predict.open_translator(trained_small(), "auto", None, "int8", quiet)
     assert ("準備をしています" in capsys.readouterr().err) == told
 
 

@@ -12,7 +12,7 @@ from ..store import load_model, model_directory
 from ..translate.translator import dictionary_of
 from . import options as opt
 from .console import columns, note, say, say_json
-from .predict import opened
+from .predict import open_translator
 
 _BAR = 20
 """Places of a bar that stands for 1."""
@@ -38,7 +38,7 @@ def diagnose(
     directory = model_directory(load)
     model = load_model(directory, record=False)
     words = dictionary_of(directory, dictionary)
-    diagnosis = diagnose_sentence(opened(model, backend, device, precision, quiet, words), text)
+    diagnosis = diagnose_sentence(open_translator(model, backend, device, precision, quiet, words), text)
     if as_json:
         say_json(diagnosis.to_json())
     else:

@@ -21,7 +21,7 @@ from ..translate.translator import Translator, dictionary_of
 from ..version import __version__
 from . import options as opt
 from .console import columns, note, say, say_json
-from .predict import opened, search_of
+from .predict import open_translator, search_of
 from .progress import counted
 from .significance import compare_on
 
@@ -52,7 +52,7 @@ def evaluate(
             systems or [],
             data,
             lambda translator: search_of(translator, beam, 1, length_penalty),
-            lambda path, model: opened(
+            lambda path, model: open_translator(
                 model, backend, device, precision, quiet, dictionary_of(model_directory(path), dictionary)
             ),
             quiet,
@@ -73,7 +73,7 @@ def evaluate(
     models = [load_model(directory) for directory in directories]
     corpora = [_read(path, models) for path in data]
     words = dictionary_of(directories, dictionary)
-    translator = opened(models, backend, device, precision, quiet, words)
+    translator = open_translator(models, backend, device, precision, quiet, words)
     search = search_of(translator, beam, 1, length_penalty)
     sentences = sum(len(corpus.pairs) for corpus in corpora)
     with counted("訳しています", "文", sentences, quiet) as progress:

@@ -81,7 +81,7 @@ def predict(
     directories = [model_directory(one) for one in chosen]
     models = [load_model(directory, record=False) for directory in directories]
     words = dictionary_of(directories, dictionary)
-    translator = opened(models, backend, device, precision, quiet, words)
+    translator = open_translator(models, backend, device, precision, quiet, words)
     with _results_to(output_file):
         certain = run_prediction(
             translator,
@@ -101,7 +101,7 @@ def predict(
         raise typer.Exit(UNCERTAIN)
 
 
-def opened(
+def open_translator(
     model: SavedModel | Sequence[SavedModel],
     backend: str,
     device: str | None,

@@ -15,7 +15,7 @@ from ..tokenize import Tokenizers
 from ..translate.translator import Score, Translator, dictionary_of, perplexity
 from . import options as opt
 from .console import NO_TAGS, error_to_dict, note, say, say_json
-from .predict import opened
+from .predict import open_translator
 from .progress import counted
 
 _BATCH = 512
@@ -55,7 +55,7 @@ def score(
             (line, pair.source, pair.tags) for line, pair in zip(corpus.lines, corpus.pairs, strict=True)
         ]
     words = dictionary_of(directories, dictionary)
-    translator = opened(models, backend, device, precision, quiet, words)
+    translator = open_translator(models, backend, device, precision, quiet, words)
     scored: list[Score] = []
     with counted("確からしさを計算しています", "文", len(pairs), quiet or data is None) as progress:
         for (line, source, _), one in _scored(translator, pairs):
