@@ -918,7 +918,7 @@ class _Index:
             self.stems.setdefault(conjugate(spelling, word.word_class, "連用"), word)
 
     def emit(self, name: str) -> str:
-        """The tag itself where the lexicon knows it, else the open word."""
+        """The tag itself where the lexicon has it, else the open word."""
         return name if name in self.tags or name in _NUMBER_TAGS or name.isdigit() else OPEN + name
 
 
@@ -1023,7 +1023,7 @@ class _Reader:
         return _marks(tags, self.span(start, end))
 
     def open_word(self, base: str, start: int, end: int) -> list[Mark]:
-        """The word as a tag that the lexicon knows, or as an open word."""
+        """The word as a tag of the lexicon, or as an open word."""
         if _hiragana(base) and (len(base) == 1 or any(token.oov for token in self.tokens[start:end])):
             self.doubt(f"「{base}」の切れ目が確かではありません。")
         return self.marks([self.words.emit(base)], start, end)

@@ -117,7 +117,7 @@ class Deriver:
             return self._nouns.arguments(context, name[1:])
         if name.startswith("裸="):
             return self._nouns.bare(context, name[2:])
-        if name == "時" and not self._wants_time(context):
+        if name == "時" and not self._takes_time(context):
             return Fragment()
         if name == "飾":
             adjectives = self.words.suitable(context.head) if context.head else ()
@@ -171,7 +171,7 @@ class Deriver:
         elif context.ending is not None and context.ending.adverbs:
             raise DeadEnd
 
-    def _wants_time(self, context: Context) -> bool:
+    def _takes_time(self, context: Context) -> bool:
         if "時なし" in context.options or (context.ending is not None and not context.ending.time):
             return False
         return context.head is None or self.rng.bernoulli(0.55)

@@ -41,7 +41,7 @@ class Comparison:
         unlike: parameters that only one model has or whose shapes differ.
         sentences: sentences translated.
         changed: sentences with different translations, and both translations as text; ``None`` where a model
-            knows no unit of the sentence.
+            has no unit of the sentence in its vocabulary.
     """
 
     settings: Mapping[str, tuple[Any, Any]]

@@ -77,7 +77,7 @@ def require_masks(model: SavedModel, name: str, final_norm: bool = True) -> None
     """Raises UserError for a model without attention masks: no other program computes what it computes.
 
     Args:
-        final_norm: whether the format wants a LayerNorm behind the last layers, too.
+        final_norm: whether the format requires a LayerNorm behind the last layers, too.
     """
     if not model.config.attention_masks or (final_norm and not model.config.final_norm):
         raise UserError(

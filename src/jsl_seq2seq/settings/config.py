@@ -59,7 +59,7 @@ class ModelConfig:
     max_seq_len: int = 64
     """Longest sentence, in source units or tags, that training accepts and decoding produces."""
     final_norm: bool = True
-    """Whether a LayerNorm stands behind the last encoder and the last decoder layer, as Pre-LN wants it."""
+    """Whether a LayerNorm stands behind the last encoder and the last decoder layer, as Pre-LN requires."""
     attention_masks: bool = True
     """Whether attention is kept from padding, and the decoder from what comes later. The original Rust
     project trained without: an imported model has learnt with what it saw there, and needs to see it."""

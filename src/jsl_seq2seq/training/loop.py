@@ -51,7 +51,7 @@ class Run:
 
 
 class Reporter:
-    """Receives a run's progress. This class ignores it; a subclass overrides what it wants to receive."""
+    """Receives a run's progress. This class ignores it; a subclass overrides the methods that it needs."""
 
     def start(self, run: Run) -> None:
         """The run begins."""

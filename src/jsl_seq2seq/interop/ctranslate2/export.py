@@ -1,7 +1,7 @@
 """A model directory of CTranslate2: ``model.bin``, ``config.json`` and both vocabularies.
 
-CTranslate2 takes two vocabularies and any table of positions, so nothing is joined or permuted; it wants ``<unk>`` in
-both vocabularies, which comes last and never wins.
+CTranslate2 takes two vocabularies and any table of positions, so nothing is joined or permuted; it needs ``<unk>`` in
+both vocabularies, which comes last and is never chosen.
 """
 
 from __future__ import annotations
