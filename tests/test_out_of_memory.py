@@ -4,7 +4,9 @@ message where it does not suffice for one."""
 from __future__ import annotations
 
 import functools
+import tracemalloc
 from collections.abc import Callable, Iterator
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +25,15 @@ from jsl_seq2seq.training.trainer import Trainer
 from jsl_seq2seq.translate import Translator
 
 from .backend_cases import NAMES, require
-from .small_models import EIGHT_LINES, SMALL, eight_sentences, same_training_state, small_job, trained_small
+from .small_models import (
+    EIGHT_LINES,
+    SMALL,
+    eight_sentences,
+    same_arrays,
+    same_training_state,
+    small_job,
+    trained_small,
+)
 
 pytestmark = pytest.mark.usefixtures("frozen")
 
@@ -42,7 +52,7 @@ def raised_by(name: str) -> Exception:
     return MemoryError()
 
 
-@pytest.fixture(params=[*NAMES, "int8"])
+@pytest.fixture(params=[*NAMES, "int8", "numba"])
 def name(request: pytest.FixtureRequest) -> str:
     require(request.param)
     return request.param
@@ -80,9 +90,10 @@ def memory(name: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Allocator]:
 
         return call
 
-    ops = type(opened(name).open(None if name == "int8" else Tape()))
+    compiled = name in ("int8", "numba")
+    ops = type(opened(name).open(None if compiled else Tape()))
     monkeypatch.setattr(ops, "embedding", limited(ops.embedding, 2))
-    if name == "int8":
+    if compiled:
         from jsl_seq2seq.backends.int8.network import CompiledNetwork  # noqa: PLC0415  needs Numba
 
         monkeypatch.setattr(CompiledNetwork, "start", limited(CompiledNetwork.start, 1))
@@ -150,7 +161,7 @@ def test_without_memory_for_one_sentence_it_is_said(name: str, memory: Allocator
         OPERATIONS[operation](translator)
     assert failed.value.code == "translation-out-of-memory"
     assert ("ビーム" in failed.value.hint) == ("beam" in operation)
-    assert ("ndarray" in failed.value.hint) == (name in ("wgpu", "torch"))
+    assert ("ndarray" in failed.value.hint) == (name in ("wgpu", "torch", "numba"))
 
 
 def test_a_sentence_without_memory_does_not_cost_the_others(
@@ -170,7 +181,7 @@ def test_a_sentence_without_memory_does_not_cost_the_others(
 
 
 training = pytest.mark.parametrize("name", NAMES, indirect=True)
-"""Without int8, which does not train."""
+"""Without int8 and Numba, which do not train."""
 
 
 def trained(
@@ -269,20 +280,109 @@ def test_a_sentence_that_cannot_be_learnt_ends_training_with_what_was_learnt(
     assert (result.model.progress.epoch, result.model.progress.batch) == (1, 1)
 
 
-def test_a_failure_within_the_update_is_not_computed_again(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Half of an update may be made: what was saved before is sound, and nothing is saved over it."""
-    job = small_job(tmp_path, epochs=1)
-    saved: list[SavedModel] = []
+def adam_fails(name: str, monkeypatch: pytest.MonkeyPatch, calls: Callable[[int], bool]) -> Callable[[], int]:
+    """Let memory not suffice for Adam where ``calls`` says so of the number of the call; how often it was called."""
+    ops: Any = type(opened(name).open(Tape()))
+    count = 0
+    honest = ops.adam_update
 
-    def fails(*_: Any) -> None:
+    def update(*arguments: Any) -> None:
+        nonlocal count
+        count += 1
+        if calls(count):
+            raise raised_by(name)
+        honest(*arguments)
+
+    monkeypatch.setattr(ops, "adam_update", update)
+    return lambda: count
+
+
+@training
+def test_memory_that_ends_within_the_update_is_given_back_and_it_is_made_once(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole = trained(tmp_path, name, dropout=0.0)
+    called = adam_fails(name, monkeypatch, lambda call: call < 3)
+    found = trained(tmp_path, name, dropout=0.0)
+    assert called() > 2
+    assert found.model.progress.step == whole.model.progress.step == 6
+    for before, after in zip(whole.model.history, found.model.history, strict=True):
+        assert after.loss == pytest.approx(before.loss, rel=1e-4)
+
+
+@training
+def test_without_memory_for_the_update_training_ends_with_what_was_learnt(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    saved: list[SavedModel] = []
+    with monkeypatch.context() as patched, pytest.raises(Failure) as failed:
+        adam_fails(name, patched, lambda _: True)
+        trained(tmp_path, name, saved.append)
+    assert failed.value.code == "training-out-of-memory" and failed.value.parameters > 0
+    assert not saved
+    honest, updates, ended, before = Trainer.update_accumulated, 0, False, {}
+
+    def short(self: Trainer, *batches: Any) -> Any:
+        nonlocal updates, ended, before
+        updates += 1
+        ended = updates == 5
+        if ended:
+            before = self.parameters()
+            self._capture()
+        return honest(self, *batches)
+
+    monkeypatch.setattr(Trainer, "update_accumulated", short)
+    adam_fails(name, monkeypatch, lambda _: ended)
+    result = trained(tmp_path, name, saved.append)
+    assert isinstance(result.failure, Failure) and result.failure.code == "training-out-of-memory"
+    assert result.interrupted and result.model.progress.step == 4
+    assert same_training_state(saved[-1], result.model)
+    assert same_arrays(result.model.parameters, before)
+
+
+def test_numpy_reserves_what_adam_takes(monkeypatch: pytest.MonkeyPatch) -> None:
+    ops, count = NumpyOps(Tape()), 1_000_000
+    arrays = [np.ones(count, np.float32) for _ in range(4)]
+    rates = np.array([0.1, 1e-8], np.float32)
+    tracemalloc.start()
+    ops.adam_update(arrays[0], arrays[1], arrays[2], arrays[3], rates, (0.9, 0.98))
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak < 3.01 * arrays[0].nbytes
+    before = [array.copy() for array in arrays]
+
+    def none(*_: Any) -> None:
         raise MemoryError
 
-    monkeypatch.setattr(NumpyOps, "adam_update", fails)
+    monkeypatch.setattr(np, "empty_like", none)
     with pytest.raises(MemoryError):
-        job.run(save=saved.append)
-    assert not saved
+        ops.adam_update(arrays[0], arrays[1], arrays[2], arrays[3], rates, (0.9, 0.98))
+    assert all(map(np.array_equal, arrays, before))
+
+
+def test_torch_allocates_before_it_changes_anything() -> None:
+    require("torch")
+    torch = import_module("torch")
+    modes = import_module("torch.utils._python_dispatch")
+    changed: list[str] = []
+
+    class Allocations(modes.TorchDispatchMode):
+        """Refuses new tensors once one that was there has been changed."""
+
+        def __torch_dispatch__(self, function: Any, _: Any, arguments: Any = (), named: Any = None) -> Any:
+            schema = function._schema
+            if schema.is_mutable:
+                changed.append(schema.name)
+            elif all(result.alias_info is None for result in schema.returns):
+                assert not changed, schema.name
+            return function(*arguments, **(named or {}))
+
+    ops = opened("torch").training_ops(Tape())
+    arrays = [ops.array(np.ones(4, np.float32)) for _ in range(4)]
+    rates = ops.array(np.array([0.1, 1e-8], np.float32))
+    with Allocations(), torch.no_grad():
+        ops.adam_update(arrays[0], arrays[1], arrays[2], arrays[3], rates, (0.9, 0.98))
+    assert len(changed) > 3
 
 
 def test_without_memory_for_the_parameters_it_is_said(

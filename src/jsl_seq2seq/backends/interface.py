@@ -343,7 +343,8 @@ class TrainingOps(InferenceOps):
 
         m ← β₁ m + (1 - β₁) g,  v ← β₂ v + (1 - β₂) g²,  θ ← θ - α m / (√v + ε)
 
-        with the bias corrections folded into α and ε (end of the paper's §2).
+        with the bias corrections folded into α and ε (end of the paper's §2). Whatever memory it takes is allocated
+        before anything is changed: an error of memory that does not suffice leaves all arrays as they were.
 
         Args:
             rates: [2] floats, α and ε of this step, on the device so that a captured step can be replayed.

@@ -202,6 +202,10 @@ class NumpyDecodingOps(DecodingOps):
         buffer[:, :, start:end] = buffer[rows, :, start:end]
 
 
+_OF_ADAM = 3
+"""Arrays of all parameters that one step of Adam has beside its arguments."""
+
+
 class NumpyOps(NumpyDecodingOps, TrainingOps):
     """NumPy on the CPU: the forward pass, decoding, and training by the tape.
 
@@ -270,6 +274,9 @@ class NumpyOps(NumpyDecodingOps, TrainingOps):
     ) -> None:
         alpha, epsilon = rates
         beta1, beta2 = betas
+        # as much as the lines below take at most: memory must not end between two of them
+        reserved = [np.empty_like(gradient) for _ in range(_OF_ADAM)]
+        del reserved
         m *= beta1
         m += (1 - beta1) * gradient
         v *= beta2

@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import gc
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, Never
 
 import numpy as np
@@ -63,7 +63,7 @@ class Trainer:
         self._model = Transformer(self.ops, self._named, config)
         self._capture()
         self._accumulated: Array | None = None
-        self._too_large, self._failed, self._updating = math.inf, False, False
+        self._too_large, self._failed = math.inf, False
         self.too_large: tuple[int, int, int] | None = None
         # for losses and translations without gradients: the same memory, without a tape
         self._eval_ops = backend.training_ops(None)
@@ -87,7 +87,8 @@ class Trainer:
             it is the mean of.
 
         Raises:
-            Failure: memory does not suffice for a single sentence (``training-out-of-memory``); nothing was updated.
+            Failure: memory does not suffice for a single sentence, or for the update (``training-out-of-memory``);
+                nothing was updated.
         """
         self.step += 1
         try:
@@ -103,14 +104,35 @@ class Trainer:
             if loss is not None:
                 return [(loss, batches[0].tokens)]
         if self._accumulated is None:
-            self._accumulated = self.ops.zeros(self._flat.shape)
+            self._accumulated = self._for_all_parameters(lambda: self.ops.zeros(self._flat.shape))
         tokens = sum(batch.tokens for batch in batches)
         found = []
         for number, batch in enumerate(batch.share(self.processes) for batch in batches):
             parts = self._accumulated_in_parts(batch, number, len(batches), tokens)
             found.append((self._mean(parts), batch.tokens))
-        self._captured_apply(rates)
+        self._for_all_parameters(lambda: self._captured_apply(rates))
         return found
+
+    def _for_all_parameters(self, compute: Callable[[], Any]) -> Any:
+        """What ``compute`` returns, which takes memory for arrays of all parameters. Where that does not suffice, what
+        is kept for later is given back and it is computed once more, by one process alone: others would not take part.
+
+        Raises:
+            Failure: it does not suffice then either (``training-out-of-memory``).
+        """
+        for retried in (self.processes.world_size > 1, True):
+            try:
+                return compute()
+            except Exception as error:
+                if not is_out_of_memory(error):
+                    raise
+                self._failed = True
+                if retried:
+                    count = self._flat.shape[0]
+                    what = f"{count:,} 個のパラメーターを更新するためのメモリーが足りません。"
+                    raise lacking_memory(what, self.ops.name, parameters=count) from error
+            self._release()  # outside of the handler, whose traceback keeps the arrays
+        raise AssertionError
 
     def _updated_at_once(self, rates: np.ndarray, batch: Batch) -> Array | None:
         """One step of Adam on a batch; its loss. ``None``, and no step, if memory does not suffice for that."""
@@ -120,7 +142,7 @@ class Trainer:
         try:
             return self._captured_update(rates, *arguments)
         except Exception as error:
-            if self._updating or not self._lacks_memory(error, batch):
+            if not self._lacks_memory(error, batch):
                 raise
         self._release()  # outside of the handler, whose traceback keeps the arrays
         return None
@@ -300,7 +322,6 @@ class Trainer:
     def _optimizer_step(self, gradient: Array, rates: Array) -> None:
         """Clip the gradient [N], and one step of Adam; both without the frozen parameters."""
         ops, training = self.ops, self.training
-        self._updating = True
         if self._frozen:
             for name, piece in self._eval_ops.named_views(gradient, self._pieces).items():
                 if name in self._frozen:
@@ -309,7 +330,6 @@ class Trainer:
             gradient = ops.clip_norm(gradient, training.clip_norm)
         betas = (training.beta1, training.beta2)
         ops.adam_update(self._flat, gradient, self._m, self._v, ops.array(rates), betas)
-        self._updating = False
 
     def _to_device(self, named: dict[str, np.ndarray], zeroed: Sequence[tuple[int, int]] = ()) -> Array:
         flat = flatten(named, self._shapes)

@@ -255,9 +255,11 @@ class TorchOps(TrainingOps, DecodingOps):
     ) -> None:
         bf16_copy = self.bf16_copy(parameters)
         with torch.no_grad():
+            denominator = torch.empty_like(v)  # all that is allocated, before anything is changed
             m.lerp_(gradient, 1 - betas[0])
             v.mul_(betas[1]).addcmul_(gradient, gradient, value=1 - betas[1])
-            parameters.sub_((v.sqrt().add_(rates[1])).reciprocal_().mul_(m).mul_(rates[0]))
+            torch.sqrt(v, out=denominator).add_(rates[1])
+            parameters.sub_(denominator.reciprocal_().mul_(m).mul_(rates[0]))
             if bf16_copy is not None:
                 bf16_copy.copy_(parameters)
 
