@@ -145,6 +145,16 @@ def test_nonsense_in_the_environment(
             assert (refused.value.code, refused.value.variable) == ("environment-not-a-number", variable)
 
 
+@pytest.mark.parametrize("variable", ["NUMBA_NUM_THREADS", "NUMBA_OPT", "NUMBA_DEBUG_CACHE"])
+def test_nonsense_that_numba_reads(saved: Path, tmp_path: Path, variable: str) -> None:
+    """It goes on without the variable, and warns with a traceback that nobody needs."""
+    pytest.importorskip("numba")
+    arguments = ["predict", "--load", str(saved), "--backend", "numba", "--quiet", "ありがとう"]
+    done = run_program(arguments, tmp_path, b"", **{variable: "abc"})
+    assert done.returncode == 0 and done.stdout
+    assert b"Traceback" not in done.stderr and variable.encode() not in done.stderr
+
+
 @pytest.mark.parametrize(
     "environment",
     [

@@ -9,6 +9,7 @@ from __future__ import annotations
 import importlib
 import importlib.util
 import sys
+import warnings
 from typing import Any
 
 from .errors import UserError
@@ -25,7 +26,9 @@ def optional(library: str, extra: str, purpose: str) -> Any:
         UserError: it is not installed, or cannot be imported.
     """
     try:
-        module = importlib.import_module(library)
+        with warnings.catch_warnings():  # a library's words to those who write programs with it
+            warnings.simplefilter("ignore")
+            module = importlib.import_module(library)
         if is_missing(library):
             raise ModuleNotFoundError(library, name=library)  # an empty folder
     except Exception as problem:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import warnings
+
 from ...errors import UserError
 from ...extras import is_missing, reason
 from ...settings.environment import compiles_nothing
@@ -15,7 +17,9 @@ if compiles_nothing():
         reason="NUMBA_DISABLE_JIT",
     )
 try:
-    from .ops import CompiledOps, Int8Ops
+    with warnings.catch_warnings():  # Numba prints a traceback for a variable of its own that it cannot read
+        warnings.simplefilter("ignore")
+        from .ops import CompiledOps, Int8Ops
 except Exception as problem:
     if is_missing("numba"):
         raise UserError(
