@@ -235,7 +235,7 @@ def test_a_page_does_not_go_through_a_link(tmp_path: Path) -> None:
 
 ALLOWED = {
     "io.files": {"open", "fdopen", "replace", "unlink"},
-    "data.corpus": {"open", "read_text", "read_bytes"},  # of the cache's own folder, made by mkdtemp; and of the package
+    "data.corpus": {"open", "read_text", "read_bytes"},  # of the cache's own folder, made by mkdtemp; of the package
     "data.encoding": {"open"},  # the same
     "corpus.word_tables": {"read_text"},  # of the package
     "corpus.conventions": {"read_text"},  # of the package
