@@ -24,7 +24,8 @@ _RUN, _MODEL, _TRAINING, _LOOK = "実行", "モデルの形", "学習のしか�
 
 def _option(name: str, text: str, panel: str, value: str = "") -> Any:
     """An option whose value is called ``value`` in the help; none for a switch."""
-    return Option(name, help=text, rich_help_panel=panel, metavar=value, show_default=False)
+    # whether a file can be read is found out by what reads it, which says why
+    return Option(name, help=text, rich_help_panel=panel, metavar=value, show_default=False, readable=False)
 
 
 def _training(name: str, text: str, value: str = "N") -> Any:
@@ -230,7 +231,7 @@ LexiconDir = Annotated[Path | None, _option("--lexicon", "自分の語彙のフ�
 
 def argument(text: str, name: str = "DIR") -> Any:
     """A positional argument that is called ``name`` in the help."""
-    return Argument(metavar=name, help=text, show_default=False)
+    return Argument(metavar=name, help=text, show_default=False, readable=False)
 
 
 def exports(model: Path | None, chosen: Path | None) -> Path:

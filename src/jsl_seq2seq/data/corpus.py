@@ -382,7 +382,7 @@ def _load(directory: Path, record: dict[str, Any], name: str, tokenizers: Tokeni
     keys = np.fromfile(directory / "keys", np.uint64)
     pairs = StoredPairs(columns, tokenizers.source.separator, keys, record["digest"])
     source, target, _ = columns
-    lines = array("I", (directory / "lines").read_bytes())
+    lines = array("I", np.fromfile(directory / "lines", np.uint32).tobytes())
     return Corpus(name, pairs, source, target, repetitions.notes(name), lines)
 
 

@@ -458,7 +458,8 @@ def is_foreign(path: Path, is_own: Callable[[Path], bool]) -> bool:
 
 
 def require_own_file(path: Path, is_own: Callable[[Path], bool]) -> None:
-    """Raise UserError for a file that is foreign (:func:`is_foreign`)."""
+    """Raise UserError for a file that is foreign (:func:`is_foreign`), or in a place that cannot be looked at."""
+    require_reachable(path)
     if is_foreign(path, is_own):
         refuse_foreign(path)
 

@@ -45,6 +45,7 @@ from ..io.files import (
     require_reachable,
     sha256,
     stamp,
+    write_bytes,
 )
 from ..io.text import canonical_json, format_json, parse_json
 from ..model import Shapes, parameter_shapes
@@ -105,7 +106,8 @@ def tour_model() -> Path:
 def _packaged(name: str) -> Path:
     """A directory of ``assets/``: itself, or where the package lies in an archive, a copy of its files until the
     process ends. (``importlib.resources.as_file`` copies directories from Python 3.12 on.)"""
-    packaged = resources.files("jsl_seq2seq").joinpath("assets", *name.split("/"))
+    parts = ("assets", *name.split("/"))
+    packaged = resources.files("jsl_seq2seq").joinpath(*parts)
     if isinstance(packaged, Path):
         return packaged
     try:
@@ -113,8 +115,9 @@ def _packaged(name: str) -> Path:
         atexit.register(temporary.cleanup)
         place = Path(temporary.name) / packaged.name
         place.mkdir()
-        for entry in packaged.iterdir():
-            (place / entry.name).write_bytes(entry.read_bytes())
+        for file in [entry.name for entry in packaged.iterdir()]:
+            content = resources.files("jsl_seq2seq").joinpath(*parts, file).read_bytes()
+            write_bytes(place / file, content, sync=False)
     except OSError as error:
         raise Failure(
             f"付属のモデルを取り出せません: {packaged}（{error.strerror}）",
