@@ -235,7 +235,7 @@ def test_a_page_does_not_go_through_a_link(tmp_path: Path) -> None:
 
 ALLOWED = {
     "io.files": {"open", "fdopen", "replace", "unlink"},
-    "data.corpus": {"open", "read_text", "read_bytes"},  # of the cache's own folder, made by mkdtemp; of the package
+    "data.corpus": {"open", "read_text"},  # of the cache's own folder, made by mkdtemp; and of the package
     "data.encoding": {"open"},  # the same
     "corpus.word_tables": {"read_text"},  # of the package
     "corpus.conventions": {"read_text"},  # of the package
@@ -247,7 +247,6 @@ ALLOWED = {
     "interop.ctranslate2.export": {"read_bytes"},  # of a temporary folder that it made
     "interop.web.site": {"read_bytes"},  # of the package
     "render.glyphs": {"read_bytes"},  # of the package
-    "store.directory": {"read_bytes", "write_bytes"},  # of the package, into a temporary folder that it made
     "translate.tag_list": {"read_text"},  # of the package
 }  # fmt: skip
 _METHODS = {
