@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import os
 import shutil
+import signal
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from importlib import import_module
@@ -35,8 +36,12 @@ settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "repeatable"))
 
 
 def pytest_configure() -> None:
-    """Refuse a misspelt JSL_REQUIRE_BACKENDS before anything runs."""
+    """Refuse a misspelt JSL_REQUIRE_BACKENDS before anything runs, and take Ctrl-C as in a terminal.
+
+    A background job of a shell ignores SIGINT, and so would all programs that tests start.
+    """
     required()
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:

@@ -102,7 +102,6 @@ def test_killed_while_training_leaves_the_old_model(tmp_path: Path, shared_data:
 INTERRUPTED = """
 import builtins, signal, sys
 from jsl_seq2seq.cli import main
-signal.signal(signal.SIGINT, signal.default_int_handler)  # a background job of a shell ignores it
 honest = builtins.__import__
 def importing(name, *others):
     if name == sys.argv[1]:
