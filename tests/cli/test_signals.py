@@ -101,18 +101,20 @@ def test_killed_while_training_leaves_the_old_model(tmp_path: Path, shared_data:
 
 INTERRUPTED = """
 import builtins, signal, sys
-from jsl_seq2seq.cli import main
 honest = builtins.__import__
 def importing(name, *others):
     if name == sys.argv[1]:
         signal.raise_signal(signal.SIGINT)
     return honest(name, *others)
 builtins.__import__ = importing
+from jsl_seq2seq.cli import main
 main(["--predict", "ありがとう"])
 """
 
 
-@pytest.mark.parametrize("importing", ["app", "export", "store", "backends.registry"])
+@pytest.mark.parametrize(
+    "importing", ["backends.out_of_memory", "app", "export", "store", "backends.registry"]
+)
 def test_ctrl_c_ends_any_command_without_a_word(tmp_path: Path, importing: str) -> None:
     """From the beginning, while the commands themselves are being imported."""
     done = subprocess.run(
