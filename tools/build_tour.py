@@ -209,7 +209,7 @@ _PAGE = """<!doctype html>
 <head>
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width, initial-scale=1">
-<title>{title}｜コードで読む attention</title>
+<title>{title}｜コードで読むアテンション</title>
 <link rel="icon" href="data:,">
 <link rel="stylesheet" href="../assets/style.css">
 <link rel="stylesheet" href="../assets/tour.css">
@@ -234,7 +234,7 @@ def pages() -> dict[str, str]:
     """The tour as HTML, by file name: ``index.html`` for what stands before the first chapter, then ``0.html`` ..."""
     parts = re.split(r"^## (?=\d\. )", TEXT.read_text(encoding="utf-8"), flags=re.MULTILINE)
     titles = [part.partition("\n")[0] for part in parts[1:]]
-    found = {"index.html": _page("コードで読む attention", parts[0].partition("\n")[2], titles, None)}
+    found = {"index.html": _page("コードで読むアテンション", parts[0].partition("\n")[2], titles, None)}
     for number, part in enumerate(parts[1:]):
         title, _, body = part.partition("\n")
         assert title.startswith(f"{number}. ")
