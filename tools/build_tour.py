@@ -144,7 +144,7 @@ def architecture() -> str:
     encoder.arrow()
     encoder.box("埋め込み + 位置", _PLAIN)
     start = encoder.y - 4
-    encoder.sublayer("自己 attention（文字 → 文字）", _ATTENTION)
+    encoder.sublayer("自己アテンション（文字 → 文字）", _ATTENTION)
     encoder.sublayer("feed-forward", _PLAIN)
     encoder.frame(start, "× 4（第 0〜3 層）")
     encoder.arrow(40)
@@ -159,8 +159,8 @@ def architecture() -> str:
     decoder.arrow()
     decoder.box("埋め込み + 位置", _PLAIN)
     start = decoder.y - 4
-    decoder.sublayer("自己 attention（タグ → 前のタグ）", _ATTENTION)
-    cross = decoder.sublayer("交差 attention（タグ → 文字）", _CROSS)
+    decoder.sublayer("自己アテンション（→ 前のタグ）", _ATTENTION)
+    cross = decoder.sublayer("交差アテンション（タグ → 文字）", _CROSS)
     decoder.sublayer("feed-forward", _PLAIN)
     decoder.frame(start, "× 4（第 0〜3 層）")
     decoder.arrow(40)
