@@ -1,1 +1,1 @@
-"""Array libraries behind one interface: :class:`~jsl_seq2seq.backends.interface.Ops`."""
+"""Array libraries behind one interface: :mod:`jsl_seq2seq.backends.interface`."""

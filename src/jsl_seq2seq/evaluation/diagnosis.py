@@ -25,7 +25,7 @@ LONGEST = 200
 the length."""
 
 EOS_LABEL = "<EOS>"
-"""The end of a sentence as a label, as in :class:`~jsl_seq2seq.translate.translation.Attention`."""
+"""The end of a sentence as a label, as in :class:`~jsl_seq2seq.translate.translator.Attention`."""
 
 
 @dataclass(frozen=True)

@@ -45,7 +45,8 @@ class System:
 
     Attributes:
         hypotheses: in the order of the sentences.
-        scores: ``exact`` (0 to 1), and with sacrebleu ``bleu`` and ``chrf`` (0 to 100); filled in by :func:`compare`.
+        scores: ``exact`` (0 to 1), and with sacrebleu ``bleu`` and ``chrf`` (0 to 100); filled in by
+            :func:`compare_systems`.
     """
 
     name: str

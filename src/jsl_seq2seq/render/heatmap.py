@@ -382,9 +382,9 @@ class Legend:
 
     Attributes:
         bands: (top, height, colour) of each step of the bar, ``width`` wide.
-        marks: (y, number) beside the bar.
+        marks: path data of the tick beside each number.
         hatch_top: top of the hatched square that explains the hatched cells; ``None`` if there are none.
-        texts: the numbers and the words beside the hatched square.
+        texts: the numbers beside the bar, and the words beside the hatched square.
         extent: (width, height) of all of it.
     """
 
