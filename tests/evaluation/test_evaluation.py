@@ -9,8 +9,9 @@ import pytest
 
 from jsl_seq2seq.data import parse_corpus, read_corpus
 from jsl_seq2seq.errors import UserError
-from jsl_seq2seq.evaluation import Search, evaluate
+from jsl_seq2seq.evaluation import evaluate
 from jsl_seq2seq.evaluation.evaluation import SYNTHETIC, UNKNOWN, WRITTEN, FileReport, origin_of
+from jsl_seq2seq.search import Search
 from jsl_seq2seq.store import load_model, save_model
 from jsl_seq2seq.translate.translator import Translator
 

@@ -12,12 +12,13 @@ import pytest
 
 from jsl_seq2seq.data import parse_corpus
 from jsl_seq2seq.errors import Failure
-from jsl_seq2seq.evaluation import Evaluation, Search, diagnose, evaluate
+from jsl_seq2seq.evaluation import Evaluation, diagnose, evaluate
 from jsl_seq2seq.evaluation.breakdown import confusions
 from jsl_seq2seq.render.diagnosis_page import diagnosis_page
 from jsl_seq2seq.render.export import export_attention
 from jsl_seq2seq.render.pages import basename, environment, percent, render, write
 from jsl_seq2seq.render.report import report_page
+from jsl_seq2seq.search import Search
 from jsl_seq2seq.translate.translator import Attention
 
 from ..refusals import refused

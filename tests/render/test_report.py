@@ -14,9 +14,10 @@ from jsl_seq2seq.corpus.lexicon import read_lexicon
 from jsl_seq2seq.corpus.phenomena import phenomena
 from jsl_seq2seq.data import parse_corpus
 from jsl_seq2seq.errors import UserError
-from jsl_seq2seq.evaluation import Evaluation, Search, evaluate
+from jsl_seq2seq.evaluation import Evaluation, evaluate
 from jsl_seq2seq.evaluation.evaluation import SYNTHETIC, WRITTEN, FileReport
 from jsl_seq2seq.render.report import report_page, write_report
+from jsl_seq2seq.search import Search
 from jsl_seq2seq.tokenize import Tokenizers
 from jsl_seq2seq.translate.translator import Translator
 

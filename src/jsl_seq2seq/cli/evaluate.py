@@ -9,11 +9,12 @@ from typing import Annotated
 
 from ..data import Corpus, read_corpus
 from ..errors import UserError
-from ..evaluation import Evaluation, FileReport, Search
+from ..evaluation import Evaluation, FileReport
 from ..evaluation import evaluate as evaluate_corpus
 from ..evaluation.metrics import HOW_TO_INSTALL, has_sacrebleu
 from ..io.files import require_own
 from ..render.report import REPORT_FILES, write_report
+from ..search import Search
 from ..store import SavedModel, is_builtin, load_model, model_directory
 from ..store.directory import WEIGHTS, read_config
 from ..store.metadata import now

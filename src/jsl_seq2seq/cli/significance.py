@@ -9,7 +9,6 @@ from ..data import Corpus, read_corpus
 from ..data.formats import Lines
 from ..data.formats.format import open_text, read_lines
 from ..errors import UserError
-from ..evaluation import Search
 from ..evaluation import evaluate as evaluate_corpus
 from ..evaluation.metrics import HOW_TO_INSTALL, has_sacrebleu
 from ..evaluation.significance import (
@@ -22,6 +21,7 @@ from ..evaluation.significance import (
 )
 from ..io.files import is_regular
 from ..io.text import parse_json
+from ..search import Search
 from ..store import SavedModel, is_builtin, load_model, model_directory
 from ..tokenize import CHARACTERS_AND_TAGS, Tokenizers
 from ..tokenize.tokenizer import TargetTokenizer

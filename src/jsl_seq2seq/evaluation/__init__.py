@@ -1,20 +1,6 @@
-"""Measuring models: metrics, breakdown, diagnosis, comparison, self-test."""
+"""Measuring models: metrics, breakdown, diagnosis, comparison of models, significance of differences."""
 
-from ..search import Search
 from .diagnosis import Diagnosis, diagnose
 from .evaluation import Evaluation, FileReport, evaluate
-from .metrics import Edits, Result, Scores, align, scores
 
-__all__ = [
-    "Diagnosis",
-    "Edits",
-    "Evaluation",
-    "FileReport",
-    "Result",
-    "Scores",
-    "Search",
-    "align",
-    "diagnose",
-    "evaluate",
-    "scores",
-]
+__all__ = ["Diagnosis", "Evaluation", "FileReport", "diagnose", "evaluate"]
