@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import math
+from array import array
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
+from itertools import chain
 
 from ..backends.interface import Array, DecodingOps, InferenceOps, TrainingOps
 
@@ -175,8 +178,7 @@ class Embedding:
         width = self._weight.shape[1]
         rows = max(_SMALLEST_TABLE, 1 << (length - 1).bit_length())
         if rows not in self._tables:
-            values = [wave for position in range(rows) for wave in sinusoid(position, width)]
-            self._tables[rows] = self._ops.array(values)
+            self._tables[rows] = self._ops.array(_sinusoids(rows, width))
         return self._ops.beginning(self._tables[rows], (length, width))
 
 
@@ -187,3 +189,9 @@ def sinusoid(position: int, d_model: int) -> list[float]:
     """PE(pos, 2i) = sin(pos / 10000^(2i/D)), PE(pos, 2i+1) = cos(the same) (Vaswani et al. 2017, §3.5)."""
     angles = (position / 10000 ** (2 * i / d_model) for i in range(d_model // 2))
     return [wave(angle) for angle in angles for wave in (math.sin, math.cos)]
+
+
+@cache
+def _sinusoids(rows: int, d_model: int) -> array[float]:
+    """PE of 0, 1, ..., rows - 1, one after the other: the same for every embedding of that width."""
+    return array("d", chain.from_iterable(sinusoid(position, d_model) for position in range(rows)))

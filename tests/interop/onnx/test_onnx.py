@@ -177,8 +177,8 @@ def run(compute: Callable[..., Any], *arrays: np.ndarray) -> np.ndarray:
         "one",
         [declared(one, str(array.dtype)) for one, array in zip(inputs, arrays, strict=True)],
         [onnx.helper.make_empty_tensor_value_info("result")],
-        list(ops.constants.values()),
     )
+    ops.add_constants(graph)
     made = onnx.helper.make_model(
         graph, opset_imports=[onnx.helper.make_opsetid("", OPSET)], ir_version=IR_VERSION
     )

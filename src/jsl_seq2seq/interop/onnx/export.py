@@ -9,7 +9,7 @@ All ids are int32, all other numbers float32; batch and lengths are open.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -41,7 +41,9 @@ def export(model: SavedModel) -> Exported:
         Failure: onnxruntime computes something else than NumPy.
     """
     require_masks(model, "onnx", final_norm=False)
-    files = {ENCODER: _encoder(model), STEP: _decoder_step(model), GREEDY: _greedy(model)}
+    metadata = _metadata(model)
+    graphs = {ENCODER: _encoder, STEP: _decoder_step, GREEDY: _greedy}
+    files = {name: graph(model, metadata) for name, graph in graphs.items()}
     return Exported(files, (check(model, files),))
 
 
@@ -50,7 +52,7 @@ def max_positions(config: ModelConfig) -> int:
     return max(MAX_POSITIONS, config.max_seq_len + 1)
 
 
-def _encoder(model: SavedModel) -> bytes:
+def _encoder(model: SavedModel, metadata: Mapping[str, str]) -> bytes:
     ops = OnnxOps()
     source = ops.input("source", (_BATCH, _SOURCE))
     layers, mask = _encoded(ops, _network(ops, model), source)
@@ -60,10 +62,10 @@ def _encoder(model: SavedModel) -> bytes:
             declared(ops.named(f"{name}.{index}", getattr(layer, name)), "float32")
             for name in ("memory_key", "memory_value")
         ]
-    return _file(model, ops, "encoder", [declared(source, "int32")], outputs)
+    return _file(metadata, ops, "encoder", [declared(source, "int32")], outputs)
 
 
-def _decoder_step(model: SavedModel) -> bytes:
+def _decoder_step(model: SavedModel, metadata: Mapping[str, str]) -> bytes:
     ops, config = OnnxOps(), model.config
     past = Dim("past_length", max_positions(config))
     own = (_BATCH, config.n_heads, past, config.head_size)
@@ -86,10 +88,10 @@ def _decoder_step(model: SavedModel) -> bytes:
             outputs.append(declared(ops.named(f"{name}.{index}", ops.written[_name(buffer)]), "float32"))
     inputs = [declared(ids, "int32"), declared(mask, "bool")]
     inputs += [declared(_value(one), "float32") for layer in layers for one in vars(layer).values()]
-    return _file(model, ops, "decoder_step", inputs, outputs)
+    return _file(metadata, ops, "decoder_step", inputs, outputs)
 
 
-def _greedy(model: SavedModel) -> bytes:
+def _greedy(model: SavedModel, metadata: Mapping[str, str]) -> bytes:
     """Ends when every sentence has ended; what follows a sentence's EOS is EOS with log-probability 0."""
     ops, config = OnnxOps(), model.config
     network = _network(ops, model)
@@ -150,7 +152,7 @@ def _greedy(model: SavedModel) -> bytes:
     )
     tags, scores = (ops.transpose(one, (1, 0)) for one in outputs[-2:])
     return _file(
-        model,
+        metadata,
         ops,
         "greedy",
         [declared(source, "int32"), declared(limit, "int32")],
@@ -215,28 +217,29 @@ def _name(array: Any) -> str:
     return array.name
 
 
+def _metadata(model: SavedModel) -> dict[str, str]:
+    return {
+        "config": format_json(model.config.to_json()),
+        "max_positions": str(max_positions(model.config)),
+        "vocab_hash": model.tokenizers.hash,
+        "vocabulary": format_json(model.tokenizers.to_json()),
+    }
+
+
 def _file(
-    model: SavedModel,
+    metadata: Mapping[str, str],
     ops: OnnxOps,
     name: str,
     inputs: Sequence[onnx.ValueInfoProto],
     outputs: Sequence[onnx.ValueInfoProto],
 ) -> bytes:
-    graph = helper.make_graph(ops.nodes, name, inputs, outputs, list(ops.constants.values()))
     made = helper.make_model(
-        graph,
+        helper.make_graph(ops.nodes, name, inputs, outputs),
         opset_imports=[helper.make_opsetid("", OPSET)],
         ir_version=IR_VERSION,
         producer_name="jsl-seq2seq",
         producer_version=__version__,
     )
-    helper.set_model_props(
-        made,
-        {
-            "config": format_json(model.config.to_json()),
-            "max_positions": str(max_positions(model.config)),
-            "vocab_hash": model.tokenizers.hash,
-            "vocabulary": format_json(model.tokenizers.to_json()),
-        },
-    )
+    helper.set_model_props(made, dict(metadata))
+    ops.add_constants(made.graph)
     return made.SerializeToString()

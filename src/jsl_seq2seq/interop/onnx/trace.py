@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 import onnx
-from onnx import TensorProto, helper, numpy_helper
+from onnx import TensorProto, helper
 
 from ...backends.interface import MASKED, DecodingOps, Mask
 
@@ -79,7 +79,7 @@ class OnnxOps(DecodingOps):
     def __init__(self) -> None:
         super().__init__()
         self.nodes: list[onnx.NodeProto] = []
-        self.constants: dict[str, onnx.TensorProto] = {}
+        self.constants: dict[str, np.ndarray] = {}
         self.written: dict[str, Value] = {}
         """The cache's name -> the cache after this graph."""
         self._sizes: dict[str, Value] = {}
@@ -126,6 +126,17 @@ class OnnxOps(DecodingOps):
         """The model's parameters as constants under their own names; those that nothing uses stay out."""
         return {name: Value(name, array.shape, array) for name, array in arrays.items()}
 
+    def add_constants(self, graph: onnx.GraphProto) -> None:
+        """Add the constants that nodes use, each copied once: they are nearly all of a graph's bytes."""
+        for name, values in self.constants.items():
+            little_endian = values.astype(values.dtype.newbyteorder("<"), copy=False)
+            graph.initializer.add(
+                name=name,
+                data_type=_TYPES[values.dtype.name],
+                dims=values.shape,
+                raw_data=little_endian.tobytes(),
+            )
+
     def cast(self, x: Value, dtype: str) -> Value:
         """The same numbers in another type."""
         return self.node("Cast", [x], x.shape, to=_TYPES[dtype])
@@ -133,7 +144,7 @@ class OnnxOps(DecodingOps):
     def _used(self, value: Value) -> str:
         """The edge's name; a constant becomes part of the graph with its first use."""
         if value.constant is not None and value.name not in self.constants:
-            self.constants[value.name] = numpy_helper.from_array(value.constant, value.name)
+            self.constants[value.name] = value.constant
         return value.name
 
     def _shape(self, shape: Sequence[int]) -> Value:
