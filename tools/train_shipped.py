@@ -37,14 +37,13 @@ from jsl_seq2seq.cli.progress import LineReporter
 from jsl_seq2seq.corpus import read_lexicon, write_splits
 from jsl_seq2seq.corpus.augment import sprinkle, with_latin, with_number, with_slots
 from jsl_seq2seq.corpus.evidence import covered, evidence
-from jsl_seq2seq.corpus.fragment import to_katakana
 from jsl_seq2seq.data import Corpus, read_corpus
 from jsl_seq2seq.evaluation import evaluate
 from jsl_seq2seq.model import count_parameters
 from jsl_seq2seq.settings.presets import preset_options
 from jsl_seq2seq.store import Example, SavedModel, load_model, save_model
 from jsl_seq2seq.tokenize import Tokenizers, format_tags
-from jsl_seq2seq.tokenize.normalize import normalize
+from jsl_seq2seq.tokenize.normalize import katakana, normalize
 from jsl_seq2seq.tokenize.tokenizer import OpenTagTokenizer
 from jsl_seq2seq.training import TrainingJob, TrainingRequest
 from jsl_seq2seq.translate.translator import Translator
@@ -196,7 +195,7 @@ def varied_real(rows: Sequence[Row], random: Random) -> Iterator[Row]:
             if variant is not None and random.random() < share:
                 yield *variant, origin
         if random.random() < 0.06:
-            yield to_katakana(source), tags, origin
+            yield katakana(source), tags, origin
         if random.random() < 0.06:
             yield random.choice(FILLERS) + source, tags, origin
 

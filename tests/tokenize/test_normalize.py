@@ -19,7 +19,9 @@ from jsl_seq2seq.tokenize.normalize import (
     RADICALS,
     TAG,
     Normalizer,
+    hiragana,
     kana_sibling,
+    katakana,
     nfc,
 )
 from jsl_seq2seq.tokenize.tokenizer import CharTokenizer, TagTokenizer, Vocabulary
@@ -233,6 +235,11 @@ def test_ordinary_hiragana_stays(text: str) -> None:
 )
 def test_kana_siblings(one: str, other: str) -> None:
     assert (kana_sibling(one), kana_sibling(other)) == (other, one)
+
+
+def test_the_text_in_the_other_kana() -> None:
+    assert hiragana("タなカさン、ヴーヶ漢a") == "たなかさん、ゔーゖ漢a"
+    assert katakana("タなカさン、ゔーゖ漢a") == "タナカサン、ヴーヶ漢a"
 
 
 @pytest.mark.parametrize("character", ["ー", "漢", "a", "、", "\u30f7", "\u3040", "\u3097"])

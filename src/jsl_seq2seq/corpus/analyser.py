@@ -20,10 +20,10 @@ from functools import cache, lru_cache
 from pathlib import Path
 from typing import Any
 
-from ..tokenize.normalize import normalize
+from ..tokenize.normalize import katakana, normalize
 from .conjugation import VERB_CLASSES, conjugate
 from .conventions import rewrite
-from .fragment import fingerspell, to_katakana
+from .fragment import fingerspell
 from .lexicon import Lexicon, Word, read_lexicon
 from .numbers import LIMIT, number_tags
 from .sudachi import open_core_dictionary
@@ -4088,7 +4088,7 @@ class _Reader:
             )
             or "".join(t.surface for t in self.tokens[max(0, index - 2) : index]) == "名前は"
             or (re.match(r"(?:と|って)\|(?:いう|申す)\|ます\|", self.rest(end)) and _katakana(text))
-        ) and _katakana(to_katakana(text)):
+        ) and _katakana(katakana(text)):
             return self.person(index, end, fingerspell(text))
         item = self.push(self.open_word(text, index, end), "noun", base=(OPEN + "サ変" if verbal else text))
         if last.pos[0] == "形状詞" or (
@@ -4180,7 +4180,7 @@ class _Reader:
                     reading = name.kana[0] if name else piece.reading
                     if not name and _katakana(piece.surface):
                         reading = piece.surface
-                    marks += _marks(fingerspell(to_katakana(reading)), (piece.start, piece.end))
+                    marks += _marks(fingerspell(katakana(reading)), (piece.start, piece.end))
                 elif position and piece.surface in ("人", "語") and self.is_name(pieces[0]):
                     marks.append(("人" if piece.surface == "人" else "言葉", (piece.start, piece.end)))
                 elif position and piece.surface == "屋":

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from ..tokenize.normalize import katakana
+
 
 @dataclass(frozen=True)
 class Fragment:
@@ -32,14 +34,4 @@ def plain(text: str, tags: tuple[str, ...] = ()) -> Fragment:
 
 def fingerspell(kana: str) -> tuple[str, ...]:
     """たなか -> ('指文字:タ', '指文字:ナ', '指文字:カ'): one tag for each katakana character."""
-    return tuple(f"指文字:{to_katakana(character)}" for character in kana)
-
-
-def to_katakana(text: str) -> str:
-    """Hiragana to katakana; everything else stays."""
-    return "".join(chr(ord(c) + 0x60) if "ぁ" <= c <= "ゖ" else c for c in text)
-
-
-def to_hiragana(text: str) -> str:
-    """Katakana to hiragana; everything else stays, the long mark too."""
-    return "".join(chr(ord(c) - 0x60) if "ァ" <= c <= "ヶ" else c for c in text)
+    return tuple(f"指文字:{character}" for character in katakana(kana))

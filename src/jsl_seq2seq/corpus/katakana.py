@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 
-from .fragment import to_katakana
+from ..tokenize.normalize import katakana
 from .rng import Rng
 
 _PIECES = re.compile("[ぁ-ゖー]+|[^ぁ-ゖー]+")
@@ -17,11 +17,9 @@ _PIECES = re.compile("[ぁ-ゖー]+|[^ぁ-ゖー]+")
 def in_katakana(spellings: Mapping[str, str], rng: Rng) -> dict[str, str]:
     """The spellings with their hiragana in katakana: half of the time all of it, else some of its stretches."""
     if rng.bernoulli(0.5):
-        return {name: to_katakana(text) for name, text in spellings.items()}
+        return {name: katakana(text) for name, text in spellings.items()}
     share = 0.2 + 0.6 * rng.integer(100) / 100
     return {
-        name: "".join(
-            to_katakana(piece) if rng.bernoulli(share) else piece for piece in _PIECES.findall(text)
-        )
+        name: "".join(katakana(piece) if rng.bernoulli(share) else piece for piece in _PIECES.findall(text))
         for name, text in spellings.items()
     }

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from ..errors import UserError
+from ..tokenize.normalize import hiragana, katakana
 from .conjugation import ADJECTIVE_CLASSES, VERB_CLASSES, conjugate
-from .fragment import Fragment, fingerspell, plain, to_hiragana, to_katakana
+from .fragment import Fragment, fingerspell, plain
 from .lexicon import Lexicon, Word
 from .numbers import counted_kana, kanji_numeral, mixed_numeral, number_tags, positional_kanji
 from .open_words import OpenWords
@@ -38,7 +39,7 @@ class Words:
         self.predicates = tuple(w for w in lexicon.words if w.word_class in VERB_CLASSES + ADJECTIVE_CLASSES)
         self._adjectives = [w for w in lexicon.words if w.word_class in ADJECTIVE_CLASSES]
         self._known_kana = {
-            to_hiragana(k) for w in lexicon.words if w.word_class != "名前" for k in w.kana + w.spellings
+            hiragana(k) for w in lexicon.words if w.word_class != "名前" for k in w.kana + w.spellings
         }
 
     def fresh(self, words: Sequence[Word], open_to_others: bool = True) -> Word:
@@ -109,10 +110,10 @@ class Words:
             word.kana
             and not form
             and word.word_class == "名"
-            and kana != to_hiragana(kana)
+            and kana != hiragana(kana)
             and rng.bernoulli(0.25)
         ):
-            kana = to_hiragana(kana)  # テレビ typed as てれび
+            kana = hiragana(kana)  # テレビ typed as てれび
         if form or word.word_class in VERB_CLASSES + ADJECTIVE_CLASSES:
             wanted = form or "辞書"
             spelling = conjugate(spelling, word.word_class, wanted)
@@ -135,7 +136,7 @@ class Words:
                 continue
             if rng.bernoulli(0.1):
                 name += "ー"
-            written = to_katakana(name) if name.endswith("ー") or rng.bernoulli(0.5) else name
+            written = katakana(name) if name.endswith("ー") or rng.bernoulli(0.5) else name
             return plain(written, fingerspell(name))
 
     def number(self, counter: Word, where: str) -> Fragment:

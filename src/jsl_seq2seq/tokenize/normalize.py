@@ -317,7 +317,13 @@ def hiragana(text: str) -> str:
     return text.translate(_TO_HIRAGANA)
 
 
+def katakana(text: str) -> str:
+    """The text with its hiragana as katakana."""
+    return text.translate(_TO_KATAKANA)
+
+
 _TO_HIRAGANA = {code: code - 0x60 for code in range(ord("ァ"), ord("ヶ") + 1)}
+_TO_KATAKANA = {code: other for other, code in _TO_HIRAGANA.items()}
 
 
 def kana_sibling(character: str) -> str:

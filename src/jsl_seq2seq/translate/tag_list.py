@@ -10,7 +10,7 @@ from itertools import combinations
 
 from ..corpus.lexicon import read_lexicon
 from ..data import SentencePair, parse_corpus, read_starter_corpus
-from ..tokenize.normalize import composed, kana_sibling
+from ..tokenize.normalize import composed, hiragana
 from ..tokenize.tokenizer import format_tags
 
 
@@ -72,5 +72,4 @@ def _examples() -> Iterable[SentencePair]:
 
 def _folded(text: str) -> str:
     """NFKC, letters small, katakana as hiragana."""
-    text = unicodedata.normalize("NFKC", composed(text)).casefold()
-    return "".join(kana_sibling(c) if "ァ" <= c <= "ヶ" else c for c in text)
+    return hiragana(unicodedata.normalize("NFKC", composed(text)).casefold())
