@@ -61,7 +61,6 @@ MOST_SECONDS = 10.0
 """Of the processor. The bar is two seconds on an idle machine of today; slower ones, a shared core, and the software
 that stands in for a GPU (which counts the time of all its threads) have five times that."""
 MOST_WAITING = 300
-SLOW_SECONDS = 2.0
 
 BACKENDS = ["ndarray"] + [
     name

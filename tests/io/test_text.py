@@ -34,9 +34,6 @@ from jsl_seq2seq.store.card import render_readme
 
 from ..small_models import trained_small
 
-KEPT_FORMATS = {"\u00ad", "\u200b", "\u200c", "\u200d", "\u06dd", "\u070f", "\u180e", "\u08e2"}
-"""Of category Cf, and without effect on other text: joiners, soft hyphens, signs that enclose numbers."""
-
 ACTING = [
     character
     for character in map(chr, range(sys.maxunicode + 1))

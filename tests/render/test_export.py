@@ -26,7 +26,6 @@ from jsl_seq2seq.render.export import (
     export_weights,
     matching_names,
     parameter_labels,
-    read_table,
     require_exportable,
     table_csv,
 )
@@ -41,6 +40,16 @@ MODEL = trained_small()
 
 def translated(text: str = "わたしはたべます") -> Translation:
     return translator_of(MODEL).translate(text, attention=True)
+
+
+def read_table(text: str) -> tuple[np.ndarray, list[str], list[str]]:
+    """Values [rows, columns], row labels and column labels of what :func:`table_csv` wrote, with its title or,
+    as files of earlier versions are, without."""
+    header, *rows = csv.reader(io.StringIO(text.removeprefix("\ufeff"), newline=""))
+    if len(header) == 1:  # the title: a table's header has two cells at least
+        header, *rows = rows
+    values = np.array([[float(cell) for cell in row[1:]] for row in rows], np.float32)
+    return values, [row[0] for row in rows], header[1:]
 
 
 def table(path: Path) -> tuple[np.ndarray, list[str], list[str]]:

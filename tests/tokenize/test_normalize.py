@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from jsl_seq2seq.tokenize import normalize, normalize_with_offsets, parse_tags
+from jsl_seq2seq.tokenize import normalize, parse_tags
 from jsl_seq2seq.tokenize.normalize import (
     FORMAT_1,
     JAPANESE,
@@ -22,7 +22,6 @@ from jsl_seq2seq.tokenize.normalize import (
     hiragana,
     kana_sibling,
     katakana,
-    nfc,
 )
 from jsl_seq2seq.tokenize.tokenizer import CharTokenizer, TagTokenizer, Vocabulary
 
@@ -90,14 +89,14 @@ def test_offsets_of_every_character_in_any_company(normalizer: Normalizer) -> No
     ],
 )
 def test_where_characters_stood(written: str, wanted: list[tuple[str, str]]) -> None:
-    spelling, offsets = normalize_with_offsets(written)
+    spelling, offsets = JAPANESE.with_offsets(written)
     assert [(c, written[start:end]) for c, (start, end) in zip(spelling, offsets, strict=True)] == wanted
 
 
 def test_offsets_of_other_languages() -> None:
     text = "e\u0301te\u0301  la"
     spelling, offsets = NFC.with_offsets(text)
-    assert spelling == nfc(text) == "été la"
+    assert spelling == NFC(text) == "été la"
     assert [text[start:end] for start, end in offsets] == ["e\u0301", "t", "e\u0301", "  ", "l", "a"]
 
 

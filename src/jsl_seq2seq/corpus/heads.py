@@ -29,7 +29,7 @@ class Heads:
     """Chooses predicates; the answers are cached, since the same questions come back thousands of times."""
 
     def __init__(self, grammar: Grammar, words: Words) -> None:
-        self._grammar, self._words = grammar, words
+        self._words = words
         self._suitable: dict[str, tuple[Word, ...]] = {}
         self._everyday: dict[str, tuple[Word, ...]] = {}
         self._endings: dict[tuple[object, ...], tuple[Ending, ...]] = {}

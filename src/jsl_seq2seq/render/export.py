@@ -321,16 +321,6 @@ def table_csv(
     return out.getvalue()
 
 
-def read_table(text: str) -> tuple[np.ndarray, list[str], list[str]]:
-    """Values [rows, columns], row labels and column labels of what :func:`table_csv` wrote, with its title or,
-    as files of earlier versions are, without."""
-    header, *rows = csv.reader(io.StringIO(text.removeprefix("\ufeff"), newline=""))
-    if len(header) == 1:  # the title: a table's header has two cells at least
-        header, *rows = rows
-    values = np.array([[float(cell) for cell in row[1:]] for row in rows], np.float32)
-    return values, [row[0] for row in rows], header[1:]
-
-
 def _safe(label: str) -> str:
     return "'" + label if label.startswith(_FORMULA_STARTS) else label
 

@@ -1,6 +1,6 @@
 """Text and tags to ids and back: normalization, tokenizers, vocabularies."""
 
-from .normalize import normalize, normalize_with_offsets
+from .normalize import normalize
 from .tokenizer import (
     CHARACTERS_AND_TAGS,
     SOURCE_TOKENIZERS,
@@ -27,6 +27,5 @@ __all__ = [
     "Vocabulary",
     "format_tags",
     "normalize",
-    "normalize_with_offsets",
     "parse_tags",
 ]

@@ -256,6 +256,7 @@ _FORMAT_1 = (
 FORMAT_1 = Normalizer(*_FORMAT_1, settled=_SETTLED)
 """The spelling of the first releases, for vocabularies with radicals in them. It may never change."""
 JAPANESE = Normalizer(Map(RADICALS), *_FORMAT_1, settled=_SETTLED)
+"""The spelling of a Japanese sentence: see :func:`normalize`."""
 NFC = Normalizer(
     Replace(_SURROGATE, "\ufffd"),
     Replace(_BYTE_ORDER_MARK, ""),
@@ -265,6 +266,10 @@ NFC = Normalizer(
     Strip(),
     settled=_SETTLED,
 )
+"""The spelling of a sentence in any other language: canonical composition (NFC) and single blanks.
+
+Letters, case, width, punctuation, joiners and variation selectors stay as they are: in German, Persian or Hindi they
+carry meaning. Byte-order marks go, and half a surrogate pair becomes U+FFFD."""
 
 TAG = Normalizer(
     Map(_SPACING_TO_COMBINING),
@@ -290,21 +295,6 @@ def normalize(text: str) -> str:
     become one space, none at the ends. Half a surrogate pair becomes U+FFFD.
     """
     return JAPANESE(text)
-
-
-def normalize_with_offsets(text: str) -> tuple[str, Sequence[Offset]]:
-    """:func:`normalize`, and where each character of the result stood in ``text``."""
-    return JAPANESE.with_offsets(text)
-
-
-def nfc(text: str) -> str:
-    """The spelling of a sentence in any other language: canonical composition (NFC) and single blanks.
-
-    Letters, case, width, punctuation, joiners and variation selectors stay as they are: in German, Persian or
-    Hindi they carry meaning. Idempotent; never fails. Byte-order marks go, and half a surrogate pair becomes
-    U+FFFD.
-    """
-    return NFC(text)
 
 
 def composed(text: str) -> str:
