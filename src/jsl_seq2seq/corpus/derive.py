@@ -45,7 +45,7 @@ class Deriver:
         self._nouns = Nouns(self.words, grammar.particles, self.symbol)
 
     def sentence(self) -> tuple[Fragment, Rule]:
-        """One sentence and the rule it started from. Raises DeadEnd when the dice led nowhere."""
+        """One sentence and the rule it started from. Raises DeadEnd if what was drawn has no continuation."""
         self.trace = Trace()
         past = self.rng.bernoulli(0.4)
         rules = [
@@ -63,6 +63,7 @@ class Deriver:
         return self._apply(self.rng.weighted_choice(rules, [rule.weight for rule in rules]), context)
 
     def _apply(self, rule: Rule, context: Context) -> Fragment:
+        """What a rule writes in a clause: one of its templates, with the slots filled, and its tags."""
         self.trace.rules.append(rule.id)
         if rule.head is not None:
             context = self._with_head(rule, context)
@@ -74,7 +75,9 @@ class Deriver:
         return replace(written, tags=_fill(tags, found))
 
     def _pairs(self, rule: Rule, context: Context) -> tuple[tuple[tuple[Node, ...], TagTemplate], ...]:
-        """The rule's templates; a thing that happens by itself needs its subject: 「消えています」 says little."""
+        """The rule's templates; where the subject is no person, those with a slot for it, if there are any.
+
+        「消えています」 alone does not say what."""
         if rule.head is None or context.head is None:
             return rule.pairs
         case = context.head.case("が")
@@ -86,6 +89,12 @@ class Deriver:
     def _walk(
         self, nodes: tuple[Node, ...], context: Context, found: dict[str, Fragment], where: str
     ) -> Fragment:
+        """The text of a template.
+
+        Args:
+            found: receives what stands in each slot, by the slot's name.
+            where: file and line of the template, for messages.
+        """
         written = Fragment()
         for node in nodes:
             if isinstance(node, Literal):
@@ -104,6 +113,7 @@ class Deriver:
         return written
 
     def _slot(self, slot: Slot, context: Context, where: str) -> Fragment:
+        """What stands in a slot: its name says whether it is a part of the clause, a symbol, a number or a word."""
         name = slot.name.partition("#")[0]
         if name == "述":
             return self._predicate(context)
@@ -140,6 +150,7 @@ class Deriver:
         )
 
     def _inner(self, slot: Slot, context: Context) -> Context:
+        """The clause that a slot's options ask for, such as ``{節:連体,主なし}``; the same one without options."""
         if not slot.options:
             return context
         return Context(
@@ -151,6 +162,7 @@ class Deriver:
     # Clauses -------------------------------------------------------------------------------------
 
     def _with_head(self, rule: Rule, context: Context) -> Context:
+        """The clause with a predicate, its ending and its adverb. Raises DeadEnd if no ending is allowed."""
         head = self._heads.choose(rule)
         endings = self._heads.endings(rule, head, context)
         if not endings:
@@ -164,7 +176,8 @@ class Deriver:
         return inner
 
     def _place_adverb(self, context: Context, slots: tuple[str, ...]) -> None:
-        """Decide where the adverb stands; 「もう」 and 「まだ」 carry meaning and must not get lost."""
+        """Decide where the adverb stands. Raises DeadEnd if the template has no place for one that the ending needs
+        (もう, まだ)."""
         places = [place for place in (1, 2) if f"副{place}" in slots]
         if places:
             context.adverb_place = self.rng.choice(places)
@@ -172,11 +185,13 @@ class Deriver:
             raise DeadEnd
 
     def _takes_time(self, context: Context) -> bool:
+        """Whether the clause is given a word of time, drawn."""
         if "時なし" in context.options or (context.ending is not None and not context.ending.time):
             return False
         return context.head is None or self.rng.bernoulli(0.55)
 
     def _predicate(self, context: Context) -> Fragment:
+        """The predicate in the form of its ending, and its tags, negated ones included."""
         head, ending = context.head, context.ending
         if head is None or ending is None:
             raise DeadEnd
@@ -188,6 +203,7 @@ class Deriver:
         )
 
     def _choose_adverb(self, context: Context) -> Fragment | None:
+        """An adverb for the predicate, drawn; one of the ending's own if it has some."""
         head, ending, rng = context.head, context.ending, self.rng
         if head is None or ending is None:
             return None
@@ -225,12 +241,14 @@ class Deriver:
         return 0.17, senses
 
     def _adverb(self, context: Context, place: int) -> Fragment:
+        """The clause's adverb if it stands at this place, else nothing."""
         if context.adverb is None or context.adverb_place != place:
             return Fragment()
         return context.adverb
 
 
 def _fill(template: TagTemplate, found: dict[str, Fragment]) -> tuple[str, ...]:
+    """The tags of a template, with those of each slot's text in its place; none for a slot that was not written."""
     tags: list[str] = []
     for part in template:
         if isinstance(part, Slot):

@@ -26,7 +26,7 @@ _DOUBLED = (
 """Two marks that templates put side by side, and the one that a writer would put."""
 
 _PATIENCE = 4000
-"""Fruitless attempts in a row after which a grammar is called exhausted."""
+"""Attempts in a row without a new sentence after which ``corpus-exhausted`` is raised."""
 
 
 @dataclass(frozen=True)
@@ -123,7 +123,7 @@ def generate_pairs(
 
 
 def spelling_of(derivation: Derivation, rng: Rng) -> str:
-    """Which spelling to show; a mixed one that turned out pure is called what it is."""
+    """Which spelling to show, drawn; a mixed one that equals the kanji or the kana one goes by that name."""
     spelling = rng.weighted_choice(SPELLINGS, _SHARES)
     text = derivation.spellings[spelling]
     if text == derivation.spellings["kana"]:

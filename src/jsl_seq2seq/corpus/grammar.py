@@ -56,7 +56,21 @@ TagTemplate = tuple[str | Slot, ...]
 
 @dataclass(frozen=True)
 class Rule:
-    """One production of a symbol. ``pairs`` are (Japanese template, tag template)."""
+    """One production of a symbol.
+
+    Attributes:
+        id: unique; in messages, and in the pattern of a sentence.
+        symbol: what it writes: 文, 節, 時, ...
+        phenomenon, explanation, source: what it is an example of, what that is, and where that is published; empty for
+            a rule that only helps others.
+        pairs: (Japanese template, tag template), of which one is drawn.
+        head: conditions on the predicate, by name (種類, 格, 意味, ...); ``None`` if the rule has no predicate.
+        endings: ids of the endings that the predicate may have; all of those with a weight if empty.
+        weight: how often it is drawn among the rules of its symbol.
+        tense: 過去 or 非過去 if it is for one of them alone; else empty.
+        subject: 一人称, 二人称, 三人称 or なし if the subject must be that; else empty.
+        where: file and line, for messages.
+    """
 
     id: str
     symbol: str
@@ -74,7 +88,23 @@ class Rule:
 
 @dataclass(frozen=True)
 class Ending:
-    """One way a predicate may end, with its written forms per style."""
+    """One way a predicate may end.
+
+    Attributes:
+        word_classes: of the predicates that may end so, or 動詞, 形容詞, ... for several.
+        tags: with ``{語}`` for the predicate's own tags, and ``{否}`` for those of its negation.
+        forms: its templates by key of :data:`STYLES`.
+        weight: how often it is drawn; 0 for never, unless a rule names it.
+        requires, excludes: senses of which the predicate must have one, and may have none.
+        adverbs: templates of the adverbs of which one must stand in the clause (もう, まだ).
+        adverb_class: class of the adverbs that stand with it now and then; empty for none of its own.
+        subject: as in :class:`Rule`.
+        object: the particle (a key of :attr:`Grammar.particles`) of the object instead of を; empty for を.
+        embed: whether it may stand in a clause inside of another.
+        question: whether it may stand in a question.
+        time: whether a word of time may stand in its clause.
+        where: file and line, for messages.
+    """
 
     id: str
     word_classes: tuple[str, ...]
@@ -103,7 +133,11 @@ class Ending:
 
 @dataclass(frozen=True)
 class Grammar:
-    """All rules, by symbol, with endings and particles."""
+    """All rules, by symbol, with endings and particles.
+
+    Attributes:
+        particles: how each particle is written: texts, each with its tags and its weight.
+    """
 
     rules: Mapping[str, tuple[Rule, ...]]
     endings: tuple[Ending, ...]

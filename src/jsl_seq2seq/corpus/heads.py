@@ -26,7 +26,7 @@ _EVERYDAY = 0.35
 
 
 class Heads:
-    """Chooses predicates; the answers are cached, since the same questions come back thousands of times."""
+    """Chooses predicates. What fits a rule is looked up once: each rule is applied thousands of times."""
 
     def __init__(self, grammar: Grammar, words: Words) -> None:
         self._words = words
@@ -47,9 +47,9 @@ class Heads:
         return self._suitable[rule.id]
 
     def choose(self, rule: Rule) -> Word:
-        """A word for the rule; the words of every day (意味: 常用) come more often, and the rare ones their turn."""
+        """A word for the rule, drawn: everyday words (意味: 常用) more often, and those used least so far."""
         suitable = self.suitable(rule)
-        # A rule that names a few words means those words; a long list stands for all words like them.
+        # where a rule lists few words, no word outside the lexicon takes the place of one
         named = len((rule.head or {}).get("語", ()))
         open_to_others = not 0 < named < _MANY_NAMED
         if self._words.rng.bernoulli(_EVERYDAY):

@@ -64,6 +64,7 @@ class Nouns:
         )
 
     def subject(self, context: Context) -> Fragment:
+        """The predicate's subject with its particle; nothing where it is left out."""
         if context.head is None or "主なし" in context.options or "主なし" in context.head.senses:
             return Fragment()
         case = context.head.case("が") or Case("が", ("人",))
@@ -90,6 +91,14 @@ class Nouns:
         return noun + self.particle("が:人")
 
     def arguments(self, context: Context, restriction: str) -> Fragment:
+        """The predicate's other nouns, each with its particle.
+
+        Args:
+            restriction: ``=を`` for the noun of that case alone, without its particle; ``-を-に`` for all others.
+
+        Raises:
+            DeadEnd: there is no predicate, or it has no such case.
+        """
         if context.head is None:
             raise DeadEnd
         cases = [case for case in context.head.cases if case.particle != "が"]
@@ -113,13 +122,14 @@ class Nouns:
         return written
 
     def bare(self, context: Context, particle: str) -> Fragment:
-        """One of the predicate's nouns with nothing before it: 「この」 must not meet another 「あの」."""
+        """One of the predicate's nouns with nothing before it, for templates that write この themselves."""
         case = context.head.case(particle) if context.head else None
         if case is None:
             raise DeadEnd
         return self._words.write(self._words.fresh(self._words.nouns(case.classes)), in_context=True)
 
     def noun(self, case: Case, context: Context) -> Fragment:
+        """A noun that makes sense in a case: mostly one of its classes, now and then 誰か, a name or ここ."""
         rng = self._rng
         if case.particle in ("を", "に") and rng.bernoulli(0.03):
             return self._symbol(_indefinite(case), Context())
@@ -140,6 +150,7 @@ class Nouns:
         return self._words.noun_phrase(word, self.person, modified)
 
     def particle(self, name: str) -> Fragment:
+        """A particle as the grammar writes it, drawn; its name where the grammar has no entry for it."""
         options = self._particles.get(name)
         if options is None:
             return plain(name)

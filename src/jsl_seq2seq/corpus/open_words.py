@@ -146,7 +146,8 @@ def _word_class(part: Sequence[str]) -> str | None:
 
 
 def _is_usual(surface: str) -> bool:
-    """Written in kana and the 2,965 kanji of JIS level 1; not a short word in hiragana, which hides in others."""
+    """Written in kana and the 2,965 kanji of JIS level 1; not a short word in hiragana, which is part of
+    many others."""
     if not _WRITTEN.fullmatch(surface) or (len(surface) < 4 and re.fullmatch("[ぁ-ゖー]+", surface)):
         return False
     try:

@@ -42,7 +42,16 @@ class SplitReport:
 
 @dataclass
 class _Plan:
-    """Room left in each split, and who owns which sentence."""
+    """The splits while they are filled.
+
+    Attributes:
+        wanted: pairs of each split.
+        pairs: those that each has so far.
+        owners: the key of a sentence (:func:`.generate.sentence_key`) -> the split that it stands in; ``none`` for one
+            that no split may have.
+        meanings: the key of a sentence -> its tags.
+        combinations: (word, pattern) of each split's derivations.
+    """
 
     wanted: dict[str, int]
     seed: int
@@ -56,6 +65,7 @@ class _Plan:
     )
 
     def room(self, split: str) -> bool:
+        """Whether a split has fewer pairs than wanted."""
         return len(self.pairs[split]) < self.wanted[split]
 
     def full(self) -> bool:
@@ -181,7 +191,7 @@ def _place(derivation: Derivation, rng: Rng, plan: _Plan) -> None:
     roll, other_way, spelling = rng.integer(1000), rng.bernoulli(0.5), spelling_of(derivation, rng)
     keys = {name: sentence_key(text) for name, text in derivation.spellings.items()}
     if any(key in plan.owners for key in keys.values()):
-        # The same sentence again: welcome in another spelling, unless it would cross a border.
+        # the same sentence again: taken in another spelling, if all of its spellings so far are in training
         splits = {plan.owners[key] for key in keys.values() if key in plan.owners}
         same = all(plan.meanings.get(key, derivation.tags) == derivation.tags for key in keys.values())
         if splits != {"train"} or not same or keys[spelling] in plan.owners:
@@ -207,6 +217,7 @@ def _place(derivation: Derivation, rng: Rng, plan: _Plan) -> None:
 
 
 def _split(derivation: Derivation, roll: int, spelling: str, plan: _Plan) -> str:
+    """The split of a new derivation, by ``roll``, a random number below 1000."""
     if plan.has_held_out(derivation):
         return "test-composition"
     if len(derivation.spellings[spelling]) > plan.train_length:
@@ -225,6 +236,7 @@ def _split(derivation: Derivation, roll: int, spelling: str, plan: _Plan) -> str
 
 
 def _place_spellings(derivation: Derivation, keys: dict[str, str], other_way: bool, plan: _Plan) -> None:
+    """Put one spelling of a derivation into training, and the other into test-spelling."""
     learned, asked = ("kana", "kanji") if other_way else ("kanji", "kana")
     too_long = any(len(derivation.spellings[name]) > plan.train_length for name in (learned, asked))
     if too_long or keys[learned] == keys[asked] or not plan.room("train"):
@@ -234,14 +246,14 @@ def _place_spellings(derivation: Derivation, keys: dict[str, str], other_way: bo
         plan.owners[keys[name]] = split
         plan.meanings[keys[name]] = derivation.tags
         plan.combinations[split].update(derivation.combinations)
-    # Half-and-half spelling stays out: it would be a bridge between the two.
+    # in no split: it has parts of both spellings
     plan.owners.setdefault(keys["mixed"], "none")
 
 
 def _drop_unfair(plan: _Plan) -> None:
-    """A test may ask only for what training has shown: every tag, and (composition) each half of each combination.
+    """Drop test pairs with a tag that no training pair has, and of test-composition those with such a pattern.
 
-    Words outside the lexicon are the exception: they are copied, and new ones are the question.
+    Tags of words outside the lexicon stay: whether new ones are copied is what a test is to find out.
     """
     tags = {tag for pair in plan.pairs["train"] for tag in pair.tags}
     for name in SPLITS[1:]:

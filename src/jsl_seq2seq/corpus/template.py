@@ -1,4 +1,4 @@
-"""The little language that grammar files are written in.
+"""The notation of templates in grammar files.
 
 [{主}は](図書館|学校)で{項}{述}か     brackets: may be left out; ( | ): one of these; { }: a slot
 何時《なんじ》に起《お》きる            《》 gives the kana of the kanji right before it (｜ marks where it starts)

@@ -19,11 +19,11 @@ _MORAE = (
 )
 _CONTRACTED = tuple(a + b for a in "きしちにひみりぎじびぴ" for b in "ゃゅょ")
 _PARTICLE_LIKE = "はがをにでともへのかよねや"
-"""A made-up name neither starts nor ends like this, or nobody could tell where it stops."""
+"""An invented name neither begins nor ends with one: it could be read as a particle beside the name."""
 
 
 class Words:
-    """Samples words and writes them; keeps count so that rare words get their turn."""
+    """Samples words and writes them, and counts how often each was used, so that all of them are (:meth:`fresh`)."""
 
     def __init__(
         self, lexicon: Lexicon, rng: Rng, open_words: OpenWords | None = None, open_share: float = 0.0
@@ -43,7 +43,7 @@ class Words:
         }
 
     def fresh(self, words: Sequence[Word], open_to_others: bool = True) -> Word:
-        """Of three random words the one used least so far: random, and yet every word occurs.
+        """Of three random words the one used least so far: every word occurs.
 
         A share of them is replaced by words outside the lexicon, unless ``open_to_others`` is False.
         """
@@ -99,8 +99,10 @@ class Words:
     def write(self, word: Word, form: str = "", in_context: bool = False) -> Fragment:
         """The word in one of its spellings, conjugated when a form is named.
 
-        ``in_context`` says that a predicate tells かみ (紙) from かみ (髪); elsewhere a noun that sounds like
-        another keeps its kanji even in a kana sentence.
+        Args:
+            form: of the conjugation; the dictionary form of verbs and adjectives if empty.
+            in_context: whether a predicate beside it distinguishes かみ (紙) from かみ (髪). Elsewhere a noun that
+                sounds like another keeps its kanji even in a kana sentence.
         """
         rng = self.rng
         spelling = word.spellings[0] if rng.bernoulli(0.7) else rng.choice(word.spellings)
@@ -122,7 +124,7 @@ class Words:
         return Fragment(spelling, kana, rng.choice((spelling, kana)), tags)
 
     def invented_name(self) -> Fragment:
-        """A name that exists nowhere, so that copying, not knowing, is what can be learned."""
+        """An invented name: a model can translate it only by copying."""
         rng = self.rng
         while True:
             morae = [
@@ -146,7 +148,7 @@ class Words:
         spelling = self.rng.choice(counter.spellings)
         sound = counter.kana[0] if counter.kana else spelling
         digits = str(number)
-        # Nobody counts the zeros of 120000000: 1億2000万.
+        # large numbers are mostly written with units: 1億2000万 for 120000000
         large = (
             0.95 if number >= 100_000_000 else 0.5 if number >= 10_000 or number % 1000 == 0 < number else 0.0
         )
@@ -248,5 +250,5 @@ def counter_range(counter: Word, where: str) -> tuple[int, int, dict[int, str]]:
 
 
 def _is_round(number: int) -> bool:
-    """500, 3000, 200000000: said in one breath, so also written out in kana."""
+    """500, 3000, 200000000: one digit and a unit, so that they are written out in kana, too."""
     return len(str(number).rstrip("0")) == 1
