@@ -6,12 +6,25 @@ from collections.abc import Mapping
 
 import numpy as np
 
+from ..model.layers import sinusoid
+from ..settings import ModelConfig
 from ..store import SavedModel
 
 IMPOSSIBLE = -1e9
 """The bias of what is never chosen: exp of it is 0 in any float type."""
 MAX_POSITIONS = 512
-"""Positions whose encoding is written out, if the model's longest sentence is not longer."""
+"""Positions that an export has at least."""
+
+
+def max_positions(config: ModelConfig) -> int:
+    """Characters of a sentence, and tags of a translation, that an export has positions for."""
+    return max(MAX_POSITIONS, config.max_seq_len + 1)
+
+
+def position_encodings(config: ModelConfig) -> np.ndarray:
+    """The encodings of :func:`max_positions` positions, [positions, D], for formats that hold them as weights."""
+    rows = [sinusoid(position, config.d_model) for position in range(max_positions(config))]
+    return np.array(rows, np.float32)
 
 
 def calibrated(model: SavedModel) -> dict[str, np.ndarray]:

@@ -15,12 +15,11 @@ from typing import Any
 import numpy as np
 from ctranslate2.specs import TransformerSpec, common_spec
 
-from ...model.layers import sinusoid
 from ...settings import PAD, SOS
 from ...store import SavedModel
 from ...version import __version__
 from ..formats import Exported, require_masks
-from ..weights import IMPOSSIBLE, MAX_POSITIONS, calibrated, output_layer
+from ..weights import IMPOSSIBLE, calibrated, output_layer, position_encodings
 
 SPECIALS = ("<blank>", "<s>", "</s>")
 """PAD, SOS and EOS as CTranslate2 spells them."""
@@ -57,8 +56,7 @@ def _specification(model: SavedModel) -> Any:
     spec: Any = TransformerSpec.from_config(
         config.n_layers, config.n_heads, pre_norm=True, activation=common_spec.Activation.RELU
     )
-    longest = max(MAX_POSITIONS, config.max_seq_len + 1)
-    positions = np.array([sinusoid(place, config.d_model) for place in range(longest)], np.float32)
+    positions = position_encodings(config)
     for side, part in (("encoder", spec.encoder), ("decoder", spec.decoder)):
         embeddings = part.embeddings[0] if side == "encoder" else part.embeddings
         embeddings.weight = _with_unknown(named[f"{side}.embedding.weight"], 0)

@@ -19,15 +19,14 @@ from typing import Any
 import numpy as np
 
 from ...io.text import format_json
-from ...model.layers import sinusoid
-from ...settings import EOS, PAD, SOS, ModelConfig
+from ...settings import EOS, PAD, SOS
 from ...store import SavedModel
 from ...store.directory import to_safetensors
 from ...tokenize import Tokenizers
 from ...tokenize.tokenizer import OpenTagTokenizer
 from ...version import __version__
 from ..formats import Exported, require_masks, require_whole_tags
-from ..weights import IMPOSSIBLE, MAX_POSITIONS, calibrated, output_layer
+from ..weights import IMPOSSIBLE, calibrated, max_positions, output_layer, position_encodings
 from .card import model_card
 from .tokenizer import tokenizer_config, tokenizer_json
 
@@ -67,7 +66,7 @@ def export(model: SavedModel) -> Exported:
         **{f"{side}_ffn_dim": config.d_ff for side in ("encoder", "decoder")},
         "activation_function": "relu",
         "scale_embedding": config.embedding_scale,
-        "max_position_embeddings": _positions(config),
+        "max_position_embeddings": max_positions(config),
         "tie_word_embeddings": config.tied_embeddings,
         "dropout": 0.0,
         **_SPECIAL_IDS,
@@ -84,7 +83,7 @@ def export(model: SavedModel) -> Exported:
         "model.safetensors": to_safetensors(weights(model)),
         "generation_config.json": _json(generation),
         "tokenizer.json": _json(tokenizer_json(model.tokenizers)),
-        "tokenizer_config.json": _json(tokenizer_config(_positions(config))),
+        "tokenizer_config.json": _json(tokenizer_config(max_positions(config))),
         "README.md": model_card(model).encode("utf-8"),
         "config.json": _json(
             {**settings, "jsl_seq2seq_version": __version__, "vocab_hash": model.tokenizers.hash}
@@ -107,16 +106,12 @@ def joined_size(tokenizers: Tokenizers) -> int:
     return len(source) + len(target.tokens) + 1
 
 
-def _positions(config: ModelConfig) -> int:
-    return max(MAX_POSITIONS, config.max_seq_len + 1)
-
-
 def weights(model: SavedModel) -> dict[str, np.ndarray]:
     """The parameters under Pegasus' names."""
     config, named = model.config, calibrated(model)
     order = np.r_[0 : config.d_model : 2, 1 : config.d_model : 2]
     found = {"model.shared.weight": _joined(model, named)[:, order]}
-    positions = np.array([sinusoid(place, config.d_model) for place in range(_positions(config))], np.float32)
+    positions = position_encodings(config)
     for side in ("encoder", "decoder"):
         prefix = f"model.{side}"
         found[f"{prefix}.embed_positions.weight"] = positions[:, order]
