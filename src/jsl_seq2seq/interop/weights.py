@@ -12,13 +12,13 @@ from ..store import SavedModel
 
 IMPOSSIBLE = -1e9
 """The bias of what is never chosen: exp of it is 0 in any float type."""
-MAX_POSITIONS = 512
+_POSITIONS = 512
 """Positions that an export has at least."""
 
 
 def max_positions(config: ModelConfig) -> int:
     """Characters of a sentence, and tags of a translation, that an export has positions for."""
-    return max(MAX_POSITIONS, config.max_seq_len + 1)
+    return max(_POSITIONS, config.max_seq_len + 1)
 
 
 def position_encodings(config: ModelConfig) -> np.ndarray:

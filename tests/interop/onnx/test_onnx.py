@@ -31,8 +31,9 @@ onnx: Any = require("onnx")
 onnxruntime: Any = require("onnxruntime")
 
 from jsl_seq2seq.interop.onnx.check import TOLERANCE, Graphs, compare  # noqa: E402
-from jsl_seq2seq.interop.onnx.export import export, max_positions  # noqa: E402
+from jsl_seq2seq.interop.onnx.export import export  # noqa: E402
 from jsl_seq2seq.interop.onnx.trace import IR_VERSION, OPSET, Dim, OnnxOps, Value, declared  # noqa: E402
+from jsl_seq2seq.interop.weights import max_positions  # noqa: E402
 
 
 def network(model: SavedModel) -> tuple[NumpyOps, Transformer[Any]]:

@@ -21,11 +21,11 @@ from ...io.text import format_json
 from ...model import Positions, Transformer
 from ...model.decoder import DecoderCache, LayerCache
 from ...search.decoding import log_probs
-from ...settings import EOS, SOS, ModelConfig
+from ...settings import EOS, SOS
 from ...store import SavedModel
 from ...version import __version__
 from ..formats import Exported, require_masks
-from ..weights import MAX_POSITIONS
+from ..weights import max_positions
 from .check import check
 from .trace import IR_VERSION, OPSET, Dim, OnnxOps, Value, declared
 
@@ -45,11 +45,6 @@ def export(model: SavedModel) -> Exported:
     graphs = {ENCODER: _encoder, STEP: _decoder_step, GREEDY: _greedy}
     files = {name: graph(model, metadata) for name, graph in graphs.items()}
     return Exported(files, (check(model, files),))
-
-
-def max_positions(config: ModelConfig) -> int:
-    """Characters of a sentence, and tags of a translation, that the graphs have positions for."""
-    return max(MAX_POSITIONS, config.max_seq_len + 1)
 
 
 def _encoder(model: SavedModel, metadata: Mapping[str, str]) -> bytes:

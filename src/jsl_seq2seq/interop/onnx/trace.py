@@ -17,6 +17,7 @@ import onnx
 from onnx import TensorProto, helper
 
 from ...backends.interface import MASKED, DecodingOps, Mask
+from ...model import unflatten
 
 OPSET = 17
 IR_VERSION = 8
@@ -177,12 +178,7 @@ class OnnxOps(DecodingOps):
 
     def named_views(self, flat: Any, shapes: Mapping[str, tuple[int, ...]]) -> dict[str, Any]:
         """Constants; ``flat`` must be one."""
-        numbers = self.to_host(flat)
-        ends = np.cumsum([math.prod(shape) for shape in shapes.values()])
-        pieces = np.split(numbers, ends[:-1])
-        return self.parameters({
-            name: piece.reshape(shape) for (name, shape), piece in zip(shapes.items(), pieces, strict=True)
-        })  # fmt: skip
+        return self.parameters(unflatten(self.to_host(flat), shapes))
 
     # -- shapes -----------------------------------------------------------------------------------
 
