@@ -251,6 +251,9 @@ class Translator:
 
     Args:
         model: from :func:`jsl_seq2seq.store.load_model`, or fresh from training; several for an ensemble.
+        backend: what computes.
+        directory: where the model was read from, or each of several.
+        dictionary: words of the user's own.
         network: translate with this network, on these operations, instead of the model's parameters on ``backend``:
             one in training, whose parameters change between two calls.
         max_tags: the longest translation of a sentence, in tokens; ``None`` for the most that the model may write.
@@ -307,7 +310,7 @@ class Translator:
             backend: ``auto``, ``ndarray``, ``numba``, ``wgpu`` or ``torch``.
             precision: ``fp32``, or ``int8`` for the CPU: much faster, and nearly as good. It needs Numba.
             dictionary: words of the user's own, or the files they are in (see :mod:`.dictionary`); a model directory's
-                own ``dictionary.tsv`` is used, too, and comes after them.
+                own ``dictionary.tsv`` is used, too. Of a word in both, the entry given here counts.
 
         Raises:
             UserError: there is no model there, or no such backend, or a dictionary cannot be read, or the models of
@@ -421,7 +424,10 @@ class Translator:
             return error
 
     def _with_own(self, dictionary: Dictionary) -> Dictionary:
-        """The dictionary behind the translator's own. Raises UserError if the model cannot be given one."""
+        """The translator's dictionary and these entries, which count where a word is in both.
+
+        Raises UserError if the model cannot be given a dictionary.
+        """
         require_slots(self.tokenizers)
         return Dictionary([*self.dictionary.entries, *dictionary.entries]) if self.dictionary else dictionary
 
@@ -523,7 +529,7 @@ class Translator:
         if search.beam == 1:
             best = greedy(self.ops, self._network, group, longest, self._graphs, constraints)
             return [[hypothesis] for hypothesis in best]
-        # pieces spell one translation in several ways, of which all but the best go: see _distinct
+        # where tags are written in pieces, several sequences of them can be the same tags: see _distinct
         return beam_search(
             self.ops,
             self._network,
@@ -755,49 +761,42 @@ class Translator:
         )
 
     def _candidate(self, hypothesis: Hypothesis, piece: _Piece) -> Candidate:
+        """A sentence's hypothesis as tags."""
         ids = hypothesis.ids
         log_probs = hypothesis.log_probs[: len(ids)]
         if not self._dropped.isdisjoint(ids):
             kept = [place for place, tag in enumerate(ids) if tag not in self._dropped]
             ids, log_probs = tuple(ids[place] for place in kept), tuple(log_probs[place] for place in kept)
-        target, threshold = self.tokenizers.target, self.config.uncertain_below
-        spans: list[tuple[str, float]] = []
-        if not target.unitwise:
-            spans = [
-                (tag, math.exp(sum(log_probs[start:end]))) for tag, start, end in target.decode_spans(ids)
-            ]
-        if target.unitwise:
-            tags, probabilities = target.decode(ids), tuple(map(math.exp, log_probs))
-            details = (_PLAIN,) * len(tags)
-        elif self._open_words is None:
-            tags, probabilities = tuple(tag for tag, _ in spans), tuple(share for _, share in spans)
-            details = (_PLAIN,) * len(tags)
-        else:
-            settled = self._open_words.settle(spans, piece.source, piece.evidence, piece.start)
-            tags = tuple(tag for tag, _, _ in settled)
-            probabilities = tuple(probability for _, probability, _ in settled)
-            details = tuple(detail for _, _, detail in settled)
-        if not target.segmentation.whole:
-            details = tuple(
-                detail if detail.entry is not None or target.is_known(tag) else replace(detail, known=False)
-                for tag, detail in zip(tags, details, strict=True)
-            )
-        if threshold:
-            details = tuple(
-                replace(detail, uncertain=True)
-                if detail.entry is None and probability < threshold
-                else detail
-                for detail, probability in zip(details, probabilities, strict=True)
-            )
+        written = [
+            (tag, math.exp(sum(log_probs[start:end])))
+            for tag, start, end in self.tokenizers.target.decode_spans(ids)
+        ]
+        settled = (
+            [(tag, probability, _PLAIN) for tag, probability in written]
+            if self._open_words is None
+            else self._open_words.settle(written, piece.source, piece.evidence, piece.start)
+        )
         return Candidate(
-            tags,
-            probabilities,
+            tuple(tag for tag, _, _ in settled),
+            tuple(probability for _, probability, _ in settled),
             hypothesis.log_prob,
             hypothesis.finished,
-            details,
+            tuple(self._marked(*one) for one in settled),
             ids,
             self.tokenizers,
         )
+
+    def _marked(self, tag: str, probability: float, detail: TagDetail) -> TagDetail:
+        """A tag's detail, with the marks of one that is put together for the first time, and of an improbable one.
+
+        A tag that the user's dictionary gave has neither.
+        """
+        target = self.tokenizers.target
+        if detail.entry is not None:
+            return detail
+        if not target.segmentation.whole and not target.is_known(tag):
+            detail = replace(detail, known=False)
+        return replace(detail, uncertain=True) if probability < self.config.uncertain_below else detail
 
     def _skipped(self, texts: Sequence[str]) -> str:
         listed = "".join(f"「{text}」" for text in texts[:10])
@@ -938,8 +937,8 @@ def require_slots(tokenizers: Tokenizers) -> None:
 def dictionary_of(
     directory: Path | Sequence[Path], given: Dictionary | str | Path | Sequence[str | Path] | None
 ) -> Dictionary | None:
-    """The entries of model directories' own dictionaries, and behind them those that are given; of equal words the
-    last counts. ``None`` without either."""
+    """The entries of model directories' own dictionaries, and those that are given, which count where a word is in
+    both. ``None`` without either."""
     beside = [path / DICTIONARY for path in _paths(directory) if (path / DICTIONARY).is_file()]
     if isinstance(given, Dictionary):
         return Dictionary([*Dictionary.read(*beside).entries, *given.entries])
