@@ -174,6 +174,7 @@ def run_prediction(
         Whether everything was translated and no translation is uncertain.
     """
     search = search or translator.resolve_search()
+    printer = _Printer(search, quiet, as_json)
     want_attention = export_to is not None
     exported: list[Translation | None] = []
     certain = True
@@ -182,12 +183,12 @@ def run_prediction(
             if want_attention:
                 note("標準入力の文のアテンションは書き出しません。1 文ずつ --predict で渡してください。")
             lines = line_blocks(read_input, "標準入力", sys.stdin.encoding)
-            certain &= _translate_lines(translator, lines, quiet, as_json, search, "標準入力")
+            certain &= _translate_lines(translator, lines, "標準入力", printer)
             exported.append(None)
             continue
         translation = translator.translate(text, attention=want_attention, **asdict(search))
         certain &= not translation.uncertain
-        _show(translation, quiet, as_json, search)
+        printer.translation(translation)
         if want_attention:
             exported.append(_exportable(translation, force_export))
     if file is not None:
@@ -195,13 +196,10 @@ def run_prediction(
             note("--input の文のアテンションは書き出しません。1 文ずつ --predict で渡してください。")
         with _reading(file) as read:
             lines = line_blocks(read, str(file), "utf-8")
-            certain &= _translate_lines(translator, lines, quiet, as_json, search, str(file))
+            certain &= _translate_lines(translator, lines, str(file), printer)
     if export_to is not None:
         _export(exported, export_to, force_export, quiet)
-    if not quiet and not as_json:
-        if search.n_best > 1:
-            note("（訳は点数の大きい順です。点数は、確からしさの対数を長さで補正したもの）")
-        note("（手話タグの列です。日本手話そのものではありません）")
+    printer.finish()
     return certain
 
 
@@ -278,12 +276,7 @@ def _results_to(path: Path | None) -> Iterator[None]:
 
 
 def _translate_lines(
-    translator: Translator,
-    lines: Iterator[list[Line]],
-    quiet: bool,
-    as_json: bool,
-    search: Search,
-    name: str,
+    translator: Translator, lines: Iterator[list[Line]], name: str, printer: _Printer
 ) -> bool:
     """Translate and print lines as they arrive; whether all were translated and none is uncertain.
 
@@ -296,9 +289,8 @@ def _translate_lines(
     for arrived in lines:
         for start in range(0, len(arrived), _LINES):
             together = arrived[start : start + _LINES]
-            for line, translation in zip(
-                together, translator.translate_each(together, **asdict(search)), strict=True
-            ):
+            found = translator.translate_each(together, **asdict(printer.search))
+            for line, translation in zip(together, found, strict=True):
                 number += 1
                 if isinstance(line, UserError) and line.code == "not-utf8":
                     unreadable.append(number)
@@ -306,12 +298,12 @@ def _translate_lines(
                     too_large[number] = translation
                 if isinstance(translation, JslError):
                     certain &= line == ""
-                    _show_mistake(line, translation, number, as_json)
+                    printer.mistake(line, translation, number)
                 else:
                     certain &= not translation.uncertain
-                    _show(translation, quiet, as_json, search, f"{number} 行目: ")
+                    printer.translation(translation, f"{number} 行目: ")
             sys.stdout.flush()
-    if not number and not quiet:
+    if not number and not printer.quiet:
         note(f"{name}に文がありませんでした。")
     if unreadable:
         raise UserError(
@@ -332,40 +324,57 @@ def _translate_lines(
     return certain
 
 
-def _show_mistake(line: Line, mistake: JslError, number: int, as_json: bool) -> None:
-    if line != "":  # an empty line ends a paragraph and is no mistake
-        note(f"{number} 行目: {mistake.what}")
-    if as_json:
-        say_json({"text": line if isinstance(line, str) else None, **error_to_dict(mistake)})
-    else:
-        say()
+class _Printer:
+    """Prints translations, as text or JSON, and notes about them.
 
+    Args:
+        search: that finds the translations.
+        quiet: their tags alone.
+        as_json: one object a line, for programs.
+    """
 
-def _show(translation: Translation, quiet: bool, as_json: bool, search: Search, where: str = "") -> None:
-    if as_json:
-        say_json(translation.to_dict())
-        return
-    for warning in translation.warnings:
-        note(f"警告: {where}{warning}")
-    if quiet:
-        say("\t".join(one_line(str(one)) for one in (translation, *translation.alternatives)))
-        return
-    arrow = "→?" if translation.uncertain else "→"
-    say(
-        f"{one_line(translation.text)} {arrow} {one_line(str(translation)) or NO_TAGS}"
-        f"（確からしさ {math.exp(translation.log_prob):.0%}{_score(translation, translation, search)}）"
-    )
-    for number, other in enumerate(translation.alternatives, start=2):
-        say(
-            f"  {number}. {one_line(str(other)) or NO_TAGS}"
-            f"（確からしさ {math.exp(other.log_prob):.0%}{_score(other, translation, search)}）"
-        )
+    def __init__(self, search: Search, quiet: bool, as_json: bool) -> None:
+        self.search, self.quiet, self._as_json = search, quiet, as_json
 
+    def translation(self, translation: Translation, where: str = "") -> None:
+        """A translation; ``where`` stands before its warnings."""
+        if self._as_json:
+            say_json(translation.to_dict())
+            return
+        for warning in translation.warnings:
+            note(f"警告: {where}{warning}")
+        if self.quiet:
+            say("\t".join(one_line(str(one)) for one in (translation, *translation.alternatives)))
+            return
+        arrow = "→?" if translation.uncertain else "→"
+        say(f"{one_line(translation.text)} {arrow} {self._line(translation, translation)}")
+        for number, other in enumerate(translation.alternatives, start=2):
+            say(f"  {number}. {self._line(other, translation)}")
 
-def _score(one: Translation | Candidate, translation: Translation, search: Search) -> str:
-    """What the translations of a text are ordered by, where there are several: of a text of several sentences, the
-    logarithm of the probability; of one sentence, that divided by the length penalty."""
-    if search.n_best == 1:
-        return ""
-    alpha = 0.0 if len(translation.sentences) > 1 else search.length_penalty
-    return f"、点数 {penalized(one.log_prob, len(one.ids) + one.finished, alpha):.3f}"
+    def mistake(self, line: Line, mistake: JslError, number: int) -> None:
+        """A line that cannot be translated; an empty line of output in its place, so that lines stay aligned."""
+        if line != "":  # an empty line ends a paragraph and is no mistake
+            note(f"{number} 行目: {mistake.what}")
+        if self._as_json:
+            say_json({"text": line if isinstance(line, str) else None, **error_to_dict(mistake)})
+        else:
+            say()
+
+    def finish(self) -> None:
+        """What is said once, behind all translations."""
+        if self.quiet or self._as_json:
+            return
+        if self.search.n_best > 1:
+            note("（訳は点数の大きい順です。点数は、確からしさの対数を長さで補正したもの）")
+        note("（手話タグの列です。日本手話そのものではありません）")
+
+    def _line(self, one: Translation | Candidate, translation: Translation) -> str:
+        """The tags of one of a text's translations, its probability and, where there are several, its score."""
+        score = self._score(one, translation) if self.search.n_best > 1 else ""
+        return f"{one_line(str(one)) or NO_TAGS}（確からしさ {math.exp(one.log_prob):.0%}{score}）"
+
+    def _score(self, one: Translation | Candidate, translation: Translation) -> str:
+        """What the translations of a text are ordered by: of a text of several sentences, the logarithm of the
+        probability; of one sentence, that divided by the length penalty."""
+        alpha = 0.0 if len(translation.sentences) > 1 else self.search.length_penalty
+        return f"、点数 {penalized(one.log_prob, len(one.ids) + one.finished, alpha):.3f}"
