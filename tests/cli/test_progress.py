@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from rich.cells import cell_len
 
-from jsl_seq2seq.cli.progress import duration, figure
+from jsl_seq2seq.cli.progress import duration, named_figure
 
 from ..processes import POSIX, run_program
 from ..small_models import EIGHT_LINES
@@ -196,4 +196,4 @@ def test_durations(seconds: float, shown: str) -> None:
     ],
 )  # fmt: skip
 def test_figures(metric: str, value: float | None, shown: str) -> None:
-    assert figure(metric, value) == shown
+    assert named_figure(metric, value) == shown

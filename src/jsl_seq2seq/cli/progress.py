@@ -18,17 +18,18 @@ from .console import note
 _SECONDS_BETWEEN_LOSSES = 0.2  # asking for a loss makes a GPU wait
 _LINES = 10
 
-FIGURES = {"loss": "損失", "exact": "完全一致", "bleu": "BLEU", "chrf": "chrF"}
+METRIC_NAMES = {"loss": "損失", "exact": "完全一致", "bleu": "BLEU", "chrf": "chrF"}
 """What the values of ``TrainingConfig.metric`` are called."""
 
 
-def figure(metric: str, value: float | None) -> str:
+def named_figure(metric: str, value: float | None) -> str:
     """A figure with its name: ``完全一致 87.5 %``, ``損失 0.1234``, ``BLEU 20.6``; ``-`` for one that is missing."""
+    name = METRIC_NAMES[metric]
     if value is None:
-        return f"{FIGURES[metric]} -"
+        return f"{name} -"
     if metric == "exact":
-        return f"{FIGURES[metric]} {value:.1%}".replace("%", " %")
-    return f"{FIGURES[metric]} {value:.4f}" if metric == "loss" else f"{FIGURES[metric]} {value:.1f}"
+        return f"{name} {value:.1%}".replace("%", " %")
+    return f"{name} {value:.{4 if metric == 'loss' else 1}f}"
 
 
 def translated(metric: str) -> str:
@@ -166,11 +167,11 @@ def validation_line(history: list[EpochMetrics], run: Run) -> str:
     latest = history[-1] if history else None
     if latest is None:
         return "検証　このエポックのあとで測ります"
-    shown = f"検証　{figure('loss', latest.valid_loss)}　{figure(metric, latest.valid(metric))}"
+    shown = f"検証　{named_figure('loss', latest.valid_loss)}　{named_figure(metric, latest.valid(metric))}"
     best = best_epoch(history, run.metric)
     if best is None:
         return shown
-    return f"{shown}　最良 {best.epoch} エポック（{figure(run.metric, best.valid(run.metric))}）"
+    return f"{shown}　最良 {best.epoch} エポック（{named_figure(run.metric, best.valid(run.metric))}）"
 
 
 class _Pace:
@@ -224,7 +225,7 @@ class LineReporter(Reporter):
         self._next += total / _LINES
         metric = translated(self._run.metric)
         valid = "" if metrics.valid_loss is None else f"、検証の損失 {metrics.valid_loss:.4f}"
-        figures = "" if metrics.valid(metric) is None else f"、{figure(metric, metrics.valid(metric))}"
+        figures = "" if metrics.valid(metric) is None else f"、{named_figure(metric, metrics.valid(metric))}"
         left = self._pace.remaining(total - self._done)
         remaining = f"、残り {duration(left)}" if left is not None and self._done < total else ""
         note(

@@ -18,9 +18,10 @@ from ..store.directory import CONFIG, read_config, settings
 from ..training.record import METRICS_LINES, read_lines
 from . import options as opt
 from .console import columns, note, say, say_json
-from .progress import duration
+from .progress import METRIC_NAMES, duration
 
-_FIGURES = {"valid_exact": "完全一致", "valid_bleu": "BLEU", "valid_chrf": "chrF"}
+_VALID = {f"valid_{name}": METRIC_NAMES[name] for name in ("exact", "bleu", "chrf")}
+"""Figures of validation data besides the loss, and what they are called."""
 _OF_SEED = "seed-"
 
 
@@ -68,7 +69,7 @@ class Training:
         best = self.best
         return {
             "loss": self.history[-1].loss,
-            **{name: None if best is None else getattr(best, name) for name in ("valid_loss", *_FIGURES)},
+            **{name: None if best is None else getattr(best, name) for name in ("valid_loss", *_VALID)},
         }
 
     def to_json(self) -> dict[str, Any]:
@@ -180,14 +181,14 @@ def show_trainings(trainings: Sequence[Training], repeated: Mapping[str, Sequenc
         repeated: those that differ in their seeds alone, by the directory that they are saved in.
     """
     measured = [
-        name for name in _FIGURES if any(getattr(p, name) is not None for t in trainings for p in t.history)
+        name for name in _VALID if any(getattr(p, name) is not None for t in trainings for p in t.history)
     ]
-    head = ["学習", "エポック", "時間", "損失", "最良", "検証の損失", *(_FIGURES[name] for name in measured)]
+    head = ["学習", "エポック", "時間", "損失", "最良", "検証の損失", *(_VALID[name] for name in measured)]
     names = ["loss", "valid_loss", *measured]
     rows = [head]
     for one in trainings:
         best, figures = one.best, one.figures
-        shown = [figure(name, figures[name]) for name in names]
+        shown = [figure_cell(name, figures[name]) for name in names]
         seconds = sum(point.seconds for point in one.history)
         rows.append(
             [
@@ -202,7 +203,7 @@ def show_trainings(trainings: Sequence[Training], repeated: Mapping[str, Sequenc
     for name, group in repeated.items():
         found = spreads(group)
         for title, part in (("平均", "mean"), ("標準偏差", "std")):
-            shown = [figure(key, getattr(found[key], part) if key in found else None) for key in names]
+            shown = [figure_cell(key, getattr(found[key], part) if key in found else None) for key in names]
             rows.append([f"{name} の{title}", "", "", shown[0], "", *shown[1:]])
     for line in columns(rows, numbers=range(1, len(head))):
         say(line)
@@ -210,8 +211,8 @@ def show_trainings(trainings: Sequence[Training], repeated: Mapping[str, Sequenc
         say("検証の数字は、最良のエポックのものです。")
 
 
-def figure(name: str, value: float | None) -> str:
-    """A figure of :attr:`Training.figures`, or one of a test file, as a table has it."""
+def figure_cell(name: str, value: float | None) -> str:
+    """A figure of :attr:`Training.figures`, or one of a test file, in a cell of a table, without its name."""
     if value is None:
         return "－"
     if name.endswith(("exact", "rate")):

@@ -25,7 +25,7 @@ from ..store.directory import CONFIG
 from ..training import TrainingRequest, TrainingResult
 from .config_file import TRAIN_CONFIG
 from .console import INTERRUPTED, columns, note, say, say_json
-from .runs import Spread, Training, directory_of, figure, read_training, show_trainings, spreads
+from .runs import Spread, Training, directory_of, figure_cell, read_training, show_trainings, spreads
 
 SEEDS = "seeds.json"
 _MOST = 1_000
@@ -208,9 +208,9 @@ def _show(runs: Sequence[_Run], parent: Path, quiet: bool) -> None:
             name = runs[0].reports[number].name
             for run in runs:
                 figures = run.test_figures(number)
-                rows.append([str(run.directory), name, *(figure(key, figures[key]) for key in figures)])
+                rows.append([str(run.directory), name, *(figure_cell(key, figures[key]) for key in figures)])
             for title, part in (("平均", "mean"), ("標準偏差", "std")):
-                shown = [figure(key, found and getattr(found, part)) for key, found in spread.items()]
+                shown = [figure_cell(key, found and getattr(found, part)) for key, found in spread.items()]
                 rows.append([f"{parent} の{title}", name, *shown])
         say()
         for line in columns(rows, numbers=range(2, len(rows[0]))):

@@ -27,10 +27,9 @@ from ..tokenize import CHARACTERS_AND_TAGS, Tokenizers
 from ..tokenize.tokenizer import TargetTokenizer
 from ..translate import Translator
 from .console import columns, note, say, say_json
-from .progress import counted
+from .progress import METRIC_NAMES, counted
 
 _MOST_BYTES = 1 << 28
-_FIGURES = {"exact": "完全一致", "bleu": "BLEU", "chrf": "chrF"}
 
 Open = Callable[[Path, SavedModel], Translator]
 """Opens a model of a directory."""
@@ -171,9 +170,9 @@ def _names(systems: Sequence[Path]) -> list[str]:
 
 
 def _show(found: SystemComparison, quiet: bool) -> None:
-    metrics = [name for name in _FIGURES if name in found.systems[0].scores]
+    metrics = [name for name in METRIC_NAMES if name in found.systems[0].scores]
     say(f"{found.data}（{found.sentences:,} 文）")
-    rows = [["", *(_FIGURES[name] for name in metrics)]]
+    rows = [["", *(METRIC_NAMES[name] for name in metrics)]]
     rows += [[one.name, *(_figure(name, one.scores[name]) for name in metrics)] for one in found.systems]
     for line in columns(rows, numbers=range(1, len(rows[0]))):
         say(line)
@@ -183,7 +182,9 @@ def _show(found: SystemComparison, quiet: bool) -> None:
     for one in found.differences:
         interval = f"{_signed(one.metric, one.low)} 〜 {_signed(one.metric, one.high)}"
         shown = [_signed(one.metric, one.difference), interval]
-        rows.append([one.system, _FIGURES[one.metric], *shown, _p(one.p_randomization), _p(one.p_bootstrap)])
+        rows.append(
+            [one.system, METRIC_NAMES[one.metric], *shown, _p(one.p_randomization), _p(one.p_bootstrap)]
+        )
     for line in columns(rows, numbers=range(2, 6)):
         say(line)
     if quiet:
@@ -209,7 +210,7 @@ def _p(value: float | None) -> str:
 
 def _in_words(one: Difference, baseline: str, sentences: int) -> str:
     """The result of the tests as a sentence without terms of statistics."""
-    figure = _FIGURES[one.metric]
+    figure = METRIC_NAMES[one.metric]
     figure = figure if one.metric == "exact" else f" {figure} "
     if one.p is None:
         return f"{one.system} の{figure}は、{baseline} と同じです（訳の違う文は {one.changed:,} 文）。"

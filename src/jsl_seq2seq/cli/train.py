@@ -39,7 +39,7 @@ from .console import INTERRUPTED, NO_TAGS, note, report, say, say_json
 from .evaluate import show_files
 from .export import run_weight_export
 from .predict import run_prediction
-from .progress import BarReporter, LineReporter, counted, figure, is_terminal, translated
+from .progress import BarReporter, LineReporter, counted, is_terminal, named_figure, translated
 from .seeds import Trained, parse_seeds, train_with_seeds
 
 _SHOWN_TAGS, _SHOWN_CHARACTERS = 12, 60
@@ -430,9 +430,7 @@ def _show_validation(result: TrainingResult) -> None:
 def _figures(point: EpochMetrics, metric: str) -> str:
     """``12 エポック（損失 0.1234、完全一致 87.5 %）``."""
     shown = translated(metric)
-    return (
-        f"{point.epoch} エポック（{figure('loss', point.valid_loss)}、{figure(shown, point.valid(shown))}）"
-    )
+    return f"{point.epoch} エポック（{named_figure('loss', point.valid_loss)}、{named_figure(shown, point.valid(shown))}）"
 
 
 def _show_how_to_go_on(
