@@ -429,8 +429,8 @@ def _show_validation(result: TrainingResult) -> None:
 
 def _figures(point: EpochMetrics, metric: str) -> str:
     """``12 エポック（損失 0.1234、完全一致 87.5 %）``."""
-    shown = translated(metric)
-    return f"{point.epoch} エポック（{named_figure('loss', point.valid_loss)}、{named_figure(shown, point.valid(shown))}）"
+    figures = [named_figure(name, point.valid(name)) for name in ("loss", translated(metric))]
+    return f"{point.epoch} エポック（{'、'.join(figures)}）"
 
 
 def _show_how_to_go_on(
