@@ -95,7 +95,7 @@ def test_without_the_training_state_it_is_said_and_not_the_same(tmp_path: Path) 
     whole = train(tmp_path, epochs=3).model
     save_model(replace(train(tmp_path, epochs=2).model, moments=None), tmp_path / "m")
     job = small_job(tmp_path, load=tmp_path / "m", epochs=1)
-    assert any("途中経過が保存されていない" in note for note in job.notes)
+    assert any("途中経過が保存されていない" in change for change in job.changes)
     rest = job.run().model
     assert rest.progress == Progress(step=3, epoch=3)
     assert not same_arrays(rest.parameters, whole.parameters)
@@ -108,7 +108,7 @@ def notes_after(
     first = small_job(tmp_path, epochs=2, **CONSTANT).run(should_stop=after(stop) if stop else lambda: False)
     save_model(first.model, tmp_path / "m")
     job = small_job(tmp_path, load=tmp_path / "m", data=data, **options)
-    return job.notes, job.start.progress
+    return job.notes + job.changes, job.start.progress
 
 
 def test_nothing_is_said_when_nothing_changed(tmp_path: Path) -> None:
@@ -120,7 +120,7 @@ def test_a_continued_run_has_a_cosine_of_its_own(tmp_path: Path, before: str) ->
     """Not the 1 % at which the first one ended; and to ask for a cosine is not to be at its end."""
     save_model(train(tmp_path, epochs=4, schedule=before).model, tmp_path / "m")
     job = small_job(tmp_path, load=tmp_path / "m", epochs=3, schedule="cosine")
-    assert any("0.01 に戻り" in note and "3 エポック" in note for note in job.notes)
+    assert any("0.01 に戻り" in change and "3 エポック" in change for change in job.changes)
     assert (job.training.restart_step, job.training.decay_steps) == (12, 21)
     rates = [learning_rate(job.training, step) for step in (13, 21)]
     assert rates[0] > 0.9 * 0.01 and rates[1] == pytest.approx(0.01 * 0.01)
@@ -129,7 +129,7 @@ def test_a_continued_run_has_a_cosine_of_its_own(tmp_path: Path, before: str) ->
 def test_a_continued_run_says_nothing_of_a_constant_rate(tmp_path: Path) -> None:
     save_model(train(tmp_path, epochs=2, **CONSTANT).model, tmp_path / "m")
     job = small_job(tmp_path, load=tmp_path / "m")
-    assert job.notes == [] and (job.training.restart_step, job.training.decay_steps) == (0, 0)
+    assert job.notes == job.changes == [] and (job.training.restart_step, job.training.decay_steps) == (0, 0)
 
 
 def test_another_seed_is_said(tmp_path: Path) -> None:

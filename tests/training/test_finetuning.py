@@ -129,11 +129,16 @@ def test_it_learns_the_new_words_and_is_saved_and_resumed(tmp_path: Path) -> Non
 
 
 def test_what_is_new_is_said(tmp_path: Path) -> None:
-    notes = continued(tmp_path, trained_small()).notes
-    notes = [note.replace(str(tmp_path / "new.tsv"), "new.tsv") for note in notes]
-    assert "new.tsv にある新しい文字 2 種類を語彙に足します: を、龍" in notes
-    assert "new.tsv にある新しいタグ 2 種類を語彙に足します: <見る>、<龍>" in notes
-    assert not any("書きまちがい" in note for note in notes)
+    job = continued(tmp_path, trained_small())
+    changes = [change.replace(str(tmp_path / "new.tsv"), "new.tsv") for change in job.changes]
+    assert "new.tsv にある新しい文字 2 種類を語彙に足します: を、龍" in changes
+    assert "new.tsv にある新しいタグ 2 種類を語彙に足します: <見る>、<龍>" in changes
+    assert not any("書きまちがい" in note for note in job.notes)
+
+
+def test_nothing_of_an_ordinary_fine_tuning_is_a_warning(tmp_path: Path) -> None:
+    """That the data are others, and what follows from it, is what was asked for."""
+    assert continued(tmp_path, trained_small()).notes == []
 
 
 @pytest.mark.parametrize(("slip", "meant"), [("ありがとお", "ありがとう"), ("アりがとう", "ありがとう")])
@@ -145,7 +150,7 @@ def test_a_tag_that_may_be_a_slip_is_said(tmp_path: Path, slip: str, meant: str)
 def test_the_same_data_extend_nothing_and_keep_their_settings(tmp_path: Path) -> None:
     save_model(train(tmp_path, epochs=2, schedule="constant").model, tmp_path / "m")
     job = small_job(tmp_path, load=tmp_path / "m", epochs=1)
-    assert job.notes == []
+    assert job.notes == job.changes == []
     assert (job.training.learning_rate, job.training.batch_size) == (0.01, 3)
     assert job.run().model.stages[-1].extended_from == {}
 
@@ -158,7 +163,7 @@ def test_other_data_are_learnt_at_a_quarter_of_the_rate_unless_it_is_given(tmp_p
         8,
     )
     assert job.start.progress.until - job.start.progress.epoch == job.training.epochs == 600
-    assert any("0.0025" in note and "600 エポック" in note for note in job.notes)
+    assert any("0.0025" in change and "600 エポック" in change for change in job.changes)
     given = {"learning_rate": 0.5, "schedule": "cosine", "batch_size": 2, "epochs": 7}
     job = continued(tmp_path, trained_small(), **given)
     assert {name: getattr(job.training, name) for name in given} == given

@@ -95,7 +95,7 @@ def test_resuming_after_an_interruption_is_not_to_have_stopped(
     assert stopped.interrupted
     save_model(stopped.model, tmp_path / "m")
     job = resumed(tmp_path)
-    assert job.notes == [] and job.training == whole.training
+    assert job.notes == job.changes == [] and job.training == whole.training
     rest = job.run().model
     assert same_training_state(rest, whole)
     assert losses(rest) == losses(whole)
@@ -110,7 +110,7 @@ def test_the_goal_can_be_moved(tmp_path: Path) -> None:
 def test_with_its_goal_the_schedule_moves_and_that_is_said(tmp_path: Path) -> None:
     save_model(train(tmp_path, epochs=2).model, tmp_path / "m")
     job = resumed(tmp_path, epochs=5)
-    assert any("0.01 に戻り" in note and "3 エポック" in note for note in job.notes)
+    assert any("0.01 に戻り" in change and "3 エポック" in change for change in job.changes)
     assert (job.training.restart_step, job.training.decay_steps) == (6, 15)
 
 

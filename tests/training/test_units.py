@@ -56,7 +56,7 @@ def test_learnt_saved_and_loaded(tmp_path: Path, german: Path, units: dict[str, 
     assert "`ABEND WIND`" in readme and "--target-units words" in readme
     job = small_job(tmp_path, load=tmp_path / "m", data=german, epochs=1)
     assert job.start.tokenizers.settings == result.model.tokenizers.settings
-    assert len(job.notes) == 1 and "cosine" in job.notes[0]
+    assert len(job.changes) == 1 and "cosine" in job.changes[0]
 
 
 @pytest.mark.parametrize(
@@ -100,7 +100,7 @@ def test_new_tags_of_known_characters_are_learnt(tmp_path: Path, german: Path) -
     before, after = model.tokenizers.target, job.start.tokenizers.target
     assert after.tags == (*before.tags, "MORGENREGEN", "WINDE")
     assert after.vocabulary.tokens == before.vocabulary.tokens, "all their characters have tokens"
-    assert any("MORGENREGEN" in note for note in job.notes)
+    assert any("MORGENREGEN" in change for change in job.changes)
     result = job.run()
     assert (result.exact, result.checked) == (1, 1)
     assert translator_of(result.model).translate("Morgen weht es").details[0].known

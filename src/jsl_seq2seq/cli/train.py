@@ -84,6 +84,8 @@ def run_train(context: typer.Context) -> None:
             return
         if options["resume"]:
             request = resuming(request, save)
+            if not request.resume and not quiet:
+                note(f"参考: {save} に学習はまだないので、はじめから学習します。")
         exporting = bool(export_weights) or export_attn
         if exporting and save is not None:
             opt.exports(save, export_dir)  # refused before anything is learnt
@@ -315,6 +317,8 @@ def run_training(request: TrainingRequest, context: typer.Context, directory: Pa
             inform(
                 f"検証: {job.valid.name}、{len(job.valid.pairs)} 文（エポックごとに {sample} 文を訳します）"
             )
+        for line in job.changes:
+            inform(f"参考: {line}")
         for line in job.notes:
             inform(f"警告: {line}")
         if replaces:  # said with --quiet, too: it is the last moment to stop it

@@ -88,14 +88,14 @@ def extended(model: SavedModel, corpus: Corpus) -> SavedModel:
 
 
 def extension_notes(before: Tokenizers, after: Tokenizers, name: str) -> list[str]:
-    """Which tokens are new, in Japanese; of tags also those whose spelling is near that of one that there was.
+    """Which tokens are new, in Japanese.
 
     Args:
         name: of the file that the new tokens come from.
     """
     source, target = after.source, after.target
     characters = source.vocabulary.tokens[len(before.source.vocabulary.tokens) :]
-    tags = target.tags[len(before.target.tags) :]
+    tags = _new_tags(before, after)
     notes = []
     for unit, written in (
         (source.unit_name, characters),
@@ -104,13 +104,23 @@ def extension_notes(before: Tokenizers, after: Tokenizers, name: str) -> list[st
         if written:
             shown = "、".join(written[:_SHOWN]) + "など" * (len(written) > _SHOWN)
             notes.append(f"{name} にある新しい{unit} {len(written)} 種類を語彙に足します: {shown}")
-    for tag in tags[:_SHOWN]:
+    return notes
+
+
+def near_misses(before: Tokenizers, after: Tokenizers) -> list[str]:
+    """Which new tags have nearly the spelling of one that there was, in Japanese."""
+    target, notes = after.target, []
+    for tag in _new_tags(before, after)[:_SHOWN]:
         near = difflib.get_close_matches(tag, before.target.tags, n=1, cutoff=_NEAR)
         if near:
             notes.append(
                 f"{target.join([tag])} は、語彙にある {target.join(near)} の書きまちがいではありませんか。"
             )
     return notes
+
+
+def _new_tags(before: Tokenizers, after: Tokenizers) -> Sequence[str]:
+    return after.target.tags[len(before.target.tags) :]
 
 
 def is_extensible(model: SavedModel) -> bool:

@@ -25,7 +25,14 @@ from ..store.metadata import describe_run, now, published, stages_of, with_stage
 from ..tokenize import Tokenizers
 from ..translate.translator import Translator, tags_of
 from .data import check_encoded, longest, new_tokenizers, read_data, tokenizers_of
-from .finetuning import extended, extension_notes, fine_tuning_settings, frozen_spans, is_extensible
+from .finetuning import (
+    extended,
+    extension_notes,
+    fine_tuning_settings,
+    frozen_spans,
+    is_extensible,
+    near_misses,
+)
 from .loop import CheckpointSelector, Outcome, Parameters, Reporter, Run, diverged, fit
 from .schedule import scheduled
 from .substitution import with_variants
@@ -129,7 +136,8 @@ class TrainingJob:
     """A run of a training. The constructor checks everything that can be wrong with the request.
 
     Attributes:
-        notes: what is unusual about the data, and what a continued run does differently, in Japanese.
+        notes: what is unusual about the data or the request, in Japanese.
+        changes: what a continued run does differently from the run before, in Japanese.
         decisions: what was decided from the data, and why, in Japanese.
         validation: the validation data that are translated after each epoch; ``None`` without.
 
@@ -140,6 +148,7 @@ class TrainingJob:
 
     def __init__(self, request: TrainingRequest) -> None:
         self.notes: list[str] = []
+        self.changes: list[str] = []
         self.decisions: list[str] = []
         loaded = load_model(request.load, training_state=True) if request.load else None
         request, tokenizers = self._read(request, loaded)
@@ -461,7 +470,8 @@ class TrainingJob:
         model = extended(loaded, self.corpus)
         if model is not loaded:
             self._known = loaded.config.vocab_size
-            self.notes += extension_notes(loaded.tokenizers, model.tokenizers, self.corpus.name)
+            self.changes += extension_notes(loaded.tokenizers, model.tokenizers, self.corpus.name)
+            self.notes += near_misses(loaded.tokenizers, model.tokenizers)
         return model
 
     def _continued(self, loaded: SavedModel, request: TrainingRequest) -> SavedModel:
@@ -484,27 +494,30 @@ class TrainingJob:
         training = _overridden(training, request.options)
         self._add_variants(loaded.tokenizers, training)
         if training.seed != loaded.training.seed:
-            self.notes.append(f"seed を {loaded.training.seed} から {training.seed} に変えて続けます。")
+            self.changes.append(f"seed を {loaded.training.seed} から {training.seed} に変えて続けます。")
         if not loaded.config.attention_masks:
             self.notes.append(
                 "取り込んだモデルなので、元のプロジェクトと同じくマスクなしで続けます。"
                 "損失は実力より小さく出ます（正解の続きが見えるため）。"
             )
         if loaded.moments is None:
-            self.notes.append("このモデルには学習の途中経過が保存されていないので、Adam は最初から始めます。")
+            self.changes.append(
+                "このモデルには学習の途中経過が保存されていないので、Adam は最初から始めます。"
+            )
             progress = Progress(epoch=progress.epoch, start=progress.start)
         other_batches = self._digest != loaded.data_digest or any(
             getattr(training, name) != getattr(loaded.training, name) for name in _BATCH_OPTIONS
         )
         if progress.batch and other_batches:
-            self.notes.append(
+            self.changes.append(
                 "データかバッチの大きさが変わったので、途中だったエポックは最初からやり直します。"
             )
             progress = replace(progress, batch=0, loss_sum=0.0, tokens=0, seconds=0.0)
         if self._digest != loaded.data_digest:
-            self.notes.append(f"前回とは違うデータで続けます（前回: {loaded.data_name}）。")
+            told = self.notes if request.resume else self.changes  # --resume means the same data
+            told.append(f"前回とは違うデータで続けます（前回: {loaded.data_name}）。")
             if not request.resume:
-                self.notes.append(
+                self.changes.append(
                     f"学習率は {training.learning_rate:g}（{training.schedule}）、{training.epochs} エポック、"
                     f"1 回の更新に {training.batch_size} 文で学習します。"
                 )
@@ -550,7 +563,7 @@ class TrainingJob:
         """The settings with a ``cosine`` from the peak at ``progress`` to the run's last update."""
         epochs = progress.until - progress.epoch
         if progress.step and epochs:
-            self.notes.append(
+            self.changes.append(
                 f"学習率は {training.learning_rate:g} に戻り、続きの {epochs} エポックで下がりきります（cosine）。"
             )
         return scheduled(training, self._pairs, progress, restart_step=progress.step) if epochs else training
