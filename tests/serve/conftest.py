@@ -41,11 +41,15 @@ def models(directories: dict[str, Path]) -> Models:
 
 @pytest.fixture
 def serve(models: Models) -> Iterator[Serve]:
-    """Starts a server: keyword arguments of ``Limits``, and ``batch`` and ``capacity``."""
+    """Starts a server: keyword arguments of ``Limits``, and those of ``create_app``."""
     with ExitStack() as stack:
 
         def start(**options: Any) -> TestClient:
-            own = {name: options.pop(name) for name in ("batch", "capacity", "access_log") if name in options}
+            own = {
+                name: options.pop(name)
+                for name in ("batch", "capacity", "access_log", "refused")
+                if name in options
+            }
             app = create_app(models, Limits(**options), **own)
             client = TestClient(app, base_url="http://localhost:8000", raise_server_exceptions=False)
             return stack.enter_context(client)

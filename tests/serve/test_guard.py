@@ -67,6 +67,16 @@ def test_pages_of_elsewhere_are_refused(client: TestClient, origin: str) -> None
     assert preflight.status_code == 403
 
 
+def test_whose_pages_are_refused_is_told(serve: Serve) -> None:
+    """To whoever runs the server: a browser shows its page nothing of the answer."""
+    told: list[str] = []
+    client = serve(origins=["https://app.example.jp"], refused=told.append)
+    pages = ["http://localhost:3000", "https://app.example.jp", "http://localhost:8000", "http://[::1]:3000"]
+    for origin in (*pages, "null", "http://a b", "http://[", "https://a/私の文", "http://a\x1b[31m"):
+        client.post("/v1/translate", json=BODY, headers=[(b"Origin", origin.encode())])
+    assert told == ["http://localhost:3000", "http://[::1]:3000"]
+
+
 def test_the_own_page_and_allowed_origins(serve: Serve) -> None:
     client = serve(origins=["https://app.example.jp"])
     own = client.post("/v1/translate", json=BODY, headers={"Origin": "http://localhost:8000"})

@@ -228,6 +228,16 @@ OUTSIDE = [
 ]
 
 
+def test_how_to_allow_a_page_is_printed_once(start: Start) -> None:
+    server = start()
+    for origin in ["http://localhost:3000"] * 2 + ["null"]:
+        with pytest.raises(urllib.error.HTTPError, match="403"):
+            server.ask("v1/translate", {"text": "ありがとう"}, Origin=origin)
+    server.process.terminate()
+    said = server.process.communicate()[1].decode()
+    assert said.count("--allow-origin") == said.count("--allow-origin http://localhost:3000 ") == 1
+
+
 def test_no_path_leads_out(start: Start) -> None:
     server = start()
     for path in OUTSIDE:

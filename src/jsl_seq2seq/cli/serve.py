@@ -30,6 +30,9 @@ _LONGEST_TOKEN = 65_536
 _SAID_AFTER = 3.0
 """Seconds of compiling after which a note is printed."""
 
+_ORIGINS = 10
+"""Origins whose refusal is printed."""
+
 _LIBRARIES = ("fastapi", "uvicorn", "httptools", "python_multipart")
 
 
@@ -91,11 +94,28 @@ def serve(
         if backend == AUTO and _compiles_faster(models):
             compiling.start()
 
-    run(create_app(models, limits, access_log=access_log), models, listening, started)
+    refused = (lambda _: None) if quiet else _Refused()
+    run(create_app(models, limits, access_log=access_log, refused=refused), models, listening, started)
     if compiling.is_alive():
         # LLVM cannot be interrupted, and must not compile while the process takes itself apart
         sys.stderr.flush()
         os._exit(0)
+
+
+class _Refused:
+    """Prints how the pages of an origin are allowed: once for each, as a browser hides the answer from its page."""
+
+    def __init__(self) -> None:
+        self._said: set[str] = set()
+
+    def __call__(self, origin: str) -> None:
+        if origin in self._said or len(self._said) == _ORIGINS:
+            return
+        self._said.add(origin)
+        note(
+            f"{origin} のページからの要求を断りました。\n"
+            f"  → あなたのページなら、--allow-origin {origin} を付けて起動すると使えます。"
+        )
 
 
 def _compiles_faster(models: Models) -> bool:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from typing import Annotated, Any
 
@@ -123,7 +123,12 @@ class Service:
 
 
 def create_app(
-    models: Models, limits: Limits, batch: int = 64, capacity: int = 512, access_log: bool = False
+    models: Models,
+    limits: Limits,
+    batch: int = 64,
+    capacity: int = 512,
+    access_log: bool = False,
+    refused: Callable[[str], None] = lambda _: None,
 ) -> ASGIApp:
     """The server as an ASGI application.
 
@@ -131,6 +136,7 @@ def create_app(
         access_log: whether to log address, method, path and status of each request; never its text.
         batch: texts that are computed together, at most.
         capacity: texts that may wait.
+        refused: called with the origin of a page that may not use the server.
     """
     service = Service(models, limits, batch, capacity)
     app = FastAPI(
@@ -158,7 +164,7 @@ def create_app(
     add_libretranslate(app, service)
     add_page(app)
     _describe_problems(app)
-    return Guard(Direct(app), limits, count)
+    return Guard(Direct(app), limits, count, refused)
 
 
 def _add_api(app: FastAPI, service: Service) -> None:

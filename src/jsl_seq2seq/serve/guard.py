@@ -10,6 +10,7 @@ import asyncio
 import hmac
 import ipaddress
 import logging
+import re
 import time
 from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field
@@ -22,6 +23,7 @@ from ..errors import JslError, UserError
 from .responses import problem_response, server_failed, token_wrong
 
 LOG = logging.getLogger("jsl_seq2seq.serve")
+_ORIGIN = re.compile(r"https?://(?:[a-z0-9.-]{1,253}|\[[0-9a-f:]{2,39}\])(?::\d{1,5})?", re.ASCII)
 
 OPEN_PATHS = frozenset({"/", "/health", "/ready", "/languages", "/frontend/settings", "/openapi.json"})
 """What is answered without the token: nothing that computes or counts."""
@@ -73,12 +75,17 @@ class Guard:
 
     Args:
         count: called with the request's scope, its status (499 for a client that went away) and the seconds it took.
+        refused: called with the origin of a page that may not use the server: scheme, host and port, nothing else.
     """
 
     def __init__(
-        self, app: ASGIApp, limits: Limits, count: Callable[[Scope, int, float], None] = lambda *_: None
+        self,
+        app: ASGIApp,
+        limits: Limits,
+        count: Callable[[Scope, int, float], None] = lambda *_: None,
+        refused: Callable[[str], None] = lambda _: None,
     ) -> None:
-        self._app, self._limits, self._count = app, limits, count
+        self._app, self._limits, self._count, self._refused_origin = app, limits, count, refused
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -130,6 +137,8 @@ class Guard:
             )
         origin = headers.get("origin")
         if origin is not None and origin not in self._limits.origins and not _is_same(origin, host):
+            if _ORIGIN.fullmatch(origin):  # anything else is what no browser sends
+                self._refused_origin(origin)
             raise UserError(
                 f"このページからは使えません: {origin[:100]}",
                 "サーバーの起動時に、このオリジンを許してください。",
