@@ -97,6 +97,14 @@ def test_a_model_that_is_written_over_is_named(program: Program, data: Path, tmp
     assert "上書きします" in again.err and "--load" in again.err and "--resume" not in again.err
     further = program("--train", "--load", tmp_path / "m", *training(data, tmp_path / "m", epochs=1))
     assert "上書き" not in further.err
+    assert "参考" not in program("verify", tmp_path / "m").err, "all that a training writes belongs there"
+
+
+def test_resuming_nothing_is_said(program: Program, data: Path, tmp_path: Path) -> None:
+    """The first run of a command that may be repeated; or the folder's name is mistyped."""
+    first = program("train", *training(data, tmp_path / "m", epochs=1), "--resume")
+    assert first.code == 0 and "はじめから学習します" in first.err
+    assert "はじめから" not in program("train", *training(data, tmp_path / "m", epochs=2), "--resume").err
 
 
 def test_quiet_is_only_the_folder(program: Program, data: Path, tmp_path: Path) -> None:

@@ -67,6 +67,7 @@ def test_what_else_lies_there(saved: Path) -> None:
     found = verify(saved)
     assert found.sound
     assert [note.split()[0] for note in found.notes] == ["model.safetensors.new", "メモ.txt"]
+    assert len(verify(saved, beside=["メモ.txt"]).notes) == 1
 
 
 def test_a_save_that_was_killed_after_the_decision(saved: Path) -> None:

@@ -9,11 +9,17 @@ import typer
 
 from ..interop.burn import original_bytes
 from ..model import count_parameters
-from ..store import STARTER, SavedModel
+from ..render.curve import CURVE
+from ..store import STARTER, SavedModel, model_directory
 from ..store.verification import Verification
 from ..store.verification import verify as verify_directory
+from ..training.record import METRICS_LINES
 from . import options as opt
+from .config_file import TRAIN_CONFIG
 from .console import note, say, say_json
+
+_OF_A_TRAINING = (CURVE, METRICS_LINES, TRAIN_CONFIG)
+"""Files that ``train`` writes beside the model."""
 
 
 def verify(
@@ -21,7 +27,7 @@ def verify(
     quiet: opt.Quiet = False,
     as_json: opt.Json = False,
 ) -> None:
-    found = verify_directory(directory, [original_bytes])
+    found = verify_directory(model_directory(directory), [original_bytes], _OF_A_TRAINING)
     if as_json:
         say_json(found.to_json())
     else:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -75,11 +75,12 @@ class Verification:
         }
 
 
-def verify(directory: Path, checks: Sequence[Check] = ()) -> Verification:
+def verify(directory: Path, checks: Sequence[Check] = (), beside: Collection[str] = ()) -> Verification:
     """Check every byte of every file, and that together they are a model.
 
     Args:
         checks: called with the model and its directory once both have passed; their errors are problems too.
+        beside: names of further files that belong there: those that a training writes.
 
     Raises:
         UserError: there is no model there at all.
@@ -87,21 +88,21 @@ def verify(directory: Path, checks: Sequence[Check] = ()) -> Verification:
     """
     require_reachable(directory)
     try:
-        return _verify_unchanged(directory, checks)
+        return _verify_unchanged(directory, checks, beside)
     except PermissionError as error:
         raise unreadable(directory, error) from None
 
 
-def _verify_unchanged(directory: Path, checks: Sequence[Check]) -> Verification:
+def _verify_unchanged(directory: Path, checks: Sequence[Check], beside: Collection[str]) -> Verification:
     while True:
         before = stamp(directory / CONFIG)
-        found = _verify(directory, checks)
+        found = _verify(directory, checks, beside)
         # a save that finished in between looks like damage
         if found.sound or stamp(directory / CONFIG) == before:
             return found
 
 
-def _verify(directory: Path, checks: Sequence[Check]) -> Verification:
+def _verify(directory: Path, checks: Sequence[Check], beside: Collection[str]) -> Verification:
     try:
         config = read_config(directory)
         limits = size_limits(config, directory)
@@ -127,9 +128,8 @@ def _verify(directory: Path, checks: Sequence[Check]) -> Verification:
         "package_version": metadata.get("package_version"),
         "imported_from": metadata.get("imported_from"),
     }
-    return Verification(
-        directory, files, tuple(problems), tuple(_beside(directory, set(listed))), model, versions
-    )
+    notes = _beside(directory, {*listed, *beside})
+    return Verification(directory, files, tuple(problems), tuple(notes), model, versions)
 
 
 def holdings(model: SavedModel, versions: Mapping[str, Any]) -> dict[str, Any]:
