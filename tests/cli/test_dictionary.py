@@ -60,6 +60,18 @@ def test_a_dictionary_stays_when_a_model_is_continued(
     assert (open_model / "dictionary.tsv").read_text(encoding="utf-8") == "龍\t<竜>\n"
 
 
+def test_tags_without_brackets(program: Program, open_model: Path) -> None:
+    done = program("dictionary", "add", open_model, "龍", "竜")
+    assert done.code == 2 and "< と > で囲み" in done.err
+
+
+def test_the_shipped_model_by_its_name(program: Program) -> None:
+    assert program("dictionary", "list", "builtin") == (0, "", "0 語\n")
+    assert program("verify", "builtin").code == 0
+    done = program("compare", "builtin", "builtin", "--quiet")
+    assert (done.code, done.out) == (0, "計算は同じです。\n")
+
+
 @pytest.mark.parametrize(
     "arguments",
     [

@@ -40,7 +40,7 @@ def test_searching(program: Program, model: Path, part: str, tags: list[str]) ->
     done = program("tags", part, "--load", model)
     written = [" ".join(f"<{tag}>" for tag in one.split()) for one in tags]
     assert [line.split("  ")[0] for line in done.out.splitlines()] == written
-    assert f"{len(tags)} 件" in done.err
+    assert f"{len(tags)} 件" in done.err and ("→" in done.err) == (not tags)
 
 
 def test_characters_of_open_words_are_no_tags(program: Program, open_model: Path) -> None:

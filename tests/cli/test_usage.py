@@ -42,14 +42,23 @@ def test_help(program: Program, arguments: list[str]) -> None:
     assert is_japanese(out) and "Usage" not in out and "Options" not in out
 
 
-@pytest.mark.parametrize("verb", COMMANDS)
+@pytest.mark.parametrize("columns", ["80", "40"])
+@pytest.mark.parametrize("verb", [None, *COMMANDS])
 def test_help_fits_a_terminal_and_is_in_japanese(
-    program: Program, monkeypatch: pytest.MonkeyPatch, verb: str
+    program: Program, monkeypatch: pytest.MonkeyPatch, verb: str | None, columns: str
 ) -> None:
-    monkeypatch.setenv("COLUMNS", "80")
-    lines = program(verb, "--help").out.splitlines()
+    monkeypatch.setenv("COLUMNS", columns)
+    out = program(*([] if verb is None else [verb]), "--help").out
+    lines = out.splitlines()
     assert len(lines) > 5
-    assert [line for line in lines if re.search(r"…\s*│$|<[a-z]+|\[required\]", line)] == []
+    assert [line for line in lines if re.search(r"[^/]…\s*│$|<[a-z]+|\[required\]|\[[^]]*\]\.", line)] == []
+    monkeypatch.setenv("COLUMNS", "300")
+    wide = program(*([] if verb is None else [verb]), "--help").out
+
+    def shown(page: str) -> list[str]:
+        return sorted(re.sub(r"\W", "", page))
+
+    assert shown(out) == shown(wide), "nothing is cut off"
 
 
 @pytest.mark.parametrize("variable", ["COLUMNS", "LINES", "TERMINAL_WIDTH"])
@@ -122,13 +131,17 @@ MISTAKES: list[tuple[list[str], str]] = [
     (["--load", "nothing"], "--predict"),
     (["--load"], "--load には値が 1 つ必要"),
     (["--load", "x" * 300, "--predict", "はい"], "xxx"),
-    (["predict"], "訳す文"),
+    (["predict"], "jsl-seq2seq predict -"),
     (["predict", "--load", "nothing"], "訳す文"),
     (["export"], "--export-weights"),
     (["tarin"], "train"),
     (["xyz"], "predict"),
     (["train", "extra"], "余分な引数があります: extra"),
-    (["はい"], "はい"),
+    (["はい"], 'jsl-seq2seq predict "はい"'),
+    (["dictionary"], "jsl-seq2seq dictionary --help"),
+    (["compare", "one"], "jsl-seq2seq compare --help"),
+    (["dictionary", "add", "builtin", "龍", "<竜>"], "--dictionary"),
+    (["dictionary", "remove", "builtin", "龍"], "--dictionary"),
     (["diagnose", "はい", "いいえ", "OK"], "余分な引数があります: いいえ OK"),
     (["--save", "m"], "--save"),
     (["--export-attn"], "--export-attn"),

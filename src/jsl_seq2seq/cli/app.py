@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from importlib import import_module
@@ -36,16 +37,16 @@ COMMANDS = {
     "train": ("train_options", "学習して保存します。--load を付けると、そのモデルの続きを学習します。"),
     "predict": ("predict", "文を訳します。"),
     "evaluate": ("evaluate", "テストデータを訳して採点し、表・HTML・JSON にまとめます。"),
-    "score": ("score", "与えた訳が、モデルにとってどれだけ確からしいか（対数確率）を示します。"),
-    "diagnose": ("diagnose", "文の確率・ほかの候補・どこを見たか・一部を消したときの変化を示します。"),
+    "score": ("score", "与えた訳が、モデルにとってどれだけ確からしいかを示します。"),
+    "diagnose": ("diagnose", "1 文の訳の理由（確率・ほかの候補・見た文字など）を示します。"),
     "serve": ("serve", "HTTP で訳せるサーバーと、ブラウザーで見るページを動かします。"),
     "export": ("export", "モデルをほかの形式（ONNX など）で、または重みを CSV と画像で書き出します。"),
-    "tags": ("tags", "モデルが書けるタグを、読みと例文つきで並べます（部分で探せます）。"),
+    "tags": ("tags", "モデルが書けるタグを探します（読みと例文つき）。"),
     "dictionary": (
         "dictionary",
         "モデルに自分の言葉を足します（add）・並べます（list）・消します（remove）。",
     ),
-    "corpus": ("corpus", "規則から例文とタグの組を作り、学習・検証・テストに分けて書き出します。"),
+    "corpus": ("corpus", "規則から例文を作り、学習・検証・テストに分けて書き出します。"),
     "backends": ("backends", "この機械で使えるバックエンドと装置を試し、速さを測ります。"),
     "verify": ("verify", "モデルが壊れていないか調べ、何が入っているかを示します。"),
     "compare": ("compare", "2 つのモデルの設定・語彙・重み・訳の違いを示します。"),
@@ -54,6 +55,9 @@ COMMANDS = {
     "export-burn": ("convert", "取り込んだモデルを、元の Rust/Burn の形式で書き出します。"),
 }
 """Each command: the module of this folder that has a function of its name (``_`` for ``-``), and its help text."""
+
+_OPTIONS = "［オプション］"
+"""What the help calls the options."""
 
 PLACES = ("DIR", "DIR1", "DIR2", "FILE")
 """What the help calls a value that is a path. Such a place is looked at before a command begins."""
@@ -87,15 +91,19 @@ def application(wanted: Sequence[str] = tuple(COMMANDS)) -> typer.Typer:
     app = typer.Typer(
         cls=JapaneseGroup,
         name="jsl-seq2seq",
+        options_metavar=_OPTIONS,
+        subcommand_metavar="コマンド …",
         help="日本語の文を、日本手話のタグの列に訳します（わたしはたべます → <私> <食べる>）。",
-        epilog="動詞の代わりにフラグでも書けます: jsl-seq2seq --train …、jsl-seq2seq --load DIR --predict …",
+        epilog="コマンドの代わりにオプションでも書けます: jsl-seq2seq --train …、jsl-seq2seq --load DIR --predict …",
         add_completion=False,
         pretty_exceptions_enable=False,
         context_settings={"help_option_names": ["--help", "-h"]},
     )
     app.callback(invoke_without_command=True)(_start)
     for verb, (_, text) in COMMANDS.items():
-        app.command(verb, cls=JapaneseCommand, help=text)(function(verb) if verb in wanted else _listed)
+        app.command(verb, cls=JapaneseCommand, help=text, options_metavar=_OPTIONS)(
+            function(verb) if verb in wanted else _listed
+        )
     return app
 
 
@@ -118,7 +126,7 @@ def _version(wanted: bool) -> None:
 def _start(
     context: typer.Context,
     version: Annotated[
-        bool, typer.Option("--version", callback=_version, is_eager=True, help="版を出す")
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="版を出す", metavar="")
     ] = False,
     load: Annotated[Path | None, typer.Option("--load", hidden=True)] = None,
 ) -> None:
@@ -166,26 +174,17 @@ def require_effects(command: str, given: Mapping[str, str]) -> None:
 
 
 class _JapaneseHelp:
-    """What commands and groups have in common: ``Usage``, ``[OPTIONS]`` and the text of ``--help``."""
+    """What commands and groups have in common: ``Usage`` and the text of ``--help``."""
 
     def get_usage(self, ctx: Any) -> str:
-        usage = super().get_usage(ctx)  # type: ignore[misc]
-        for english, japanese in _USAGE.items():
-            usage = usage.replace(english, japanese)
-        return usage
+        usage = super().get_usage(ctx).replace("Usage:", "使い方:")  # type: ignore[misc]
+        return re.sub(r"\[([^]]+)\](?:\.\.\.)?", r"［\1］", usage).replace("}...", " …}")
 
     def get_help_option(self, ctx: Any) -> Any:
         option = super().get_help_option(ctx)  # type: ignore[misc]
         if option is not None:
             option.help, option.metavar = "この説明を出す", ""
         return option
-
-
-_USAGE = {
-    "Usage:": "使い方:",
-    "[OPTIONS]": "［オプション］",
-    "COMMAND [ARGS]...": "コマンド …",
-}
 
 
 class JapaneseCommand(_JapaneseHelp, typer.core.TyperCommand):
@@ -358,10 +357,21 @@ def _has(arguments: Sequence[str], option: str) -> bool:
 
 
 def title_panels() -> None:
-    """Give the help pages' panels Japanese titles. Imports rich, so call it only when help is wanted."""
+    """Give the help pages' panels Japanese titles, and have their columns break Japanese text, which has no spaces,
+    where rich would cut it off. Imports rich, so call it only when help is wanted."""
     require_terminal_size()
+    from rich.table import Table  # noqa: PLC0415
+    from rich.text import Text  # noqa: PLC0415
     from typer import rich_utils  # noqa: PLC0415
 
+    class FoldingTable(Table):
+        def __rich_console__(self, *arguments: Any) -> Any:
+            for column in self.columns:
+                column.overflow = "fold"
+            return super().__rich_console__(*arguments)
+
+    rich_utils.Table = FoldingTable  # type: ignore[misc]
+    rich_utils.Columns = Text(" ", overflow="fold").join  # type: ignore[assignment]
     rich_utils.ARGUMENTS_PANEL_TITLE = "引数"
     rich_utils.OPTIONS_PANEL_TITLE = "その他"
     rich_utils.COMMANDS_PANEL_TITLE = "コマンド"

@@ -10,7 +10,7 @@ from ..backends.registry import Backend, choose_backend
 from ..data import read_corpus, read_starter_corpus
 from ..evaluation.comparison import Comparison
 from ..evaluation.comparison import compare as compare_models
-from ..store import SavedModel, load_model
+from ..store import SavedModel, load_model, model_directory
 from ..translate.translator import Translator, tags_of
 from . import options as opt
 from .console import say, say_json
@@ -26,7 +26,7 @@ def compare(
     quiet: opt.Quiet = False,
     as_json: opt.Json = False,
 ) -> None:
-    models = load_model(first), load_model(second)
+    models = load_model(model_directory(first)), load_model(model_directory(second))
     corpus = read_corpus(data, models[0].tokenizers) if data else read_starter_corpus()
     backend = choose_backend("ndarray")
     found = compare_models(

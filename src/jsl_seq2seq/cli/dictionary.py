@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Annotated
 
 from ..errors import UserError
-from ..store import load_model
+from ..store import is_builtin, load_model, model_directory
 from ..tokenize.tokenizer import format_tags
 from ..translate.dictionary import drop_entry, keep_entry
 from ..translate.translator import dictionary_of, require_slots
@@ -33,6 +33,13 @@ def dictionary(
             code="dictionary-usage",
             action=action,
         )
+    if action != "list" and is_builtin(directory):
+        raise UserError(
+            "付属のモデル（builtin）の辞書は変えられません。",
+            "言葉をファイルに書いて、訳すときに --dictionary words.tsv のように渡してください。",
+            code="shipped-model-fixed",
+        )
+    directory = model_directory(directory)
     model = load_model(directory, record=False)
     if action == "list":
         _list(directory, as_json)

@@ -85,7 +85,7 @@ HINTS: dict[str, Callable[[JslError], str]] = {
     "save-locked": lambda error: "そちらが終わるのを待つか、--save などで別のフォルダーを指定してください。",
     "save-not-a-directory": lambda error: "--save などに別の名前を指定してください。",
     "save-not-writable": lambda error: (
-        "フォルダーの権限を確かめるか、--save などで書き込める場所を指定してください。"
+        "フォルダーの権限を確かめるか、書き込める別の場所を指定してください（学習なら --save）。"
     ),
     "sentence-too-long": lambda error: (
         f"--max-seq-len {error.longest} で新しく学習するか、その文を分けてください。"

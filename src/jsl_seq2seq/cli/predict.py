@@ -69,7 +69,9 @@ def predict(
 ) -> None:
     wanted = [*(texts or []), *(predict or [])]
     if not wanted and input_file is None:
-        raise UserError("訳す文がありません。", 'たとえば: jsl-seq2seq predict "ありがとう"', code="no-text")
+        example = 'jsl-seq2seq predict "ありがとう"'
+        piped = "" if sys.stdin.isatty() else "。標準入力の文を訳すなら: jsl-seq2seq predict -"
+        raise UserError("訳す文がありません。", f"たとえば: {example}{piped}", code="no-text")
     chosen = load or [None]
     if len(chosen) > 1 and export_weights:
         raise UserError(
@@ -304,7 +306,7 @@ def _translate_lines(
                     printer.translation(translation, f"{number} 行目: ")
             sys.stdout.flush()
     if not number and not printer.quiet:
-        note(f"{name}に文がありませんでした。")
+        note(f"{name} に文がありませんでした。")
     if unreadable:
         raise UserError(
             f"{name} の {len(unreadable)} 行は、ほかの行と文字コードが違うので訳しませんでした"

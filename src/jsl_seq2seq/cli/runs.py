@@ -13,7 +13,7 @@ from typing import Annotated, Any
 from ..errors import JslError, UserError
 from ..io.files import is_regular
 from ..settings import TrainingConfig
-from ..store import EpochMetrics, best_epoch, load_model
+from ..store import EpochMetrics, best_epoch, load_model, model_directory
 from ..store.directory import CONFIG, read_config, settings
 from ..training.record import METRICS_LINES, read_lines
 from . import options as opt
@@ -153,7 +153,7 @@ def read_training(directory: Path) -> Training:
     if history:
         metric = _metric(directory)
     else:
-        model = load_model(directory)
+        model = load_model(model_directory(directory))
         metric, history = model.training.metric, model.history
     if not history:
         raise UserError(

@@ -32,3 +32,5 @@ def tags(
     for line in columns(rows) if rows else []:
         say(line)
     note(f"{len(found):,} 件" if part is None else f"「{part}」に当たるもの: {len(found):,} 件")
+    if not found:
+        note("  → 読み（ひらがな）や、短い一部でも探せます。全部を見るには、言葉を付けずに実行してください。")

@@ -16,7 +16,12 @@ from .app import COMMANDS
 _FIRST = ("--train", "--predict", "--load", "--export-weights", "--help", "--version")
 """Flags that a command line without a verb may have."""
 
-_HELP = "使い方は jsl-seq2seq --help で見られます。"
+
+def _help(error: Any = None) -> str:
+    """Where the use of the command is told, in which the mistake was made."""
+    context = getattr(error, "ctx", None)
+    command = "" if context is None or context.parent is None else f" {context.info_name}"
+    return f"使い方は jsl-seq2seq{command} --help で見られます。"
 
 
 def usage_error(error: Exception) -> UserError | None:
@@ -29,11 +34,11 @@ def usage_error(error: Exception) -> UserError | None:
     if "BadOptionUsage" in names:
         option = getattr(error, "option_name", "オプション")
         return UserError(
-            f"{option} には値が 1 つ必要です。", _HELP, code="option-without-value", option=option
+            f"{option} には値が 1 つ必要です。", _help(error), code="option-without-value", option=option
         )
     if "BadParameter" in names:
         return _bad_value(error)
-    return _other(str(getattr(error, "message", error)))
+    return _other(error)
 
 
 def _no_such_option(error: Any) -> UserError:
@@ -44,11 +49,11 @@ def _no_such_option(error: Any) -> UserError:
         if not possible:
             return UserError(
                 f"コマンドなしでは使えないオプションです: {error.option_name}",
-                "train や predict を先に書いてください。" + _HELP,
+                "train や predict を先に書いてください。" + _help(),
                 code="option-needs-command",
                 option=error.option_name,
             )
-    hint = f"もしかして: {'、'.join(possible)}" if possible else _HELP
+    hint = f"もしかして: {'、'.join(possible)}" if possible else _help(error)
     return UserError(
         f"そのようなオプションはありません: {error.option_name}",
         hint,
@@ -62,22 +67,29 @@ def _bad_value(error: Any) -> UserError:
     name = error.param.opts[0] if error.param is not None else "引数"
     if type(error).__name__ == "MissingParameter":
         name = getattr(error.param, "metavar", None) or name
-        return UserError(f"必要な引数がありません: {name}", _HELP, code="missing-argument", argument=name)
+        return UserError(
+            f"必要な引数がありません: {name}", _help(error), code="missing-argument", argument=name
+        )
     message = str(error.message)
     if re.search(r"\bint", message):
         hint = "整数で指定してください。"
     elif re.search(r"number|float", message):
         hint = "数で指定してください（例: 0.001）。"
     else:
-        hint = _HELP
+        hint = _help(error)
     return UserError(f"{name} の値を読めません。", hint, code="value-not-readable", option=name)
 
 
-def _other(message: str) -> UserError:
+def _other(error: Any) -> UserError:
+    message = str(getattr(error, "message", error))
     command = re.search(r"No such command '(.*?)'", message)
     if command:
         near = difflib.get_close_matches(command.group(1), COMMANDS, n=1)
         hint = f"もしかして: jsl-seq2seq {near[0]}" if near else f"使えるのは {'、'.join(COMMANDS)} です。"
+        if not command.group(1).isascii():  # no command's name, but a sentence
+            from ..store.card import in_quotes  # noqa: PLC0415  imports arrays, which other mistakes need not
+
+            hint = f"文を訳すなら: jsl-seq2seq predict {in_quotes(command.group(1))}"
         return UserError(
             f"そのようなコマンドはありません: {command.group(1)}",
             hint,
@@ -89,13 +101,13 @@ def _other(message: str) -> UserError:
     if extra:
         return UserError(
             f"余分な引数があります: {extra.group(1)}",
-            '空白を含む文や名前は " で囲んでください。' + _HELP,
+            '空白を含む文や名前は " で囲んでください。' + _help(error),
             code="extra-argument",
             argument=extra.group(1),
         )
     return UserError(
         f"コマンドの書き方が正しくありません（{message}）",
-        _HELP,
+        _help(error),
         code="command-line-malformed",
         message=message,
     )

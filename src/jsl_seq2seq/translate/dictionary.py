@@ -25,7 +25,8 @@ MAX_BYTES = 64 << 20
 """A larger file is refused unread."""
 
 _HAN, _KATAKANA = re.compile("[\u3400-\u9fff]"), re.compile("[ァ-ヶ]")
-_HINT = "1 行に「言葉<TAB><タグ> <タグ> …」と書きます（<TAB> はタブ文字）。"
+_LINE_HINT = "1 行に「言葉<TAB><タグ> <タグ> …」と書きます（<TAB> はタブ文字）。"
+_TAGS_HINT = "タグは < と > で囲みます。例: <犬> <名前>"
 
 _ICHIDAN = (*"るなまてたよれらさろずそすちとぬ", "に行", "にい", "に来", "にき", "にく", "にこ")
 """What can follow the stem of an ichidan verb."""
@@ -227,7 +228,7 @@ def _entry(line: str, where: str, path: Path, number: int) -> Entry:
     except ValueError as error:
         raise UserError(
             f"{where}: タグとして読めません: {error}",
-            _HINT,
+            _TAGS_HINT,
             code="dictionary-line",
             path=path,
             line=number,
@@ -236,5 +237,5 @@ def _entry(line: str, where: str, path: Path, number: int) -> Entry:
         missing = (
             "タブがありません" if not tab else "言葉がありません" if not word.strip() else "タグがありません"
         )
-        raise UserError(f"{where}: {missing}。", _HINT, code="dictionary-line", path=path, line=number)
+        raise UserError(f"{where}: {missing}。", _LINE_HINT, code="dictionary-line", path=path, line=number)
     return Entry(word.strip(), tags, where)
