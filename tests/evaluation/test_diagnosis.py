@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import pytest
 
@@ -48,6 +49,17 @@ def test_deleting_is_translating_the_rest(translator: Translator) -> None:
         assert one.tags == translator.translate(rest).tags
         after = translator.score(rest, found.translation.tags).log_prob
         assert one.change == pytest.approx(after - original.log_prob, abs=1e-4)
+
+
+@pytest.mark.parametrize(("change", "lost"), [(0.0, True), (-0.5, True), (-0.8, False)])
+def test_a_translation_that_stays_probable_and_is_not_written(
+    translator: Translator, change: float, lost: bool
+) -> None:
+    """Greedy decoding writes what has more than half of the probability, unless a rule forbids a tag."""
+    found = diagnose(translator, "えきはどこですか")
+    assert found.translation.log_prob > -0.1 and not found.loses_evidence
+    deletion = replace(found.deletions[0], tags=("駅",), changes=(change,))
+    assert replace(found, deletions=(deletion, *found.deletions[1:])).loses_evidence == lost
 
 
 def test_nothing_to_diagnose(translator: Translator) -> None:

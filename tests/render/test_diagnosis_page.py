@@ -10,7 +10,7 @@ import pytest
 from jsl_seq2seq.evaluation import diagnose
 from jsl_seq2seq.render.diagnosis_page import diagnosis_page
 
-from ..small_models import trained_small, translator_of
+from ..small_models import trained_open, trained_small, translator_of
 from .checking import check_page
 
 
@@ -55,3 +55,11 @@ def test_what_a_deletion_changes_is_marked(tags: tuple[str, ...], marked: list[t
     row = re.findall(r'<tr class="changed">.*?</tr>', page)[0]
     span = r'<span class="difference (\w+)">(?:<i class="unseen">(\S+) </i>.*?</b>)?&lt;(.*?)&gt;</span>'
     assert re.findall(span, row) == marked
+
+
+def test_words_outside_of_the_tags_have_their_brackets() -> None:
+    found = diagnose(translator_of(trained_open()), "本を飲む")
+    changed = replace(found.deletions[0], tags=("+龍", "飲む"), changes=(0.0,) * len(found.places))
+    page = diagnosis_page(replace(found, deletions=(changed, *found.deletions[1:])))
+    check_page(page)
+    assert "&lt;+龍&gt;</span>" in page and "タグの根拠" in page

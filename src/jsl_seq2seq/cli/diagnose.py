@@ -7,7 +7,7 @@ from typing import Annotated
 
 from ..evaluation import Diagnosis
 from ..evaluation import diagnose as diagnose_sentence
-from ..evaluation.diagnosis import Place
+from ..evaluation.diagnosis import LOST_EVIDENCE, Place
 from ..store import load_model, model_directory
 from ..translate.translator import dictionary_of
 from . import options as opt
@@ -102,3 +102,5 @@ def _show_deletions(diagnosis: Diagnosis) -> None:
         rows.append((f"  {index} {unit}目 {one.unit}", f"{one.change:+.2f}", tags))
     for line in columns(rows, numbers=[1]):
         say(line)
+    if diagnosis.loses_evidence:
+        say(f"（{LOST_EVIDENCE}）")

@@ -27,6 +27,12 @@ the length."""
 EOS_LABEL = "<EOS>"
 """The end of a sentence as a label, as in :class:`~jsl_seq2seq.translate.translator.Attention`."""
 
+LOST_EVIDENCE = (
+    "変化がほとんどないのに訳が変わるところは、消した文字がタグの根拠だったところです。"
+    "根拠の文字がない文では、そのタグを書きません"
+)
+"""What is said where :attr:`Diagnosis.loses_evidence`."""
+
 
 @dataclass(frozen=True)
 class Place:
@@ -86,6 +92,15 @@ class Diagnosis:
     def tokenizers(self) -> Tokenizers:
         """The model's."""
         return self.translation.tokenizers
+
+    @property
+    def loses_evidence(self) -> bool:
+        """Whether a deletion changes the translation although the original keeps more than half of the probability:
+        without the unit a tag lacks its evidence, and search may not write it (``search/constraints.py``)."""
+        whole = self.translation.log_prob
+        return any(
+            one.tags != self.translation.tags and whole + one.change > math.log(0.5) for one in self.deletions
+        )
 
     def written(self, tags: Iterable[str]) -> str:
         """Tags in their brackets (or words), separated by blanks; a phrase if there are none."""

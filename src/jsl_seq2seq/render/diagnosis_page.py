@@ -6,7 +6,7 @@ import math
 
 import numpy as np
 
-from ..evaluation.diagnosis import Diagnosis
+from ..evaluation.diagnosis import LOST_EVIDENCE, Diagnosis
 from ..evaluation.metrics import align
 from .heatmap import heatmap_svg
 from .pages import render
@@ -33,6 +33,8 @@ def diagnosis_page(diagnosis: Diagnosis) -> str:
         title="1 文の診断",
         diagnosis=diagnosis,
         deletions=[(one, align(diagnosis.translation.tags, one.tags)) for one in diagnosis.deletions],
+        lost_evidence=LOST_EVIDENCE if diagnosis.loses_evidence else "",
+        written=lambda tag: diagnosis.tokenizers.target.join([tag]),
         unit=unit,
         target=target,
         probability=math.exp(diagnosis.translation.log_prob),

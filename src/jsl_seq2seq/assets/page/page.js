@@ -125,7 +125,7 @@
     const origin = one.span
       ? `元の文字: 「${Array.from(translation.text).slice(...one.span).join("")}」（上で下線の付いた所）`
       : looked(index)
-        ? "元の文字が決まらないタグです。上の点線は、アテンション（最後の層のクロス、ヘッドの平均）がよく見た文字です。"
+        ? "元の文字が決まらないタグです。上の点線は、アテンション（最後の層の交差アテンション、ヘッドの平均）がよく見た文字です。"
         : "元の文字が決まらないタグです。";
     find("detail-origin").textContent = one.entry ? `${origin} 辞書の言葉「${one.entry}」から来ました。` : origin;
     const place = find("detail-alternatives");
@@ -261,6 +261,9 @@
         changed.length
           ? element("ul", {}, ...changed.map((one) => element("li", {}, `${one.index + 1} 文字目「${one.unit}」を消すと ≠ ${one.tags.map((tag) => `<${tag}>`).join(" ") || "タグなし"}（変化 ${one.log_prob_change.toFixed(2).replace("-", "−")}）`)))
           : element("p", {}, "どの 1 文字を消しても、訳は同じです。"),
+        ...(changed.some((one) => found.log_prob + one.log_prob_change > Math.log(0.5))
+          ? [element("p", { className: "soft" }, "変化がほとんどないのに訳が変わるところは、消した文字がタグの根拠だったところです。根拠の文字がない文では、そのタグを書きません。")]
+          : []),
       );
     } catch (error) {
       find("occlusion-status").textContent = jslClient.explain(error) ?? "";
