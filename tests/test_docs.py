@@ -28,6 +28,7 @@ from typer.main import get_command
 
 from jsl_seq2seq.cli.app import application, with_verb
 from jsl_seq2seq.cli.config_file import ConfigFile
+from jsl_seq2seq.cli.console import is_usage_error
 from jsl_seq2seq.cli.usage import usage_error
 from jsl_seq2seq.store import save_model, tour_model
 
@@ -158,10 +159,9 @@ def test_command_exists(page: Path, words: list[str], monkeypatch: pytest.Monkey
     except typer.Exit:
         pass  # --help and --version print and leave
     except Exception as error:
-        mistake = usage_error(error)
-        if mistake is None:
+        if not is_usage_error(error):
             raise
-        pytest.fail(f"{page.name}: jsl-seq2seq {shlex.join(words)}: {mistake.what}")
+        pytest.fail(f"{page.name}: jsl-seq2seq {shlex.join(words)}: {usage_error(error).what}")
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)

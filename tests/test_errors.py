@@ -1,6 +1,6 @@
 """Every error has a stable code, the rooms below cli/ name no option, and docs/errors.md lists all codes.
 
-Read from the source: a construction of UserError, Failure or JslError gives its code as a literal.
+Read from the source: a construction of one of them gives its code as a literal.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ PAGE = ROOT / "docs" / "errors.md"
 PRINTS_COMMANDS = {"store/card.py"}
 """Writes a model's README, whose content is commands."""
 
-ERRORS = ("UserError", "Failure", "JslError")
+ERRORS = ("UserError", "LibraryError", "Failure", "JslError")
 _CODE = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
 _OPTION = re.compile(r"(?<!install )(?<![\w-])--[a-z]|jsl-seq2seq [a-z-]")
 _ROW = re.compile(r"^\| `([a-z0-9-]+)` \| (\w+(?:、\w+)*) \|\s*([^|]*?)\s*\| ([^|]+) \|$", re.M)

@@ -1,10 +1,17 @@
-"""Optional libraries that are missing, broken, or only an empty folder, and environment variables that are nonsense."""
+"""Libraries, optional and required, that are missing, broken, or only an empty folder, and environment variables that
+are nonsense."""
 
 from __future__ import annotations
 
 import contextlib
 import importlib
+import json
+import os
+import re
+import shutil
+import subprocess
 import sys
+import tomllib
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -15,11 +22,15 @@ from jsl_seq2seq.backends import registry
 from jsl_seq2seq.corpus import analyser
 from jsl_seq2seq.errors import JslError, UserError
 from jsl_seq2seq.evaluation import metrics
+from jsl_seq2seq.extras import REQUIRED, LibraryError, broken_requirement
 from jsl_seq2seq.interop.onnx import check
 from jsl_seq2seq.settings.environment import local_rank, resampling_seed, started_processes
 from jsl_seq2seq.tokenize import subword
 
-from .processes import run_program
+from .processes import environment, run_program
+from .small_models import EIGHT_LINES
+
+ROOT = Path(__file__).parents[1]
 
 BROKEN = {
     "missing": None,
@@ -129,6 +140,71 @@ def test_scores_are_given_without_sacrebleu(broken: Callable[[str], str]) -> Non
 def test_an_export_is_written_without_a_runtime_to_compare(broken: Callable[[str], str]) -> None:
     broken("onnxruntime")
     assert "比べていません" in check.check(None, {})  # type: ignore[arg-type]
+
+
+def test_required_libraries_are_those_of_the_installation() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    names = {re.split(r"[^\w-]", one)[0].replace("-", "_") for one in project["dependencies"]}
+    assert set(REQUIRED) == names - {"wgpu"}  # without it, `auto` goes on
+
+
+@pytest.mark.parametrize(
+    ("library", "state"),
+    [
+        *zip(REQUIRED, BROKEN, strict=True),
+        *(pytest.param(library, state, marks=pytest.mark.slow) for library in REQUIRED for state in BROKEN),
+    ],
+)
+def test_every_command_names_the_required_library_that_is_broken(
+    library: str, state: str, saved: Path, tmp_path: Path
+) -> None:
+    content, folder, data = BROKEN[state], tmp_path / "libraries", tmp_path / "data.tsv"
+    model = shutil.copytree(saved, tmp_path / "model")
+    data.write_text(EIGHT_LINES, encoding="utf-8")
+    if content is not None:
+        (folder / library).mkdir(parents=True)
+    if content:
+        (folder / library / "__init__.py").write_text(content, encoding="utf-8")
+    place = "-" if content is None else str(folder)
+    done = subprocess.run(
+        [sys.executable, "-m", "tests.broken_library", library, place, model, data],
+        cwd=tmp_path,
+        env=environment() | {"PYTHONPATH": os.pathsep.join([environment()["PYTHONPATH"], str(ROOT)])},
+        capture_output=True,
+        check=False,
+    )
+    assert not done.returncode, done.stderr.decode("utf-8", "replace")
+    found = {one.pop("name"): one for one in map(json.loads, done.stdout.splitlines())}
+    told = f"必要なライブラリー {library} ", f"pip install --force-reinstall {library.replace('_', '-')} を"
+    for one in found.values():
+        assert one["code"] in (0, 2) and "Traceback" not in one["err"], one
+    refused = {name for name, one in found.items() if one["code"] == 2 and told[0] in one["err"]}
+    assert refused and all(told[1] in found[name]["err"] for name in refused), found
+    failed = {name: one for name, one in found.items() if one["code"] and name not in refused}
+    assert set(failed) <= {"typo"}, failed  # its own mistake
+    for name in refused & {"predict", "diagnose"}:
+        error = json.loads(found[name]["out"].splitlines()[-1])
+        assert error["code"] in ("library-missing", "library-broken") and error["facts"]["library"] == library
+    if library in ("numpy", "safetensors"):
+        caught = json.loads(found["api"]["out"])
+        assert caught["name"] == library and told[0] in caught["said"] and caught["cause"].endswith("Error")
+
+
+def test_an_error_of_ours_is_no_broken_library() -> None:
+    """Nor is one that a whole library raises."""
+    for mistake in (lambda: [][0], lambda: importlib.import_module("numpy").zeros(-1)):
+        with pytest.raises((IndexError, ValueError)) as raised:
+            mistake()
+        assert broken_requirement(raised.value) is None
+
+
+def test_a_part_of_a_library_that_is_missing() -> None:
+    for line in ("import rich.nothing", "from filelock import nothing"):
+        with pytest.raises(ImportError) as raised:
+            exec(line)
+        error = broken_requirement(raised.value)
+        assert isinstance(error, LibraryError) and error.library == line.split()[1].partition(".")[0]
+        assert (error.code, error.reason) == ("library-broken", str(raised.value).splitlines()[0])
 
 
 @pytest.mark.parametrize("value", ["", " ", "abc", "-1", "1.5", "２", "9" * 400, "0"])

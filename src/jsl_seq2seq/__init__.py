@@ -36,5 +36,10 @@ _ROOMS = {
 def __getattr__(name: str) -> Any:
     # loaded when used, so that `jsl-seq2seq --version` does not wait for NumPy
     if name in _ROOMS:
-        return getattr(import_module(f".{_ROOMS[name]}", __name__), name)
+        try:
+            return getattr(import_module(f".{_ROOMS[name]}", __name__), name)
+        except Exception as error:
+            from .extras import broken_requirement  # noqa: PLC0415
+
+            raise broken_requirement(error) or error from error
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -9,8 +9,9 @@ import pytest
 
 from jsl_seq2seq.backends.process_group import ProcessGroup
 from jsl_seq2seq.data import Corpus, SentencePair, parse_corpus
-from jsl_seq2seq.errors import Failure, UserError
+from jsl_seq2seq.errors import Failure
 from jsl_seq2seq.evaluation import evaluate
+from jsl_seq2seq.extras import LibraryError
 from jsl_seq2seq.store import EpochMetrics, SavedModel, best_epoch
 from jsl_seq2seq.training import Checkpoints
 from jsl_seq2seq.training.validation import DECIDING, SHOWN, Figures, Stopped, Validation
@@ -176,7 +177,7 @@ def test_without_sacrebleu_it_is_refused_before_training(
     tmp_path: Path, valid: Path, monkeypatch: pytest.MonkeyPatch, metric: str
 ) -> None:
     monkeypatch.setattr("jsl_seq2seq.extras.importlib.import_module", lambda name: missing(name))
-    with refused(UserError, "sacrebleu", "evaluate", code="library-broken", library="sacrebleu"):
+    with refused(LibraryError, "sacrebleu", "evaluate", code="library-broken", library="sacrebleu"):
         small_job(tmp_path, valid=valid, metric=metric)
 
 

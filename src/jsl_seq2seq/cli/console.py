@@ -71,15 +71,23 @@ def run(arguments: Sequence[str]) -> int:
         if is_out_of_memory(error):
             hint = "モデルやバッチを小さくするか、文を短くしてください。"
             return report(Failure("メモリーが足りません。", hint, code="out-of-memory"), as_json)
+        if is_usage_error(error):
+            from .usage import usage_error
+
+            return report(usage_error(error), as_json)
+        from ..extras import broken_requirement
+
+        if broken := broken_requirement(error):
+            return report(broken, as_json)
         if isinstance(error, OSError) and error.filename is not None:
             return report(_place_failed(error), as_json)
-        from .usage import usage_error
-
-        mistake = usage_error(error)
-        if mistake is None:
-            raise
-        return report(mistake, as_json)
+        raise
     return result if isinstance(result, int) else 0
+
+
+def is_usage_error(error: Exception) -> bool:
+    """Whether Typer found a mistake in the command line."""
+    return any(one.__name__ == "UsageError" for one in type(error).__mro__)
 
 
 class ResultStream(io.TextIOWrapper):

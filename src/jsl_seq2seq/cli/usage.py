@@ -1,7 +1,7 @@
 """Mistakes in the command line itself, as errors in Japanese.
 
 Typer's own classes for them have moved between its releases (from click into typer itself), so they are
-recognised here by name.
+recognised by name.
 """
 
 from __future__ import annotations
@@ -24,11 +24,9 @@ def _help(error: Any = None) -> str:
     return f"使い方は jsl-seq2seq{command} --help で見られます。"
 
 
-def usage_error(error: Exception) -> UserError | None:
-    """The user's mistake behind a Typer exception; ``None`` if it is not one."""
+def usage_error(error: Exception) -> UserError:
+    """The user's mistake behind a Typer exception for which :func:`.console.is_usage_error` holds."""
     names = {cls.__name__ for cls in type(error).__mro__}
-    if "UsageError" not in names:
-        return None
     if "NoSuchOption" in names:
         return _no_such_option(error)
     if "BadOptionUsage" in names:
