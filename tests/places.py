@@ -135,7 +135,7 @@ FAULTS = {
     "not-to-be-entered": Fault(_itself(0o600), lambda asked: asked.folder, reason=errno.EACCES),
     "unlistable": Fault(_itself(0o311), lambda asked: asked.folder, refused=False),
     "unwritable": Fault(_itself(0o555), lambda asked: asked.folder and asked.writes, reason=errno.EACCES),
-    "unwritable-file": Fault(_itself(0), lambda asked: asked == WRITE_FILE, refused=False),
+    "closed-file": Fault(_itself(0), lambda asked: asked == WRITE_FILE, reason=errno.EACCES, refused=False),
     "files-within": Fault(_files_within, lambda asked: asked.reads and asked.folder, reason=errno.EACCES),
     "read-only-medium": Fault(_there, lambda asked: asked.writes, reason=errno.EROFS),
     "other-kind": Fault(_other_kind),

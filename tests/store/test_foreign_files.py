@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 from pathlib import Path
@@ -11,6 +12,7 @@ import pytest
 from jsl_seq2seq.errors import UserError
 from jsl_seq2seq.store import holds_model, load_model, save_model
 
+from ..places import bound_by_permissions
 from ..processes import POSIX
 from ..refusals import refused
 from ..small_models import trained_small
@@ -60,6 +62,23 @@ def test_no_file_in_the_place_of_a_models_file(saved: Path, name: str, kind: str
     for refusing in (holds_model, lambda directory: save_model(trained_small(), directory)):
         with refused(UserError, str(saved / name), code="would-overwrite", path=saved / name):
             refusing(saved)
+
+
+@pytest.mark.skipif(os.name == "nt", reason="other permissions")
+@pytest.mark.parametrize("name", NAMES)
+def test_a_model_with_a_file_that_may_not_be_read(tmp_path: Path, name: str) -> None:
+    """That the model is ours stands in config.json; what may not be read of it is replaced like the rest."""
+    save_model(trained_small(), tmp_path)
+    (tmp_path / name).touch()
+    (tmp_path / name).chmod(0)
+    for refusing in (holds_model, lambda directory: save_model(trained_small(), directory)):
+        with bound_by_permissions():
+            if name == "config.json":
+                said = os.strerror(errno.EACCES)
+                with refused(UserError, said, code="would-overwrite-unreadable", path=tmp_path / name):
+                    refusing(tmp_path)
+            else:
+                refusing(tmp_path)
 
 
 def test_a_model_of_ours_that_was_changed_is_replaced(saved: Path) -> None:

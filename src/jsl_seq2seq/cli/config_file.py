@@ -18,7 +18,7 @@ from types import UnionType
 from typing import Any, Union, get_args, get_origin, get_type_hints
 
 from ..errors import Failure, UserError
-from ..io.files import is_foreign, read_bytes, write_utf8
+from ..io.files import read_bytes, require_own_file, write_utf8
 from ..io.text import in_toml, one_line
 from ..version import __version__
 
@@ -219,13 +219,7 @@ def _shown(value: Any) -> str:
 
 def require_place(path: Path) -> None:
     """Raise UserError if something stands there that this program did not write."""
-    if is_foreign(path, _is_own):
-        raise UserError(
-            f"自分で書いたのではないファイルがあります: {path}",
-            "上書きしないように止めました。別の名前を指定するか、そのファイルを動かしてください。",
-            code="config-place-taken",
-            path=path,
-        )
+    require_own_file(path, _is_own)
 
 
 def _is_own(path: Path) -> bool:

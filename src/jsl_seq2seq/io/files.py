@@ -438,30 +438,46 @@ def replace_own_files(directory: Path, files: Mapping[str, bytes], gone: Iterabl
         replace_files(directory, files, MANIFEST, manifest, gone, apart=True)
 
 
-def is_foreign(path: Path, is_own: Callable[[Path], bool]) -> bool:
-    """Whether something has that name, a link to nothing included, that this program did not write.
+def require_own_file(path: Path, is_own: Callable[[Path], bool]) -> None:
+    """Refuse what this program did not write, or cannot find out whether it did; nothing there is well.
 
     Args:
-        is_own: whether the content is what this program writes there; an OSError, ValueError or RecursionError says
-            that it is not.
+        is_own: whether the content is what this program writes there; ValueError and RecursionError say that it is
+            not, as does OSError for what is no regular file.
+
+    Raises:
+        UserError: something else has that name, a link to nothing included (``would-overwrite``), or it cannot be
+            read (``would-overwrite-unreadable``), or it cannot be found out what is there.
     """
+    require_reachable(path)
     try:
         path.lstat()
-    except (FileNotFoundError, NotADirectoryError):
-        return False
-    except OSError:  # reading it fails, too
+        if is_own(path):
+            return
+    except (ValueError, RecursionError):
         pass
-    try:
-        return not is_own(path)
-    except (OSError, ValueError, RecursionError):
-        return True
+    except OSError as error:
+        if not is_link(path) and error.errno in (errno.ENOENT, errno.ENOTDIR):
+            return
+        require_readable(path, error)
+    refuse_foreign(path)
 
 
-def require_own_file(path: Path, is_own: Callable[[Path], bool]) -> None:
-    """Raise UserError for a file that is foreign (:func:`is_foreign`), or in a place that cannot be looked at."""
-    require_reachable(path)
-    if is_foreign(path, is_own):
-        refuse_foreign(path)
+_NO_FILE = (errno.ENOENT, errno.ENOTDIR, errno.EISDIR, errno.EINVAL, errno.ELOOP, errno.ENXIO, errno.EFBIG)
+"""What :func:`read_bytes` finds in place of a file that it may read."""
+
+
+def require_readable(path: Path, error: OSError) -> None:
+    """Raise UserError for a file in the place of one that would be written, if ``error`` says that it is one, and
+    cannot be read: so nobody can tell whether this program wrote it."""
+    if error.errno not in _NO_FILE:
+        raise UserError(
+            f"上書きしてよいかどうかを確かめられません: {path} を読めません（{error.strerror}）",
+            "読めるように権限を変えるか、別の名前か、別の（新しい）フォルダーを指定してください。",
+            code="would-overwrite-unreadable",
+            path=path,
+            reason=error.strerror,
+        ) from None
 
 
 def refuse_foreign(path: Path) -> Never:
@@ -480,7 +496,8 @@ def require_own(directory: Path, names: Iterable[str]) -> None:
 
     Raises:
         UserError: the file is not ours (``would-overwrite-foreign``), or ours and changed since
-            (``would-overwrite-changed``); or another program is writing there; or it cannot be written to.
+            (``would-overwrite-changed``), or cannot be read (``would-overwrite-unreadable``); or another program is
+            writing there; or it cannot be written to.
         Failure: what had begun cannot be completed.
     """
     with _saving_to(directory):
@@ -489,7 +506,8 @@ def require_own(directory: Path, names: Iterable[str]) -> None:
     foreign, changed = [], []
     try:
         own = _own(directory)
-    except OSError:
+    except OSError as error:
+        require_readable(directory / MANIFEST, error)
         foreign = [directory / MANIFEST]
     if not foreign and is_regular(directory / MANIFEST):
         with locked(directory):
@@ -506,8 +524,9 @@ def require_own(directory: Path, names: Iterable[str]) -> None:
             digest = _digest(path)
         except (FileNotFoundError, NotADirectoryError):
             continue
-        except OSError:  # no file, or one that cannot be read
-            digest = ""
+        except OSError as error:
+            require_readable(path, error)
+            digest = ""  # no file
         if digest not in digests:
             (changed if digest and name in own else foreign).append(path)
     if foreign:

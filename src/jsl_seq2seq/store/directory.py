@@ -42,6 +42,7 @@ from ..io.files import (
     read_checked,
     refuse_foreign,
     replace_files,
+    require_own_file,
     require_reachable,
     sha256,
     stamp,
@@ -190,10 +191,9 @@ def holds_model(directory: Path) -> bool:
     """
     require_reachable(directory)
     path = directory / CONFIG
+    require_own_file(path, _is_config)
     try:
         there = _is_there(path)
-        if there and not is_ours(path):
-            refuse_foreign(path)
         for name in (*REQUIRED, *OPTIONAL):
             file = directory / name
             # of a model of ours what was put into the place of a file is refused only if it is none
@@ -215,12 +215,14 @@ def _is_there(path: Path) -> bool:
 
 def is_ours(path: Path) -> bool:
     """Whether a ``config.json`` is one that :func:`save_model` wrote, though its values may have changed since."""
-    if not is_regular(path):
-        return False
     try:
-        config = parse_json(read_bytes(path, _MAX_CONFIG_BYTES))
+        return _is_config(path)
     except (ValueError, RecursionError, OSError):
         return False
+
+
+def _is_config(path: Path) -> bool:
+    config = parse_json(read_bytes(path, _MAX_CONFIG_BYTES))
     metadata = config.get("metadata") if isinstance(config, dict) else None
     return isinstance(metadata, dict) and metadata.get("format") == FORMAT
 
