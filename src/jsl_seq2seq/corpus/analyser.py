@@ -108,7 +108,7 @@ _REQUEST = (
     r"(?:くださる\^\||くださる\|ます\|ぬ\|(?:です!\|)?(?:か\|)?|くれる\^\||ちょうだい\||いただける\|と\|"
     r"|(?:ほしい|(?:もらう|いただく)\|たい)\|(?:です\|)?"
     rf"|(?:くれる|もらえる|いただける|くださる)\|(?!の\|？|です!\||だ!\||ます\|(?:です!|だ!)\|){_POLITE_ASK}"
-    rf"|(?:もらう|いただく)\|て\|(?:も\|)?{_FINE}(?:です\|)?(?:か\||(?=？\|))"
+    rf"|(?:もらう|いただく)\|て\|(?:も\|)?{_FINE}(?:です\||っす\|)?(?:か\||(?=？\|))"
     r"|(?:もらえる|いただける|くれる|くださる)\|(?:ます\|)?(?:と\||たら\||ば\|)"
     r"(?:うれしい\||ありがたい\||助かる\||幸い\|)(?:の\|)?(?:です\|)?)"
 )
@@ -174,11 +174,17 @@ _ENDINGS: list[tuple[str, str]] = [
     (r"て\|くる\|", "COME"),
     (r"て\|いく\|", "GO"),
     (r"て(?:く|ける)\|", "GO"),
+    (r"て\|から\|に\|する\|", "後 VERB"),
     (r"て\|から\|(?:は\||も\|)?", "LINK:後"),
     (r"て\|以来\|", "LINK:から"),
     (r"て\|も\|", "LINK:しかし"),
     (r"(?:たって|だって)\|", "LINK:しかし"),
     (r"て\|ばかり\|(?:いる|です|だ)\|", "ばかり"),
+    (r"て\|ばかり\|で\|(?:は\|)?", "ばかり JUNC"),
+    (r"て\|(?:仕方|しかた|しょう|しよう)\|(?:が\|)?(?:ない\||ある\|ます\|ぬ\|)", "とても PLAIN"),
+    (r"て\|(?:仕方ない|しょうがない)\|", "とても PLAIN"),
+    (r"て\|(?:参る|まいる)\|", ""),
+    (r"て\|たまる\|(?:ない\||ます\|ぬ\|)", "とても PLAIN"),
     (rf"て\|{_END}", "TEREQ"),
     (r"て\|の\|", ""),
     (r"て\|(?:は\||ね\||さ\||よ\|)?", "JUNC"),
@@ -193,6 +199,7 @@ _ENDINGS: list[tuple[str, str]] = [
     (r"やすい\|", "簡単 PLAIN"),
     (r"(?:にくい|づらい|がたい)\|", "難しい PLAIN"),
     (r"すぎる\|", "過ぎる VERB"),
+    (r"すぎ\|(?:じゃ\||で\|は\|)ない\|(?:です\|)?(?:か\|)?(?:？\|)?$", "過ぎる だろう ?"),
     (r"すぎ\|", "過ぎる PLAIN"),
     (r"(?:はじめる|だす)\|", "始める VERB"),
     (r"つづける\|", "続ける VERB"),
@@ -207,6 +214,7 @@ _ENDINGS: list[tuple[str, str]] = [
     (r"(?:そう|みたい|らしい|っぽい)\|(?:な\|(?!の\|))?", "らしい PLAIN"),
     (r"よう\|に\|なる\|", "なる VERB"),
     (r"よう\|に\|(?:する|心がける|努める)\|", "VERB"),
+    (rf"よう\|に\|{_END}", "WISH"),
     (r"よう\|に\|(?:は\||と\|)?", "SOTHAT"),
     (r"よう\|(?!な\||に\||だ\||です\||だ!\||です!\||で\||か\||ね\||よ\||？\||$)(?:、\|)?", "SOTHAT"),
     (r"よう\|(?:な\|(?!の\|))?", "らしい PLAIN"),
@@ -240,6 +248,7 @@ _ENDINGS: list[tuple[str, str]] = [
     (r"の\|", "NOMINAL"),
     # noun-like words after a predicate
     (r"こと\|(?:が\||は\||も\|)?できる\|", "ABLE"),
+    (r"こと\|(?:は\|)?ない\|", "NONEED"),
     (r"こと\|(?:が\||は\||も\|)?(?:ない\||ある\|ます\|ぬ\|)", "NOEXPERIENCE"),
     (r"こと\|(?:が\||は\||も\|)?ある\|", "EXPERIENCE"),
     (r"こと\|に\|(?:する|きめる|決める)\|", "決める VERB"),
@@ -266,6 +275,7 @@ _ENDINGS: list[tuple[str, str]] = [
     (r"ところ\|(?:が\||、\|)", "JUNC"),
     (r"ところ\|", "場所 NOMINAL"),
     (r"もの\|(?:だ|です)\|", ""),
+    (r"もの\|(?=な\|の\|(?:です|だ|か|？))", ""),
     (r"もの\|の\|", "LINK:しかし"),
     (r"ばかり\|(?:だ\||です\|)?", "ばかり PLAIN"),
     (r"だけ\|", "だけ PLAIN"),
@@ -283,7 +293,7 @@ _ENDINGS: list[tuple[str, str]] = [
     (r"まえ\|(?:に\|)?(?:は\||も\|)?", "LINK:前"),
     (r"あと\|(?:で\||に\|)?(?:は\||も\|)?", "LINK:後"),
     (r"あいだ\|(?:に\||中\|)?(?:は\||も\|)?", "LINK:間"),
-    (r"うち\|に\|(?:は\|)?", "LINK:間"),
+    (r"うち\|(?:に\|(?:は\|)?|は\|)", "LINK:間"),
     (r"まで\|(?:に\|)?(?:は\||も\|)?", "LINK:まで"),
     (rf"ため\|(?:だ\||です\|){_END}", "ため"),
     (r"ため\|(?:に\|)?(?:は\||も\|)?", "LINK:ため"),
@@ -302,10 +312,13 @@ _ENDINGS: list[tuple[str, str]] = [
     (r"ば\|", "IF"),
     (rf"から\|{_END}", "STOP"),
     (r"から\|と\|いう\|て\|(?:も\|)?", "LINK:しかし"),
+    (rf"から\|って\|(?!{_SAY}*$)(?:、\|)?", "LINK:しかし"),
     (r"から\|(?:に\|は\||こそ\|)?", "LINK:原因"),
     (rf"(?:が&|けど|のに|くせ|し&)\|{_END}", "STOP"),
     (r"(?:が&|けど|のに)\|(?:も\|)?", "LINK:しかし"),
-    (r"くせ\|に\|", "LINK:しかし"),
+    (r"(?:くせ|わり|割)\|に\|(?:は\|)?", "LINK:しかし"),
+    (r"(?:っぱなし|っ放し)\|(?:(?=(?:だ|です|の)\|)|に\|する\|)", "まま VERB"),
+    (r"(?:っぱなし|っ放し)\|(?:で\|)?", "LINK:まま"),
     (r"し&\|", "JUNC"),
     (r"と\|(?:は\|)?(?:限る|かぎる)\|(?:ない\||ます\|ぬ\|)", "違う"),
     (r"と\|の\|こと\|(?:だ\||です\|)?", "らしい"),
@@ -314,6 +327,7 @@ _ENDINGS: list[tuple[str, str]] = [
     (r"(?:と|って)\|", "THAT"),
     # forms of だ, and what is only politeness
     (r"(?:じゃ\||で\|は\|)だめ\|", "ダメ"),
+    (r"(?:じゃ\||で\|は\|)ない\|(?:です\||の\|)*(?:か\|(?:よ\||ね\|)*)?(?:？\|)?$", "SURELY"),
     (r"(?:じゃ\||で\|(?:は\||も\|)?)(?:ない\||ある\|ます\|ぬ\||ござる\|ます\|ぬ\|)", "NEG"),
     (rf"で\|も\|{_FINE}", "かまわない VERB"),
     (r"で\|(?:ある|ござる|いらっしゃる)\|", "COPULA"),
@@ -425,6 +439,9 @@ _COLUMN_WORDS = _table("言い換え")
 """Words that docs/corpus.md folds into another tag; used where the lexicon has no entry of its own."""
 
 
+_INTRANSITIVE = {"入れる": "入る", "開ける": "開く"}
+"""Transitive verbs written as the potential of their intransitive: 車が入れない."""
+
 _NOT_POTENTIAL = _set("可能でない動詞")
 """Verbs that look like the potential of another and are words of their own."""
 
@@ -456,10 +473,10 @@ _MAX_CHARACTERS = 400
 _NUMERAL = ("名詞", "数詞", "*", "*", "*", "*")
 _COUNTER = ("接尾辞", "名詞的", "助数詞", "*", "*", "*")
 _NUMERALS = re.compile(
-    r"[一二三四五六七八九〇十百千万億]{2,}|一(?=時(?:[半頃にからまのですごを、。？]|[一二三四五六七八九十0-9]+分|$))"
+    r"[一二三四五六七八九〇十百千万億]{2,}|十(?=分(?:以内|くらい|ぐらい|ほど|前|後|かか|おき|ごと|歩|遅|待|間|も|だけ))|一(?=時(?:[半頃にからまのですごを、。？]|[一二三四五六七八九十0-9]+分|$))"
 )
 _AFTER_NUMERAL = re.compile(
-    r"[人個円年月日時分回階番度枚冊本匹台歳才つ週秒メキ名か杯点倍代軒頭羽件割ページヶカ]|[ぁ-ん、。！？]|$"
+    r"[人個円年月日時分回階番度枚冊本匹台歳才つ週秒メキ名か杯点倍代軒頭羽件割ページヶカ便校社部文錠滴問席膳畳坪段列組通皿箱袋着曲話票歩口]|[ぁ-ん、。！？]|$"
 )
 _KANJI_DIGITS = {character: value for value, character in enumerate("〇一二三四五六七八九")}
 
@@ -510,7 +527,14 @@ def _aligned(raw: str) -> _Text:
             starts.append(position)
             ends.append(end)
         position = end
-    return _arabic(_without_fillers(_Text("".join(characters), tuple(starts), tuple(ends))))
+    written = re.sub("(?<=対)零|零(?=[時度点分対])", "0", _CRIED.sub(r"\1い", "".join(characters)))
+    return _arabic(_without_fillers(_Text(written, tuple(starts), tuple(ends))))
+
+
+_CRIED = re.compile(
+    r"(?<![一-鿿々ぁ-ゖ])([痛寒暑熱怖高安早速重軽甘臭眠近遠古若狭広短強弱辛]|うま|やば|でか|すご|まず|きも|くさ|こわ|さむ|あつ|たか|いた|はや|ちか|おも)っ(?=[、。！!？?…]|$)"
+)
+"""Adjectives cut short in a cry: 痛っ is 痛い."""
 
 
 _FILLERS = re.compile(
@@ -651,6 +675,14 @@ class _Token:
     @property
     def is_kana(self) -> bool:
         return all("ぁ" <= c <= "ヿ" or c == "ー" for c in self.surface)
+
+
+_DONE_VERB = ("動詞", "非自立可能", "*", "*", "五段-ラ行", "連用形-促音便")
+
+
+def _retold(token: _Token, base: str, pos: tuple[str, ...]) -> _Token:
+    """The morpheme as a form of another word."""
+    return _Token(token.surface, base, base, token.reading, pos, token.start, token.end, False, token.raw)
 
 
 @lru_cache(maxsize=50000)
@@ -946,7 +978,7 @@ class _Reader:
         self.out: list[Mark] = []
         self.items: list[_Item] = []
         self.questions: list[Mark] = []
-        self.wh_start = 0
+        self.asked_at = 0
         self.asked = False
         self.suppress = False
         self.only = False
@@ -956,6 +988,7 @@ class _Reader:
         self.names = [token.name for token in self.tokens]
         if self.names and self.names[-1] == "？":
             self.names.pop()
+        self.mend_contractions()
         self.divide_counters()
         for position, token in enumerate(self.tokens):  # 飲んで is て, but ないで is not なくて
             if token.surface == "で" and token.pos[1] == "接続助詞" and self.names[position - 1] != "ない":
@@ -964,6 +997,52 @@ class _Reader:
             self.names.append("？")
         self.tags_after: list[Mark] = []
         self.seen_predicate = False
+
+    def mend_contractions(self) -> None:
+        """Colloquial forms that the dictionary cuts wrongly: 宿題やった, 飲んどいて; 存じます after と thinks."""
+        for position in range(len(self.tokens) - 1, 0, -1):
+            token, before = self.tokens[position], self.tokens[position - 1]
+            if (
+                token.surface == "やっ"
+                and token.pos[4] == "助動詞-ヤ"
+                and before.pos[:2] in (("名詞", "普通名詞"), ("名詞", "固有名詞"))
+            ):
+                self.tokens[position] = _retold(token, "やる", _DONE_VERB)
+            elif token.base in ("いる", "く") and before.surface == "ど" and before.pos[1] == "接続助詞":
+                joined = _retold(
+                    token, "どく", ("動詞", "非自立可能", "*", "*", "五段-カ行", "連用形-イ音便")
+                )
+                joined.start = before.start
+                self.tokens[position - 1 : position + 1] = [joined]
+            elif before.surface == "お" and before.pos[1] == "フィラー" and token.form.startswith("連用形"):
+                self.tokens[position - 1] = _retold(before, "お", ("接頭辞", "*", "*", "*", "*", "*"))
+            elif (
+                token.base == "せる"
+                and token.pos[0] == "助動詞"
+                and f"{before.surface}す" in self.words.predicate
+                and self.name_after(position) in ("ない", "ます")
+            ):  # 動かせない is 動かす, not 動く
+                joined = _retold(
+                    token, f"{before.surface}せる", ("動詞", "一般", "*", "*", "下一段-サ行", token.form)
+                )
+                joined.surface = before.surface + token.surface
+                joined.norm = f"{before.surface}す"
+                joined.start = before.start
+                self.tokens[position - 1 : position + 1] = [joined]
+            elif (
+                token.base == "ある"
+                and token.surface in ("あっ", "あい", "あわ", "あう")
+                and before.surface == "に"
+                and position > 1
+                and self.tokens[position - 2].surface.endswith(("事故", "被害", "災害", "詐欺", "盗難", "目"))
+            ):
+                self.tokens[position] = _retold(token, "遭う", token.pos)
+            elif token.base in ("存ずる", "存じる") and before.surface == "と" and before.pos[0] == "助詞":
+                self.tokens[position] = _retold(token, "思う", token.pos)
+        self.names = [token.name for token in self.tokens]
+
+    def name_after(self, position: int) -> str:
+        return self.tokens[position + 1].name if position + 1 < len(self.tokens) else ""
 
     def divide_counters(self) -> None:
         """1人 and 1度 are single morphemes of the dictionary, even in 11人: cut them into number and counter."""
@@ -976,7 +1055,8 @@ class _Reader:
                 continue
             if not match[1].isascii() and (
                 token.surface in self.words.nominal
-                or match[2] not in _of("回 枚 本 匹 台 個 冊 階 つ 番 年 月 週 分 秒 円 歳 才 足")
+                or match[2]
+                not in _of("回 枚 本 匹 台 個 冊 階 つ 番 年 月 週 分 秒 円 歳 才 足 文字 便 校 社")
             ):
                 continue
             before = self.tokens[position - 1] if position else None
@@ -989,7 +1069,8 @@ class _Reader:
             ):
                 start, digits, first = before.start, before.norm + digits, position - 1
             middle = token.end - len(match[2])
-            number = _Token(digits, digits, digits, "", _NUMERAL, start, middle, False, token.raw)
+            value = str(_KANJI_DIGITS.get(digits, 10 if digits == "十" else digits))
+            number = _Token(digits, digits, value, "", _NUMERAL, start, middle, False, token.raw)
             counter = _Token(match[2], match[2], match[2], "", _COUNTER, middle, token.end, False, token.raw)
             self.tokens[first : position + 1] = [number, counter]
         self.names = [token.name for token in self.tokens]
@@ -1260,6 +1341,13 @@ class _Reader:
             return index + 1 + (self.name(index + 1) in ("ね", "さ"))
         if token.surface in ("なんか", "何か") and self.name(index + 1) == "、":
             return index + 1
+        if (
+            (token.surface == "なんか" or (token.name == "なん" and self.name(index + 1) == "か"))
+            and not self.items
+            and (word := self.at(index + (1 if token.surface == "なんか" else 2))) is not None
+            and word.pos[0] in _of("名詞 代名詞 形容詞 形状詞 副詞 連体詞")
+        ):
+            return index + (1 if token.surface == "なんか" else 2)
         if token.name == "なん" and self.name(index + 1) == "か" and self.name(index + 2) == "、":
             return index + 2
         return 0
@@ -1314,7 +1402,9 @@ class _Reader:
         if (text in ("いや", "そう") and after == "だ") or (text.endswith("か") and after == "も"):
             return 0
         if self.items and found.tags[0] in _of("分かる 大丈夫 そう 初めて 静か 久しぶり OK また 元気"):
-            return 0
+            if not (text.startswith("また") and self.name(index - 1) == "、" and alone):
+                return 0
+            self.close()
         if (
             "です" in text
             and not text.startswith("そう")
@@ -1343,7 +1433,10 @@ class _Reader:
                 item = self.push(self.marks(found.tags, index, end), "verb")
                 return self.suru(index, end, item, found)
             return 0
-        if text == "ただいま" and not (self.at_opening(index) and after in ("", "。", "！")):
+        polite = bool({"ます", "です", "おる"} & set(self.names))
+        if text == "ただいま" and not (
+            self.at_opening(index) and after in ("", "。", "！", *(() if polite else ("、",)))
+        ):
             return 0
         if after in _of("が を の は に") and not alone and text not in ("お願いします",):
             return 0
@@ -1374,6 +1467,16 @@ class _Reader:
                 and word.pos[0] in ("形容詞", "形状詞", "連体詞")
             ):
                 return self.adverb_word("とても", index, index + length)
+        first, second = self.tokens[index], self.at(index + 1)
+        if first.surface == "あと" and second is not None and second.pos[1] == "数詞":
+            return self.adverb_word("後", index, index + 1)  # あと二十分で着く
+        if (
+            first.surface in ("別に", "べつに") or (first.surface == "別" and self.name(index + 1) == "に")
+        ) and (
+            self.negated_later(index)
+            or self.name(index + 2) in _of("いい どっち どちら だいじょうぶ 平気 何でも")
+        ):
+            return self.adverb_word("特に", index, index + (1 if len(first.surface) > 1 else 2))
         for end in (index + 3, index + 2):
             written = "".join(token.surface for token in self.tokens[index:end])
             if (
@@ -1548,6 +1651,17 @@ class _Reader:
             item = self.push(self.marks(stem.tags, index, index + 1), "verb", word=stem)
             return self.honorific(index + 1, _Predicate(item, "v", stem))
         if (
+            noun is not None
+            and noun.word_class == "副"
+            and token.is_verb
+            and self.name(noun_end - 1) == "て"
+            and self.name(noun_end)
+            in _of("いる おる いらっしゃる くださる くださる^ しまう いく くる みる くれる もらう も")
+        ):
+            noun, noun_end = None, index  # 急いでいる
+            if verb is None:
+                return 0
+        if (
             verb is not None
             and verb_end >= noun_end
             and not (noun is not None and noun_end == verb_end and noun.word_class == "副")
@@ -1563,7 +1677,13 @@ class _Reader:
             )
         ):
             return self.verb(index, verb_end, verb)
-        if noun is not None and prefix and noun.word_class == "名" and self.is_doing(noun_end):
+        if (
+            noun is not None
+            and prefix
+            and noun.word_class == "名"
+            and self.is_doing(noun_end)
+            and not (self.name(noun_end) == "くださる^" and noun.spellings[0].startswith("お"))
+        ):
             stem = self.words.stems.get(self.tokens[noun_end - 1].surface)
             item = self.push(self.marks(stem.tags if stem else noun.tags, index, noun_end), "verb", word=stem)
             return self.suru(index, noun_end, item, stem)
@@ -1607,7 +1727,7 @@ class _Reader:
         if (after.is_verb and after.form.startswith("連用形")) or (
             after.pos[0] == "名詞"
             and stem is not None
-            and re.match(r"(?:に\|なる|する|いたす|くださる|です|だ|できる|願う)", tail)
+            and re.match(r"(?:に\|なる|する|いたす|くださる|です|だ|できる|願う|いただく|いただける)", tail)
             and after.surface not in self.words.nominal
         ):
             if stem is not None:
@@ -1638,7 +1758,9 @@ class _Reader:
         elif text.startswith("いただける") and re.match(_POLITE_ASK, self.rest(end)):
             predicate.added += self.emit("お願い", index, end)
             self.suppress = True
-        elif text.startswith("いただ"):
+        elif text.startswith("いただける"):
+            predicate.added += self.emit("できる", index, end)  # お選びいただけます
+        elif text.startswith("いただく"):
             predicate.added += self.emit("もらう", index, end)
         return self.predicate(end, predicate)
 
@@ -1677,6 +1799,51 @@ class _Reader:
             )
         ):
             word = lit  # 電気がつく
+        subject = next((item for item in self.items if item.particle in ("が", "は", "も")), None)
+        by_itself = _INTRANSITIVE.get(word.tags[0]) if word.tags and end == index + 1 else None
+        if (
+            by_itself is not None
+            and not any(item.particle == "を" for item in self.items)
+            and self.items
+            and not self.questions
+            and (self.negated_after(end) or re.match(r"ます\|(?!た|ば)|の\||か\||$|。", self.rest(end)))
+            and (
+                (self.name(index - 1) in ("が", "に", "へ", "まで") and self.negated_after(end))
+                or (self.name(index - 1) == "は" and self.name(index - 2) in ("に", "へ"))
+                or (by_itself == "入る" and not any(self.may_be_put(item) for item in self.items))
+            )
+        ):  # 車が入れない, ファイルが開けない
+            able = next(iter(self.words.predicate.get(by_itself, ())), None)
+            item = self.push(self.marks([self.words.emit(by_itself)], index, end), "verb", word=able)
+            return self.predicate(end, _Predicate(item, "v", able, self.emit("できる", index, end)))
+        if (
+            word.tags == ("聞く",)
+            and last.is_kana
+            and self.name(index - 1) in ("が", "は", "も")
+            and subject is not None
+            and not subject.live
+            and (subject.base in _of("ブレーキ 薬 機転 融通") or self.negated_after(end))
+            and subject.word is not None
+            and subject.word.senses & {"物", "道具", "機械", "医療", "食べ物"}
+        ):  # ブレーキがきかない
+            works = next(iter(self.words.predicate.get("効く", ())), None)
+            item = self.push(self.emit("効く", index, end), "verb", word=works)
+            return self.predicate(end, _Predicate(item, "v", works))
+        if (
+            last.surface.startswith("つ")
+            and word.tags == ("着く",)
+            and subject is not None
+            and (
+                not subject.live
+                or (subject.base.endswith(("通訳", "ガイド")) and self.name(index - 1) == "が")
+            )
+            and subject.base != "名前"
+            and not (subject.word is not None and subject.word.senses & {"乗り物", "公共", "送る物"})
+            and (self.name(index - 1) in ("が", "は", "も", "に") or self.items[-1].kind == "number")
+        ):  # 字幕がつく
+            stuck = next(iter(self.words.predicate.get("付く", ())), None)
+            item = self.push(self.open_word("付く", index, end), "verb", word=stuck, base=last.base)
+            return self.predicate(end, _Predicate(item, "v", stuck))
         before = self.items[-1] if self.items else None
         if (
             word.tags == ("かかる",)
@@ -1701,6 +1868,21 @@ class _Reader:
         item = self.push(self.marks(word.tags, index, end), "verb", word=word, base=last.base)
         return self.predicate(end, _Predicate(item, "v", word))
 
+    @staticmethod
+    def may_be_put(item: _Item) -> bool:
+        """Whether the item can be what is put into something: a thing, not a time, a person or a place."""
+        if item.kind in ("time", "adverb", "opener", "modifier") or item.live:
+            return False
+        place = item.word is not None and bool(item.word.senses & {"場所", "建物", "部屋"})
+        return (
+            not place
+            and item.particle not in ("に", "で", "へ", "から", "まで", "の")
+            and item.base != "風呂"
+        )
+
+    def negated_after(self, end: int) -> bool:
+        return re.match(r"(?:ます\|)?(?:ない|ぬ)\|", self.rest(end)) is not None
+
     def do(self, index: int, end: int) -> int:
         """する by itself: どうする, Xをする, AくするとNにする."""
         before = self.items[-1] if self.items else None
@@ -1710,7 +1892,11 @@ class _Reader:
             self.questions
             and self.questions[-1][0] == "どう"
             and previous == "どう"
-            and re.match(r"(?:れる\|)?(?:ます\|)?た\|(?:の\|)?(?:です\|)?(?:か\||の\||？\||、\|)*$", tail)
+            and re.match(
+                (r"(?:ます\|)?" if self.tokens[index].base == "なさる" else r"(?:れる\|)?(?:ます\|)?た\|")
+                + r"(?:の\|)?(?:です\|)?(?:か\||の\||？\||、\|)*$",
+                tail,
+            )
         ):
             return self.predicate(end, _Predicate(_Item([], "verb"), "v", None))
         if before is not None and previous in ("を", "は", "も") and before.base in self.words.suru_object:
@@ -1739,6 +1925,12 @@ class _Reader:
             and tail.startswith("て|")
         ):
             return end + 1
+        if (
+            before is not None
+            and previous in ("せる", "させる")
+            and self.tokens[index - 1].form.startswith("連用")
+        ):
+            return self.predicate(end, _Predicate(before, "v", None))  # お待たせする
         if self.questions and self.questions[-1][0] == "いくら" and previous == "いくら":
             return self.predicate(end, _Predicate(_Item([], "verb"), "v", None))
         if (
@@ -1800,6 +1992,7 @@ class _Reader:
             or (name in ("ちょうだい",))
             or (
                 name in ("いただける", "もらえる", "くださる")
+                and not (self.questions and name == "もらえる")
                 and re.match(rf"{_POLITE_ASK}", self.rest(index + 1))
                 and self.rest(index + 1)
                 and ("か|" in self.rest(index + 1) or self.mark)
@@ -1821,6 +2014,22 @@ class _Reader:
             if self.name(index - 1) == "から":
                 item = self.push(self.emit("来る", index, index + 1), "verb")
                 return self.predicate(index + 1, _Predicate(item, "v", None))
+        if (
+            token.name == "なる"
+            and self.name(index - 1) == "と"
+            and self.items
+            and re.match(r"て\|(?:いる|おる)\|", self.rest(index + 1))
+        ):  # 10時までとなっております is 10時までです
+            before = self.items[-1]
+            if before.kind == "time":
+                self.fix_chain(before)
+            return self.predicate(index + 3, _Predicate(before, "n", None, verbal=False))
+        if token.base in ("伺う", "うかがう") and (
+            (self.items and self.items[-1].kind == "time")
+            or (self.name(index - 1) in ("に", "へ", "まで") and self.items and not self.items[-1].live)
+        ):
+            item = self.push(self.emit("行く", index, index + 1), "verb", base="行く")
+            return self.predicate(index + 1, _Predicate(item, "v", None))
         base = (
             token.base
             if token.base in _SPECIAL_VERBS
@@ -1933,6 +2142,10 @@ class _Reader:
     def adjective(self, index: int, end: int, marks: list[Mark], word: Word | None) -> int:
         last = self.tokens[end - 1]
         suffix = self.at(end)
+        sense = self.of_taste_or_skill(index, end)
+        if sense:
+            word = next(iter(self.words.predicate.get(sense) or self.words.nominal.get(sense, ())), None)
+            marks = self.marks(word.tags if word else [sense], index, end)
         if (
             suffix is not None
             and suffix.surface == "さ"
@@ -1957,6 +2170,31 @@ class _Reader:
             self.names[end] = "です"
         predicate = _Predicate(item, "a", word, verbal=False)
         return self.predicate(end, predicate)
+
+    def of_taste_or_skill(self, index: int, end: int) -> str:
+        """うまい is おいしい or 上手, 辛い からい or つらい, by what is said so; empty for other adjectives."""
+        token = self.tokens[index]
+        if token.base not in ("うまい", "旨い", "美味い", "上手い", "巧い", "辛い") or end > index + 1:
+            return ""
+        eaten = {"食べ物", "飲み物", "献立", "味"}
+        following = self.at(end)
+        named = [item.word for item in self.items if item.word is not None]
+        after = next(iter(self.words.nominal.get(following.surface, ())), None) if following else None
+        ahead = [token.surface for token in self.tokens[end : end + 4]]
+        food = bool({"料理", "味", "物", "もの", "食べ物"} & set(ahead)) and token.base == "辛い"
+        food = (
+            food
+            or any(word.senses & eaten for word in (*named, after) if word is not None)
+            or any(item.base in _of("味 料理 食べる 飲む カレー 皮") for item in self.items)
+        )
+        if token.base == "辛い":
+            measured = following is not None and following.surface == "さ" and not self.items
+            return "からい" if food or measured else ""
+        if token.form.startswith("連用形") and self.name(end) not in _of("ない て た は も"):
+            return "上手"
+        if token.base in ("旨い", "美味い") or food or not self.items:
+            return "おいしい" if token.base not in ("上手い", "巧い") else "上手"
+        return "上手"
 
     def noun(self, index: int, end: int, word: Word) -> int:
         """A nominal word of the lexicon: noun, time, pronoun, adverb, adjectival noun, interjection."""
@@ -2130,7 +2368,7 @@ class _Reader:
         match = re.match(r"と\|(?:は\||も\|)?(?:する)\|", self.rest(end))
         if match:
             stop = end + match.group().count("|")
-            if self.name(stop) not in ("ない",):
+            if not self.negated_soon(stop):
                 predicate.added += self.emit("試す", index, stop)
             return self.predicate(stop, predicate)
         predicate.added += self.emit("しよう", index, end)
@@ -2174,6 +2412,13 @@ class _Reader:
                 item.marks = before.marks + item.marks
         if self.items and self.items[-1].kind == "noun" and self.items[-1].particle == "の":
             item.fixed = True  # 日本の夏
+        if (
+            self.items
+            and self.items[-1].kind == "number"
+            and text.endswith("曜日")
+            and not self.items[-1].particle
+        ):
+            item.marks = self.items.pop().marks + item.marks  # 第二水曜日
         self.items.append(item)
         return self.after_time(end, item)
 
@@ -2188,6 +2433,12 @@ class _Reader:
             end += 1
             name = self.name(end)
         if name in _of("ころ くらい 辺り あたり ごろ"):
+            end += 1
+            name = self.name(end)
+        limit = self.at(end)
+        if limit is not None and limit.surface in _of("以降 以後 以前 過ぎ すぎ"):
+            tag = "過ぎる" if limit.surface in ("過ぎ", "すぎ") else limit.surface
+            item.marks += self.emit(tag, end, end + 1)
             end += 1
             name = self.name(end)
         if name == "に" and self.name(end + 1) in _of("なる する する! 決める なる!"):
@@ -2477,6 +2728,16 @@ class _Reader:
                     and token.pos[0] in ("名詞", "形状詞")
                 ):
                     return self.noun_clause(end, item)
+                if (
+                    name == "の"
+                    and token is not None
+                    and item.kind != "number"
+                    and re.match(
+                        r"(?:わり|割)\|に\||うち\|(?:は|に)\||あと\|(?:、|に|で|は|も)\|", self.rest(end)
+                    )
+                    and token.pos[0] == "名詞"
+                ):
+                    return self.noun_clause(end, item)
                 if name == "の" and token and token.surface in ("うえ", "上") and self.name(end + 1) == "、":
                     self.close(self.emit("後", end, end + 1))
                     return end + 2
@@ -2621,6 +2882,11 @@ class _Reader:
             and matched != "て|くれる|"
         ):
             return False
+        if self.questions and matched.startswith(("て|もらえる|", "て|いただける|")) and "お願い" in actions:
+            return False  # 何時まで預かってもらえますか
+        if actions == ("SURELY",):
+            told = predicate.past and not predicate.added
+            return predicate.kind == "v" and (told or [tag for tag, _ in predicate.added][-1:] == ["ダメ"])
         if "DONT" in actions:
             head = self.tokens[index - 1]
             return (
@@ -2685,13 +2951,26 @@ class _Reader:
             return False
         if first == "ところ" and actions == ("JUNC",) and (predicate.kind == "a" or token.surface == "所"):
             return False
-        if first == "うち" and token.pos[0] == "代名詞":
+        if first == "うち" and (
+            token.pos[0] == "代名詞" or ("は" in matched and predicate.kind == "v" and "に" not in matched)
+        ):
+            return False
+        if first == "ほう" and actions == ("NOMINAL",) and self.is_somebody(index):
             return False
         if first == "場合" and self.name(index + 1) == "が":
             return False
         if first == "すぐ" and predicate.kind == "n":
             return False
         return not (first == "たび" and token.surface != "度" and token.surface != "たび")
+
+    def is_somebody(self, index: int) -> bool:
+        """Whether 方 after a clause is a person (お持ちの方は), not a side of a comparison (行く方が早い)."""
+        if self.tokens[index].surface != "方" or any(
+            mark[0] == "より" for item in self.items for mark in item.marks
+        ):
+            return False
+        later = self.names[index + 1 : index + 8]
+        return later[0] != "が" or any(name in _of("いる いらっしゃる おる お ご") for name in later)
 
     def compound(self, index: int, predicate: _Predicate) -> int:
         """A verb directly after the 連用形 of another: 乗り遅れる becomes one open word."""
@@ -2707,10 +2986,24 @@ class _Reader:
             item.marks = self.open_word(head.surface + token.surface, index - 1, index + 1)
             item.kind, item.word, item.base = "noun", None, head.surface + token.surface
             return self.after_noun(index + 1, item)
+        if token is not None and token.surface in ("放題", "かけ") and head.form == "連用形-一般":
+            item = predicate.item
+            item.marks = self.open_word(head.surface + token.surface, index - 1, index + 1)
+            item.kind, item.word, item.base = "noun", None, head.surface + token.surface
+            return self.after_noun(index + 1, item)
         if token is not None and token.surface == "方" and head.form.startswith("連用形"):
             predicate.item.marks = predicate.item.marks + self.emit("方法", index, index + 1)
             predicate.item.kind = "noun"
             return self.after_noun(index + 1, predicate.item)
+        if (
+            token is not None
+            and token.is_verb
+            and token.base in ("きれる", "切れる")
+            and head.form.startswith("連用形")
+            and head.surface + token.base not in self.words.predicate
+        ):  # 運びきれない
+            predicate.added += self.emit("できる", index, index + 1)
+            return self.predicate(index + 1, predicate)
         if token is not None and token.is_verb and token.base in ("得る", "うる", "える"):
             predicate.added += self.emit("できる", index, index + 1)
             return self.predicate(index + 1, predicate)
@@ -2758,9 +3051,14 @@ class _Reader:
         if tag == "しかし" and self.questions and self.questions[-1][0] == "いくら":
             self.questions.pop()
         if tag == "しかし" and self.questions and self.name(index) == "て":
-            self.push(self.questions, "other")
+            tags = _table("疑問語ても").get(" ".join(tag for tag, _ in self.questions))
+            if tags is None:
+                self.doubt("「疑問語…ても」を逆接としました。")
+                self.push(self.questions, "other")
+            else:
+                marks = [(self.words.emit(name), self.questions[0][1]) for name in tags.split()]
+                self.items.insert(self.asked_at, _Item(marks, "other"))
             self.questions = []
-            self.doubt("「疑問語…ても」を逆接としました。")
         self.close(self.emit(tag, index, max(index + 1, end)) if tag else None)
 
     def negate(self, index: int, end: int, predicate: _Predicate) -> None:
@@ -2790,6 +3088,9 @@ class _Reader:
                 (tag, predicate.item.marks[0][1] if predicate.item.marks else span)
                 for tag in predicate.word.negative
             ]
+            return
+        if predicate.item.base in ("構う", "かまう") and predicate.kind == "v" and not predicate.added:
+            predicate.item.marks = [(self.words.emit("かまわない"), span)]
             return
         predicate.added.append((self.words.emit("ない" if predicate.verbal else "違う"), span))
 
@@ -2868,6 +3169,9 @@ class _Reader:
         predicate.state = True
 
     def do_done(self, index: int, end: int, predicate: _Predicate) -> None:
+        """The tag of completion; 入っちゃいなさい only urges."""
+        if self.name(end) == "なさる^":
+            return
         if not predicate.done and not (predicate.item.marks and predicate.item.marks[-1][0] == "終わる"):
             predicate.added += self.emit("終わる", index, end)
         predicate.done = True
@@ -2901,6 +3205,19 @@ class _Reader:
         predicate.past = False
         predicate.verbal = True
 
+    def do_surely(self, index: int, end: int, predicate: _Predicate) -> int:
+        """言ったじゃないですか reminds the hearer, as じゃん does: no question and no negation."""
+        self.suppress = True
+        return len(self.tokens)
+
+    def do_no_need(self, index: int, end: int, predicate: _Predicate) -> None:
+        """怒ることはない: there is no need; with た no experience."""
+        plain = predicate.kind == "v" and not predicate.past and not predicate.added
+        if not plain or _unwilled(predicate.word) or self.name(end) == "た":
+            self.do_no_experience(index, end, predicate)
+            return
+        predicate.added += self.emit("必要 ない", index, end)
+
     def do_no_experience(self, index: int, end: int, predicate: _Predicate) -> None:
         predicate.added += self.emit(self.thing_or_experience(predicate) + " ない", index, end)
 
@@ -2932,6 +3249,8 @@ class _Reader:
     def do_request(self, index: int, end: int, predicate: _Predicate) -> int | None:
         """て at the end: a request of verbs that people decide on."""
         subject = any(item.particle == "が" and not item.fixed for item in self.near(predicate))
+        if self.name(index - 1) == "ます":  # 忘れちゃいまして is left unfinished
+            return end
         plain = all(
             tag in _of("試す 始める 続ける させる 来る 行く 終わる +来る +行く") for tag, _ in predicate.added
         )
@@ -2984,7 +3303,7 @@ class _Reader:
         respected = (
             subject is not None
             and subject.marks
-            and (subject.marks[0][0] in _RESPECTED or subject.base == "様")
+            and (subject.marks[0][0] in _RESPECTED or subject.base in _RESPECTED or subject.base == "様")
         )
         tag = predicate.item.marks[0][0].lstrip(OPEN) if predicate.item.marks else ""
         if head.name == "する" and self.questions and not predicate.item.marks:
@@ -3020,7 +3339,41 @@ class _Reader:
         ):
             predicate.added += self.emit("される", index, end)
             return
+        if re.match(r"(?:ます\|)?(?:た\||て\|いる\|(?:た\|)?)?ほう\|", self.rest(end)) and any(
+            token.surface == "方" for token in self.tokens[end : end + 4]
+        ):
+            return  # 車で来られた方 is polite
+        told = re.match(r"(?:ます\|)?た\|", self.rest(end)) is not None
+        managed = any(item.kind == "adverb" for item in self.items) or any(
+            token.surface in ("やっと", "ついに", "ようやく", "よく", "なんとか", "無事", "すぐ")
+            for token in self.tokens
+        )
+        if (
+            told
+            and not managed
+            and head.base
+            not in _of(
+                "寝る 食べる 起きる 来る くる 着る 出る いる 覚える 続ける 降りる 借りる 乗り換える 決める"
+            )
+            and predicate.word is not None
+            and predicate.word.case("を") is not None
+        ):
+            predicate.added += self.emit("される", index, end)
+            self.doubt("「…られる」を受け身としました。")
+            return
         ended = re.match(r"(?:て\|いる|(?:ます\|)?た)\|", self.rest(end))
+        noun = self.at(end + (ended.group().count("|") if ended else 0))
+        if (
+            ended is not None
+            and noun is not None
+            and noun.pos[:2] == ("名詞", "普通名詞")
+            and noun.name not in _of("の こと とき ところ はず ため よう ほう まま わけ")
+            and predicate.word is not None
+            and predicate.word.case("を") is not None
+            and not any(item.particle in ("を", "が") for item in near)
+        ):
+            predicate.added += self.emit("される", index, end)  # 決められた場所
+            return
         thing = (
             subject is not None and subject.word is not None and not subject.live and subject.particle == "が"
         )
@@ -3082,6 +3435,13 @@ class _Reader:
         self.close(self.emit("ように", index, end))
         return end
 
+    def do_wish(self, index: int, end: int, predicate: _Predicate) -> None:
+        """…ように at the end: a wish after ます (合格しますように), else a request (風邪引かないようにね)."""
+        asks = self.name(index - 1) != "ます" and predicate.kind == "v" and not self.out
+        asks = asks or self.name(index - 1) == "ない"
+        predicate.added += self.emit("お願い" if asks and not predicate.past else "ように", index, end)
+        self.suppress = True
+
     def do_if(self, index: int, end: int, predicate: _Predicate) -> int:
         """…ば; …ば…ほど repeats the word and says more."""
         self.link("場合", index, end, predicate)
@@ -3105,7 +3465,7 @@ class _Reader:
                 ) or token.surface in ("役",):
                     self.link("ため", index, end, predicate)
                     return end
-        if end >= len(self.tokens):
+        if re.match(rf"(?:{_SAY})*$", self.rest(end)):
             return end
         self.link("しかし", index, end, predicate)
         return end
@@ -3420,6 +3780,10 @@ class _Reader:
         if best == "どんな" and self.name(end) == "に":
             return self.adverb_word("とても", index, end + 1)
         marks = self.emit(_QUESTIONS[best], index, end)
+        if best == "何度" and any(
+            item.base.endswith(("熱", "体温", "気温", "温度", "外", "角度")) for item in self.items[-2:]
+        ):
+            marks = self.emit("度 いくつ", index, end)
         rest = self.rest(end)
         if best == "何階" and (
             floor := re.match(r"に\|(?:ある|ござる)\|(?:ます\|)?(?:の\||です\||か\||？\|)*$", rest)
@@ -3446,6 +3810,18 @@ class _Reader:
                 return self.predicate(
                     end + inner.group().count("|"), _Predicate(self.items[-1], "n", None, verbal=False)
                 )
+        if best in _of("何日 何分 何時間 何年 何週間 何か月 何ヶ月 何カ月") and self.name(end) in (
+            "まえ",
+            "あと",
+        ):
+            marks += self.emit("前" if self.name(end) == "まえ" else "後", end, end + 1)
+            end += 1
+            if self.name(end) == "に":
+                end += 1
+        stop, unit = self.unit(end) if best == "何" else (end, "")
+        if stop > end and self.words.counters.get(unit) and self.tokens[end].pos[0] in ("名詞", "接尾辞"):
+            marks = self.emit(self.words.counters[unit] + " いくつ", index, stop)  # 何ページ
+            end = stop
         while self.name(end) in ("から", "まで") or (self.name(end) == "に" and self.name(end - 1) == "まで"):
             if self.name(end) != "に":
                 marks += self.emit(self.name(end), end, end + 1)
@@ -3457,6 +3833,7 @@ class _Reader:
         ):
             end += 1
         self.questions += marks
+        self.asked_at = len(self.items)
         if best in ("どの", "どんな", "どういう", "どのような", "どういった"):
             return end
         self.seen_predicate = False
@@ -3585,6 +3962,9 @@ class _Reader:
             marks += self.emit("半", end, end + 1)
             end += 1
             name = self.name(end)
+        if units and (portion := self.at(end)) is not None and portion.surface == "分":
+            end += 1  # 二回分
+            name = self.name(end)
         duration = last in _of("時間 分 週 週間 年 日 か月 ヶ月 カ月 ヵ月 ケ月 箇月 秒 年間 日間")
         if (
             duration
@@ -3629,7 +4009,7 @@ class _Reader:
         if (
             after is not None
             and token.surface + after.surface in self.words.counters
-            and len(token.surface) < 4
+            and len(token.surface) < 6
         ):
             return index + 2, token.surface + after.surface
         if token.surface in self.words.counters:
@@ -3657,7 +4037,7 @@ class _Reader:
         item = self.push(self.emit(tags, index, index + 1), "number", base="数")
         item.live = True
         end = index + 1
-        while (suffix := self.at(end)) is not None and suffix.surface in ("とも", "共", "ずつ"):
+        while (suffix := self.at(end)) is not None and suffix.surface in ("とも", "共", "ずつ", "分"):
             end += 1
         if self.copular(end):
             return self.predicate(end, _Predicate(item, "n", None, verbal=False))
@@ -3782,6 +4162,9 @@ class _Reader:
             if special:
                 return special
             marks, word, extra = self.verb_marks(index)
+            if token.base == "取れる" and not re.match(r"(?:ます\|)?(?:た|て|たら)\|", self.rest(index + 1)):
+                word = next(iter(self.words.predicate.get("取る", ())), None)
+                marks, extra = self.emit("取る", index, index + 1), self.emit("できる", index, index + 1)
             if token.base == "来す" and token.surface == "来そう":
                 found = next(iter(self.words.predicate.get("来る", ())), None)
                 item = self.push(self.emit("来る らしい", index, index + 1), "verb", word=found, base="来る")
@@ -3843,7 +4226,7 @@ class _Reader:
 
     def folded(self, index: int, end: int, tag: str) -> int:
         word = next(iter(self.words.nominal.get(tag, ())), None)
-        live = tag in _of("彼 彼女 私 あなた 私たち みんな")
+        live = tag in _of("彼 彼女 私 あなた 私たち みんな 子供")
         marks = self.marks(word.tags, index, end) if word else self.emit(tag, index, end)
         if word is None and tag in self.words.predicate:
             marks = self.marks(self.words.predicate[tag][0].tags, index, end)
@@ -3873,6 +4256,17 @@ class _Reader:
         token = self.tokens[index]
         if token.surface in _of("お ご 御 約 第 およそ") or self.at(index + 1) is None:
             return index + 1
+        following = self.tokens[index + 1]
+        if (
+            token.surface not in ("中", "計", "満")
+            and following.pos[:2] == ("名詞", "普通名詞")
+            and following.pos[2] != "助数詞可能"
+        ):
+            end = index + 2
+            written = token.surface + following.surface
+            verbal = following.pos[2].startswith("サ変") and self.is_doing(end)
+            item = self.push(self.open_word(written, index, end), "verb" if verbal else "noun", base=written)
+            return self.suru(index, end, item, None) if verbal else self.after_noun(end, item)
         return self.open_noun(index)
 
     def is_name(self, token: _Token) -> bool:
@@ -3960,6 +4354,13 @@ class _Reader:
                     item.kind = "verb"
                     return self.suru(index, index + 1, item, None)
                 return self.after_noun(index + 1, item)
+        if token.surface in ("頂戴", "ちょうだい") and self.name(index + 1) in _of("_ 。 ！ ね よ"):
+            self.suppress = True
+            item = self.push(self.emit("お願い", index, index + 1), "verb")
+            return self.predicate(index + 1, _Predicate(item, "v", None, asked=True))
+        if token.surface in ("頂戴", "ちょうだい") and self.is_doing(index + 1):
+            item = self.push(self.emit("もらう", index, index + 1), "verb")
+            return self.suru(index, index + 1, item, next(iter(self.words.predicate.get("もらう", ())), None))
         if token.surface in ("ご覧", "御覧"):
             item = self.push(self.emit("見る", index, index + 1), "verb")
             return self.suru(index, index + 1, item, next(iter(self.words.predicate.get("見る", ())), None))
@@ -4008,6 +4409,17 @@ class _Reader:
             return self.noun(index, index + 1, by_norm[0])
         stem = self.words.stems.get(token.surface)
         verb = self.at(index + 1)
+        if (
+            stem is not None
+            and len(token.surface) > 1
+            and not token.is_kana
+            and token.pos[:2] == ("名詞", "普通名詞")
+            and not self.is_doing(index + 1)
+            and not (verb is not None and (verb.is_verb or self.continues(index + 1, verb, True)))
+            and not re.match(r"に\|(?:いく|くる|帰る|出かける|戻る|向かう)[\^!]?\|", self.rest(index + 1))
+        ):
+            item = self.push(self.marks(stem.tags, index, index + 1), "noun", base=token.surface)
+            return self.after_noun(index + 1, item)
         if (
             stem is not None
             and verb is not None
@@ -4085,6 +4497,7 @@ class _Reader:
                 and title.surface in _of("さん くん ちゃん 様 さま 君 氏")
                 and title.pos[0] == "接尾辞"
                 and first.pos[0] == "名詞"
+                and not (first.pos[1] == "普通名詞" and not first.oov and _katakana(text) and len(text) > 2)
             )
             or "".join(t.surface for t in self.tokens[max(0, index - 2) : index]) == "名前は"
             or (re.match(r"(?:と|って)\|(?:いう|申す)\|ます\|", self.rest(end)) and _katakana(text))
@@ -4162,6 +4575,8 @@ class _Reader:
             for end in range(len(pieces), position, -1):
                 if end - position == len(pieces):
                     continue
+                if position and pieces[position].surface == "家" and pieces[position].reading != "イエ":
+                    continue  # 投資家
                 text = "".join(piece.surface for piece in pieces[position:end])
                 words = [
                     w
@@ -4224,7 +4639,8 @@ _DOING_ON = {
 _ACTIONS = {
     "NEG": "negate", "NEGA": "negate_after_topic", "MUST": "must", "NOTDO": "not_do", "INVITE": "invite",
     "ASKED": "asked", "STATE": "state", "DONE": "done", "PAST": "past", "POT": "able", "ABLE": "able",
-    "EXPERIENCE": "experience", "NOEXPERIENCE": "no_experience", "COME": "come", "GO": "go", "TEREQ": "request",
+    "EXPERIENCE": "experience", "NOEXPERIENCE": "no_experience", "NONEED": "no_need", "SURELY": "surely",
+    "WISH": "wish", "COME": "come", "GO": "go", "TEREQ": "request",
     "VOICE": "voice", "JUNC": "junction", "STOP": "stop", "WHILE": "while", "SOTHAT": "so_that", "IF": "if",
     "NONI": "although", "NOMINAL": "nominal", "JUSTNOW": "just_now", "THAT": "that", "COPULA": "copula",
     "ADNOMINAL": "adnominal", "CHOICE": "choice", "Q": "question", "WHETHER": "whether", "EMBED": "embed",
