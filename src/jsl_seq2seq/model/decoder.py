@@ -17,7 +17,7 @@ from .layers import (
     Linear,
     Positions,
     Regularizer,
-    Shortlist,
+    ShortlistLinear,
     TiedLinear,
     identity,
 )
@@ -44,7 +44,7 @@ class DecoderCache:
     memory_mask: Mask | None
     length: int
     """Tags written so far."""
-    shortlist: Shortlist | None = None
+    shortlist: ShortlistLinear | None = None
     """The output layer for some of the tags; ``None`` for all of them."""
 
 
@@ -158,8 +158,8 @@ class Decoder(Generic[OpsT_co]):
         Only for models with attention masks: without the causal mask earlier positions change with every tag,
         and their cached keys and values would be wrong.
         """
-        layers = self.room(memory.shape[0], memory.shape[1], capacity)
-        self.fill(layers, memory)
+        layers = self.empty_caches(memory.shape[0], memory.shape[1], capacity)
+        self.write_memory(layers, memory)
         return DecoderCache(layers, memory_mask, length=0)
 
     def shortlisted(self: Decoder[DecodingOps], cache: DecoderCache, tags: Array) -> DecoderCache:
@@ -205,10 +205,13 @@ class Decoder(Generic[OpsT_co]):
             for buffer in (layer.self_key, layer.self_value):
                 self._ops.cache_reorder(buffer, rows, start, cache.length)
 
-    def room(
+    def empty_caches(
         self: Decoder[DecodingOps], batch: int, source_length: int, capacity: int
     ) -> tuple[LayerCache, ...]:
-        """Empty caches that :meth:`fill` and :meth:`step_at` write into, in place, for one batch after another."""
+        """One cache for each layer, of zeros, for B sentences of S characters and at most ``capacity`` tags.
+
+        :meth:`write_memory` and :meth:`step_at` write into them, in place, for one batch after another.
+        """
         config = self._config
         own, memory = (
             (batch, config.n_heads, length, config.head_size) for length in (capacity, source_length)
@@ -216,8 +219,8 @@ class Decoder(Generic[OpsT_co]):
         zeros = self._ops.zeros
         return tuple(LayerCache(zeros(own), zeros(own), zeros(memory), zeros(memory)) for _ in self._layers)
 
-    def fill(self: Decoder[DecodingOps], layers: tuple[LayerCache, ...], memory: Array) -> None:
-        """Write the keys and values of ``memory`` [B, S, D] into caches from :meth:`room`, in place."""
+    def write_memory(self: Decoder[DecodingOps], layers: tuple[LayerCache, ...], memory: Array) -> None:
+        """Write the keys and values of ``memory`` [B, S, D] into caches from :meth:`empty_caches`, in place."""
         for layer, cache in zip(self._layers, layers, strict=True):
             key, value = layer.cross_attn.keys_and_values(memory)
             self._ops.cache_write(cache.memory_key, key, 0)

@@ -45,9 +45,9 @@ class Linear:
     def __call__(self, x: Array) -> Array:
         return self._ops.linear(x, self.weight, self.bias)
 
-    def shortlist(self, ops: DecodingOps, columns: Array) -> Shortlist:
+    def shortlist(self, ops: DecodingOps, columns: Array) -> ShortlistLinear:
         """The same layer with these columns [K] of its output alone."""
-        return Shortlist(ops, ops.transpose(self.weight, (1, 0)), self.bias, columns)
+        return ShortlistLinear(ops, ops.transpose(self.weight, (1, 0)), self.bias, columns)
 
 
 def linears(ops: InferenceOps, x: Array, layers: Sequence[Linear]) -> tuple[Array, ...]:
@@ -78,12 +78,12 @@ class TiedLinear:
         rows = ops.matmul(ops.reshape(x, (-1, x.shape[-1])), self._weight, transpose_b=True)
         return ops.reshape(ops.add(rows, self._bias), (*x.shape[:-1], -1))
 
-    def shortlist(self, ops: DecodingOps, columns: Array) -> Shortlist:
+    def shortlist(self, ops: DecodingOps, columns: Array) -> ShortlistLinear:
         """The same layer with these columns [K] of its output alone."""
-        return Shortlist(ops, self._weight, self._bias, columns)
+        return ShortlistLinear(ops, self._weight, self._bias, columns)
 
 
-class Shortlist:
+class ShortlistLinear:
     """Some columns of an output layer: x W[c]ᵀ + b[c], [B, T, D] -> [B, T, K] (Jean et al. 2015, §3).
 
     Args:

@@ -426,7 +426,7 @@ class _CapturedBatch:
         capacity: int,
     ) -> None:
         self._ops, self._model, self._capacity = ops, model, capacity
-        self._cache = model.decoder.room(rows, length, capacity)
+        self._cache = model.decoder.empty_caches(rows, length, capacity)
         never, size = model.config.never_decoded, model.config.vocab_size.target
         self._never = ops.array([MASKED if tag in never else 0.0 for tag in range(size)])
         self._positions = [
@@ -458,7 +458,7 @@ class _CapturedBatch:
         """Encode sentences [B, S] and write the memory's keys and values into the cache; the padding mask's array."""
         memory, mask = self._model.encoder(self._ops.array(source))
         assert mask is not None, "only models with attention masks are decoded with a cache"
-        self._model.decoder.fill(self._cache, memory)
+        self._model.decoder.write_memory(self._cache, memory)
         return mask.array
 
     def _decoded(self, latest: Array, real: Array, positions: Array) -> tuple[Array, ...]:

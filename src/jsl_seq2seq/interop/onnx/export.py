@@ -179,7 +179,7 @@ def _encoded(ops: OnnxOps, network: Transformer[OnnxOps], source: Value) -> tupl
         LayerCache(*(Value(f"{name}.{index}", empty) for name in LayerCache.__annotations__))
         for index in range(network.config.n_layers)
     ]
-    network.decoder.fill(tuple(layers), memory)
+    network.decoder.write_memory(tuple(layers), memory)
     written = ops.written
     filled = [
         LayerCache(
