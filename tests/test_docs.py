@@ -13,13 +13,15 @@ from __future__ import annotations
 
 import contextlib
 import io
+import json
 import re
 import shlex
 import shutil
 import tomllib
 import xml.etree.ElementTree as ElementTree
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
+from typing import Any
 
 import pytest
 import typer
@@ -30,7 +32,8 @@ from jsl_seq2seq.cli.app import application, with_verb
 from jsl_seq2seq.cli.config_file import ConfigFile
 from jsl_seq2seq.cli.console import is_usage_error
 from jsl_seq2seq.cli.usage import usage_error
-from jsl_seq2seq.store import save_model, tour_model
+from jsl_seq2seq.settings import ModelConfig, TrainingConfig, VocabSize
+from jsl_seq2seq.store import Progress, save_model, tour_model
 
 from .processes import run_program
 from .small_models import trained_starter
@@ -208,6 +211,31 @@ def test_extras_exist(page: Path) -> None:
         r"pip install [^`\n]*?(?:\.|jsl-seq2seq)\[([\w,]+)\]", page.read_text(encoding="utf-8")
     ):
         assert set(extras.split(",")) <= set(project["optional-dependencies"]), page.name
+
+
+@pytest.mark.parametrize(
+    ("heading", "settings"),
+    [
+        ("`model`: モデルの形", ModelConfig(VocabSize(4, 4))),
+        ("`training`: 学習のしかた", TrainingConfig()),
+        ("`progress`: どこまで進んだか", Progress()),
+    ],
+    ids=["model", "training", "progress"],
+)
+def test_every_field_of_config_json_is_described(heading: str, settings: Any) -> None:
+    """A row for each field, and the default that it names."""
+    text = (ROOT / "docs" / "files.md").read_text(encoding="utf-8")
+    section = text.partition(f"### {heading}\n")[2].partition("\n#")[0]
+    described: dict[str, str] = {}
+    for row in re.findall(r"^\| (`.*) \|$", section, re.MULTILINE):
+        names, _, *default = row.split(" | ")
+        keys = [name.strip("`").partition(".")[0] for name in names.split("、")]
+        values = re.sub(r"（.*）", "", default[0]).split("、") if default else [""]
+        described |= zip(keys, values * len(keys) if len(values) == 1 else values, strict=True)
+    assert set(described) == {field.name for field in fields(settings)}
+    for name, default in described.items():
+        if default and name != "vocab_size":
+            assert default.strip("`") == json.dumps(getattr(settings, name)).strip('"'), name
 
 
 @pytest.mark.parametrize("picture", sorted((ROOT / "docs" / "images").iterdir()), ids=lambda path: path.name)
