@@ -170,6 +170,31 @@ def test_mistakes(client: TestClient, method: str, path: str, body: Any, status:
     }  # fmt: skip
 
 
+@pytest.mark.parametrize(
+    ("body", "said"),
+    [
+        ({"txt": "本"}, "text がありません。txt という項目はありません。"),
+        ({"text": 1}, "text は文字列にしてください。text は配列にしてください。"),
+        ({"text": ["本", None]}, "text は文字列にしてください。text.1 は文字列にしてください。"),
+        ({"text": "本", "beam": 99}, "beam は 16 以下にしてください。"),
+        ({"text": "本", "n_best": 0}, "n_best は 1 以上にしてください。"),
+        ({"text": "本", "n_best": 1.5}, "n_best は整数にしてください。"),
+        ({"text": "本", "attention": "yes"}, "attention は true か false にしてください。"),
+        ({"text": "本", "dictionary": {"市": "都市"}}, "dictionary は配列にしてください。"),
+        ({"text": "本", "dictionary": ["市"]}, "dictionary.0 はオブジェクトにしてください。"),
+        ({"text": "本", "dictionary": [{"word": "市", "tags": []}]}, "dictionary.0.tags は 1 個以上"),
+        ({"text": "本", "dictionary": [{"word": "", "tags": ["市"]}]}, "dictionary.0.word は 1 文字以上"),
+        ({"text": "本", "model": "m" * 101}, "model は 100 文字までです。"),
+        ({"text": "本", "length_penalty": "wide"}, "length_penalty は数にしてください。"),
+        ([], "本文はオブジェクトにしてください。"),
+    ],
+)
+def test_what_is_wrong_with_a_request_is_said_in_japanese(client: TestClient, body: Any, said: str) -> None:
+    answer = client.post("/v1/translate", json=body).json()
+    assert answer["title"].removeprefix("要求の形が正しくありません: ").startswith(said)
+    assert answer["facts"]["reason"].isascii()
+
+
 @pytest.mark.parametrize("content", [b"", b"{", b"\xff", b"[" * 30_000, b"null"])
 @pytest.mark.parametrize("path", ["/v1/translate", "/v1/score", "/translate", "/detect"])
 def test_bodies_that_are_no_json(client: TestClient, path: str, content: bytes) -> None:

@@ -269,7 +269,7 @@ def _add_errors(app: FastAPI) -> None:
 
     @app.exception_handler(RequestValidationError)
     async def invalid(request: Request, error: RequestValidationError) -> Response:
-        return answered(request, request_invalid(schemas.reasons(error.errors())))
+        return answered(request, schemas.not_as_documented(error.errors()))
 
     @app.exception_handler(HTTPException)
     async def refused(request: Request, error: HTTPException) -> Response:
@@ -287,7 +287,7 @@ def _add_errors(app: FastAPI) -> None:
                 code="method-not-allowed",
             )
             return answered(request, mistake, error.headers)
-        return answered(request, request_invalid(str(error.detail)))
+        return answered(request, request_invalid(str(error.detail), "本文を読めません。"))
 
 
 def translation_to_dict(translation: Translation) -> dict[str, Any]:

@@ -90,13 +90,20 @@ def add_libretranslate(app: FastAPI, service: Service) -> None:
         texts: list[Any] = given if isinstance(given, list) else [given]
         if not 1 <= len(texts) <= schemas.MAX_TEXTS or not all(_is_text(text) for text in texts):
             raise request_invalid(
-                f"q is a string or 1 to {schemas.MAX_TEXTS} strings of {MAX_CHARACTERS} characters at most"
+                f"q is a string or 1 to {schemas.MAX_TEXTS} strings of {MAX_CHARACTERS} characters at most",
+                f"q は {MAX_CHARACTERS:,} 文字までの文字列か、その {schemas.MAX_TEXTS} 個までの配列です。",
             )
         if source not in (SOURCE, "auto") or target != TARGET:
-            raise request_invalid(f"source is {SOURCE} or auto, target is {TARGET}")
+            raise request_invalid(
+                f"source is {SOURCE} or auto, target is {TARGET}",
+                f"source は {SOURCE} か auto、target は {TARGET} です。",
+            )
         form, count = values.get("format", "text"), _count(values.get("alternatives", 0))
         if form not in ("text", "html") or count is None:
-            raise request_invalid(f"format is text or html, alternatives 0 to {MAX_ALTERNATIVES}")
+            raise request_invalid(
+                f"format is text or html, alternatives 0 to {MAX_ALTERNATIVES}",
+                f"format は text か html、alternatives は 0 から {MAX_ALTERNATIVES} です。",
+            )
         if form == "html":
             texts = list(map(html.unescape, texts))
         work = Translating(service.models[None], 1 + count, 1 + count)
@@ -131,7 +138,10 @@ def add_libretranslate(app: FastAPI, service: Service) -> None:
         """LibreTranslate の /detect。`confidence` は、文字のうち日本語の文字の割合（%）です。"""
         text: Any = (await values_of(request)).get("q")
         if not _is_text(text):
-            raise request_invalid(f"q is a string of {MAX_CHARACTERS} characters at most")
+            raise request_invalid(
+                f"q is a string of {MAX_CHARACTERS} characters at most",
+                f"q は {MAX_CHARACTERS:,} 文字までの文字列です。",
+            )
         return json_response([_detected(text)])
 
     @app.get("/languages", response_model=list[schemas.Language], tags=["LibreTranslate"])
@@ -168,7 +178,9 @@ async def _body(request: Request) -> dict[str, Any]:
                 (await request.body()).decode("utf-8"), keep_blank_values=True, max_num_fields=_MAX_FIELDS
             )
         except ValueError:
-            raise request_invalid("the body is no form in UTF-8") from None
+            raise request_invalid(
+                "the body is no form in UTF-8", "本文は UTF-8 のフォームではありません。"
+            ) from None
         return _plain(fields)
     if kind == _MULTIPART:
         async with request.form(max_files=0, max_fields=_MAX_FIELDS) as form:
@@ -178,9 +190,9 @@ async def _body(request: Request) -> dict[str, Any]:
     try:
         values = parse_json(await request.body())
     except (ValueError, RecursionError):
-        raise request_invalid("the body is no JSON") from None
+        raise request_invalid("the body is no JSON", "本文を JSON として読めません。") from None
     if not isinstance(values, dict):
-        raise request_invalid("the body is no object")
+        raise request_invalid("the body is no object", "本文は JSON のオブジェクトにしてください。")
     return values
 
 

@@ -134,10 +134,15 @@ def json_response(values: Any, status: int = 200) -> Response:
     return Response(format_json(values, compact=True).encode("utf-8"), status, media_type="application/json")
 
 
-def request_invalid(reason: str) -> UserError:
-    """The error of a request that is not as documented."""
+def request_invalid(reason: str, japanese: str) -> UserError:
+    """The error of a request that is not as documented.
+
+    Args:
+        reason: what is wrong with it, in English.
+        japanese: the same in Japanese.
+    """
     return UserError(
-        f"要求の形が正しくありません: {reason}",
+        f"要求の形が正しくありません: {japanese}",
         "正しい形は /openapi.json にあります。",
         code="request-invalid",
         reason=reason,

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Mapping
 from itertools import islice
 from typing import Annotated, Any, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from ..errors import UserError
 from ..settings import MAX_PENALTY
 from ..translate.translator import MAX_CHARACTERS
 from .responses import request_invalid
@@ -41,12 +42,45 @@ class RequestBody(BaseModel):
             return cls.model_validate_json(content)
         except ValidationError as error:
             found = [{**one, "loc": ("body", *one["loc"])} for one in error.errors(include_url=False)]
-            raise request_invalid(reasons(found)) from None
+            raise not_as_documented(found) from None
 
 
-def reasons(errors: Iterable[Any]) -> str:
-    """Where and what, of the first of pydantic's errors."""
-    return "; ".join(f"{'.'.join(map(str, one['loc']))}: {one['msg']}" for one in islice(errors, 5))
+def not_as_documented(errors: Iterable[Any]) -> UserError:
+    """The error of a request (``request-invalid``): where and what, of the first of pydantic's errors."""
+    first = list(islice(errors, 5))
+    english = [f"{'.'.join(map(str, one['loc']))}: {one['msg']}" for one in first]
+    return request_invalid("; ".join(english), "".join(dict.fromkeys(map(_in_japanese, first))))
+
+
+_JAPANESE: dict[str, Callable[[str, Mapping[str, Any]], str]] = {
+    "bool_type": lambda name, facts: f"{name}は true か false にしてください。",
+    "extra_forbidden": lambda name, facts: f"{name}という項目はありません。",
+    "float_parsing": lambda name, facts: f"{name}は数にしてください。",
+    "float_type": lambda name, facts: f"{name}は数にしてください。",
+    "greater_than_equal": lambda name, facts: f"{name}は {facts['ge']} 以上にしてください。",
+    "int_from_float": lambda name, facts: f"{name}は整数にしてください。",
+    "int_parsing": lambda name, facts: f"{name}は整数にしてください。",
+    "int_type": lambda name, facts: f"{name}は整数にしてください。",
+    "json_invalid": lambda name, facts: f"JSON として読めません（{facts['error']}）。",
+    "less_than_equal": lambda name, facts: f"{name}は {facts['le']} 以下にしてください。",
+    "list_type": lambda name, facts: f"{name}は配列にしてください。",
+    "missing": lambda name, facts: f"{name}がありません。",
+    "model_type": lambda name, facts: f"{name}はオブジェクトにしてください。",
+    "string_too_long": lambda name, facts: f"{name}は {facts['max_length']:,} 文字までです。",
+    "string_too_short": lambda name, facts: f"{name}は {facts['min_length']:,} 文字以上にしてください。",
+    "string_type": lambda name, facts: f"{name}は文字列にしてください。",
+    "too_long": lambda name, facts: f"{name}は {facts['max_length']:,} 個までです。",
+    "too_short": lambda name, facts: f"{name}は {facts['min_length']:,} 個以上にしてください。",
+}
+"""Type of an error of pydantic -> what is wrong, from the name of the member and the error's facts. Sorted by type."""
+
+
+def _in_japanese(error: Mapping[str, Any]) -> str:
+    # what is in brackets, or has a hyphen, is one of the types of a union and no member
+    path = [one for one in error["loc"] if isinstance(one, int) or not {"[", "-"} & set(one)]
+    name = ".".join(map(str, path[1:])) + " " if path[1:] else "本文"
+    written = _JAPANESE.get(error["type"])
+    return written(name, error.get("ctx", {})) if written else f"{name.strip()}: {error['msg']}。"
 
 
 class DictionaryEntry(RequestBody):
