@@ -61,6 +61,13 @@ def test_several_runs_have_a_line_each_in_every_panel() -> None:
     assert len({found for found, _ in classes}) == 10
 
 
+def test_a_run_is_not_hidden_by_one_that_goes_on_from_it() -> None:
+    both = [("前", history(3)), ("続き", history(6))]
+    for runs in (both, both[::-1]):
+        drawn = [line.count(",") for line in re.findall(r'points="([^"]*)"', curve_of_runs(runs))]
+        assert set(zip(drawn[::2], drawn[1::2], strict=True)) == {(6, 3)}, "the shorter one lies on top"
+
+
 @pytest.mark.parametrize(
     ("low", "high"), [(0, 1), (0, 0.001), (0, 0), (-3, 7.3), (1, 1), (0, 123456), (0.2, 0.21)]
 )

@@ -118,7 +118,7 @@ def open_translator(
 
     Raises what :func:`jsl_seq2seq.backends.registry.choose_backend` raises.
     """
-    text = "計算の準備をしています（ふつうは、はじめてのときだけ、数秒かかります）。"
+    text = "計算の準備をしています（はじめてのときだけ、20 秒ほどかかります）。"
     models = [model] if isinstance(model, SavedModel) else model
     size = sum(count_parameters(one.config) for one in models)
     preparing = threading.Timer(_LONG_PREPARATION, note, [text])

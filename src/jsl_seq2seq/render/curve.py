@@ -279,7 +279,7 @@ def _panel(panel: Panel, letters: Lettering, top: float, first: int, last: int) 
             series.number % COLOURS,
             series.number >= COLOURS,
         )
-        for series in panel.series
+        for series in sorted(panel.series, key=lambda one: -one.points[-1][0])  # a shorter one on a longer
     ]
     return _Drawn(texts, grid, mark, lines, samples, foot + 28)
 
