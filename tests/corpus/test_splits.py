@@ -190,9 +190,6 @@ def test_whenever_writing_ends_no_file_of_one_corpus_stands_beside_one_of_anothe
         return {name: pairs[start : start + 4] for name, pairs in splits.items()}
 
     monkeypatch.setattr(splits_module, "make_splits", make)
-    monkeypatch.setattr(
-        files_module, "has_locks", lambda _: True
-    )  # what tries it makes and removes a file of its own
     write_splits(tmp_path / "old")
     write_splits(tmp_path / "new")
     old, new = (

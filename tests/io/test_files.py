@@ -8,6 +8,7 @@ import os
 import socket
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -314,7 +315,8 @@ def test_a_file_system_without_locks(tmp_path: Path, monkeypatch: pytest.MonkeyP
         raise OSError(getattr(errno, name), os.strerror(getattr(errno, name)))
 
     monkeypatch.setattr(fcntl, "flock", refuse)
-    assert not has_locks(tmp_path)
+    assert not has_locks(tmp_path) and not list(tmp_path.iterdir())
+    assert has_locks(tmp_path / "\0")  # nothing can be tried there
     with locked(tmp_path / "d"), locked(tmp_path / "d"):
         write_bytes(tmp_path / "d" / "a", b"a")
     assert {path.name for path in (tmp_path / "d").iterdir()} <= {"a", ".lock"}
@@ -322,6 +324,24 @@ def test_a_file_system_without_locks(tmp_path: Path, monkeypatch: pytest.MonkeyP
     made = cache.entry("key", lambda _: True, lambda _: {"x": 1}, lambda _, record: record["x"])
     assert made == 1
     assert not list((tmp_path / "cache").iterdir())
+
+
+def test_one_trial_tells_whether_a_folder_can_be_written_to_and_locked(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made: list[Path] = []
+    create = files.create_exclusively
+
+    def noted(*args: Any) -> tuple[int, Path]:
+        descriptor, path = create(*args)
+        made.append(path)
+        return descriptor, path
+
+    monkeypatch.setattr(files, "create_exclusively", noted)
+    for _ in range(2):  # a folder that is not there yet, and one that is
+        made.clear()
+        with locked(tmp_path / "d"):
+            assert len(made) == 1 and not made[0].exists()
 
 
 @POSIX

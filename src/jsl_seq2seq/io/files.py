@@ -180,8 +180,11 @@ def require_replaceable(path: Path) -> None:
             _require_regular(status, path)
 
 
-def require_writable(directory: Path) -> None:
+def require_writable(directory: Path) -> bool:
     """Check that files can be written to a directory, which need not be there yet; nothing of the trial stays.
+
+    Returns:
+        Whether the file system can lock files.
 
     Raises:
         OSError: as writing there, or making the directory, would.
@@ -198,8 +201,36 @@ def require_writable(directory: Path) -> None:
     if not is_folder:
         raise NotADirectoryError(errno.ENOTDIR, "フォルダーではありません", str(folder))
     descriptor, path = create_exclusively(folder, ".jsl-seq2seq", ".tmp")
-    os.close(descriptor)
-    path.unlink()
+    try:
+        return _can_lock(descriptor)
+    finally:
+        os.close(descriptor)
+        path.unlink()
+
+
+def has_locks(directory: Path) -> bool:
+    """Whether the file system of a directory can lock files; True, too, where that cannot be tried."""
+    try:
+        return require_writable(directory)
+    except OSError:
+        return True
+
+
+_NO_LOCKS = {
+    getattr(errno, name) for name in ("ENOSYS", "ENOLCK", "EOPNOTSUPP", "ENOTSUP") if hasattr(errno, name)
+}
+
+
+def _can_lock(descriptor: int) -> bool:
+    try:
+        import fcntl  # noqa: PLC0415  Windows has none, and locks differently
+
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except ImportError:
+        return True
+    except OSError as error:
+        return error.errno not in _NO_LOCKS
+    return True
 
 
 def require_reachable(path: Path) -> None:
@@ -273,11 +304,12 @@ def locked(directory: Path) -> Iterator[None]:
     from filelock import FileLock, Timeout  # noqa: PLC0415  only saving needs it
 
     with _saving_to(directory):
-        require_writable(directory)  # a lock that an earlier save has left can be taken in a read-only folder
+        # first of all: a lock that an earlier save has left can be taken in a read-only folder
+        lockable = require_writable(directory)
         directory.mkdir(parents=True, exist_ok=True)
         _require_own_lock(directory / LOCK)
         # one lock per path in this process, so that saving inside a locked training does not block on itself
-        lock = FileLock(directory / LOCK, timeout=0, is_singleton=True) if has_locks(directory) else None
+        lock = FileLock(directory / LOCK, timeout=0, is_singleton=True) if lockable else None
         try:
             if lock is not None:
                 lock.acquire()
@@ -315,30 +347,6 @@ def _saving_to(directory: Path) -> Iterator[None]:
             path=directory,
             reason=error.strerror,
         ) from None
-
-
-_NO_LOCKS = {
-    getattr(errno, name) for name in ("ENOSYS", "ENOLCK", "EOPNOTSUPP", "ENOTSUP") if hasattr(errno, name)
-}
-
-
-def has_locks(directory: Path) -> bool:
-    """Whether the file system of a directory can lock files, tried with a file of its own; True if that cannot be."""
-    try:
-        import fcntl  # noqa: PLC0415  Windows has none, and locks differently
-
-        descriptor, path = create_exclusively(directory, LOCK, ".tmp")
-    except (ImportError, OSError):
-        return True
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError as error:
-        return error.errno not in _NO_LOCKS
-    finally:
-        os.close(descriptor)
-        with contextlib.suppress(OSError):
-            path.unlink(missing_ok=True)
-    return True
 
 
 POLITE_SIGNALS = tuple(
