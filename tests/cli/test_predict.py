@@ -166,7 +166,9 @@ def test_encodings_of_a_pipe(program: Program, model: Path, stdin: bytes) -> Non
 JIS = ["iso-2022-jp", "iso-2022-jp-1", "iso-2022-jp-2004", "iso-2022-jp-ext", "iso-2022-kr"]
 
 
-@pytest.mark.parametrize("encoding", ["cp932", "euc-jp", *JIS, "utf-16", "utf-16-le", "latin-1"])
+@pytest.mark.parametrize(
+    "encoding", ["cp932", "euc-jp", *JIS, "utf-7", "hz", "utf-16", "utf-16-le", "latin-1"]
+)
 @pytest.mark.parametrize("before", ["", "abc\n"])
 def test_another_encoding_is_refused_with_the_message_of_a_file(
     program: Program, model: Path, tmp_path: Path, encoding: str, before: str
@@ -174,7 +176,8 @@ def test_another_encoding_is_refused_with_the_message_of_a_file(
     """No sentence is invented from bytes that happen to be characters in some encoding."""
     text = "é\n" if encoding == "latin-1" else "ありがとう\nおはようございます\n"
     stdin = (before + text).encode(encoding)
-    guesses = {"cp932": "Shift_JIS", "euc-jp": "EUC-JP", "utf-16": "UTF-16"} | dict.fromkeys(JIS, "ISO-2022")
+    guesses = {"cp932": "Shift_JIS", "euc-jp": "EUC-JP", "utf-7": "UTF-7", "hz": "HZ"}
+    guesses |= dict.fromkeys(JIS, "ISO-2022") | dict.fromkeys(["utf-16", "utf-16-le"], "UTF-16")
     done = program("--load", model, "--predict", "-", "--quiet", stdin=stdin)
     assert done.code == 2 and "UTF-8 ではありません" in done.err
     assert not {"<ありがとう>", "<朝>", "<挨拶>"} & set(done.out.split())

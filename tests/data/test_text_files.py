@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from pathlib import Path
 
@@ -10,8 +11,8 @@ import pytest
 from jsl_seq2seq.cli.corpus import corpus
 from jsl_seq2seq.cli.serve import _token
 from jsl_seq2seq.corpus.lexicon import read_lexicon
-from jsl_seq2seq.data import read_corpus
-from jsl_seq2seq.data.formats.format import read_lines
+from jsl_seq2seq.data import read_corpus, read_starter_corpus
+from jsl_seq2seq.data.formats.format import decoded, likely_encoding, read_lines
 from jsl_seq2seq.errors import UserError
 from jsl_seq2seq.tokenize import CHARACTERS_AND_TAGS
 from jsl_seq2seq.translate.dictionary import Dictionary
@@ -39,6 +40,36 @@ def test_what_cannot_be_read(name: str, tmp_path: Path) -> None:
     code = "data-too-large" if name == "トークン" else "line-too-long"
     with refused(UserError, str(path), "大きすぎ" if name == "トークン" else "長すぎ", code=code):
         read(path)
+
+
+@pytest.mark.parametrize("encoding", ["iso-2022-jp", "utf-7", "hz"])
+def test_japanese_in_bytes_of_ascii(encoding: str) -> None:
+    """Of two kana and more, alone and in a row with tags; in a console of that encoding it is text."""
+    tried = 0
+    for pair in read_starter_corpus().pairs:
+        for line in (pair.source, f"{pair.source}\t{' '.join(pair.tags)}"):
+            raw = line.encode(encoding, "ignore")
+            if 4 * len(re.findall("[ぁ-ヶ]", raw.decode(encoding))) < len(line):
+                continue
+            assert decoded(raw, encoding) == raw.decode(encoding)
+            for other in ("utf-8", "cp932"):
+                with pytest.raises(UnicodeDecodeError):
+                    decoded(raw, other)
+            found = likely_encoding(raw, first=False)
+            assert found[1] == encoding and encoding.upper() in found[0]
+            tried += 1
+    assert tried > 100
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        *("1+1=2", "C++", "A+B", "+81-90-1234-5678", "~{", "~{x~}", "x ~{1,2} y", "+MEI-", "\x1b[31m", "+"),
+        *("sha384-SggXRQHwCG8g+DktYYzxkXRIkTiEYWBHqev0xnpCxYlqMBufKZHAHQ", "わたし+MEIwRDBf", "わたし~{8#~}"),
+    ],
+)
+def test_text_that_is_what_it_is(text: str) -> None:
+    assert decoded(text.encode()) == text
 
 
 @pytest.mark.parametrize(

@@ -264,23 +264,17 @@ def as_text(value: Any) -> Any:
     """
     if isinstance(value, list | tuple):
         return type(value)(map(as_text, value))
-    if isinstance(value, str) and any(one == "\x1b" or "\udc80" <= one <= "\udcff" for one in value):
+    if isinstance(value, str) and any(one in "\x1b+~" or "\udc80" <= one <= "\udcff" for one in value):
         try:
             raw = os.fsencode(value)
         except UnicodeError:  # other halves of surrogate pairs, which no bytes stand for
             return value
-        from ..data.formats.format import decoded, likely_encoding  # noqa: PLC0415
+        from ..data.formats.format import decoded, not_utf8  # noqa: PLC0415
 
         try:
             return decoded(raw)
         except UnicodeDecodeError:
-            guess, encoding = likely_encoding(raw, first=True)
-            raise UserError(
-                f"引数が UTF-8 ではありません: {value}。{guess}",
-                "UTF-8 に変えてから渡してください。",
-                code="not-utf8",
-                encoding=encoding,
-            ) from None
+            raise not_utf8(f"引数（{value}）", raw, first=True) from None
     return value
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import codecs
 from collections.abc import Callable, Iterator
 
-from ..data.formats.format import MAX_LINE, decoded, likely_encoding
+from ..data.formats.format import MAX_LINE, decoded, line_too_long, not_utf8
 from ..errors import UserError
 
 _BLOCK = 1 << 20
@@ -29,34 +29,17 @@ def line_blocks(read: Callable[[int], bytes], name: str, encoding: str) -> Itera
     Raises:
         UserError: they are in an encoding that is neither.
     """
-    number, size, decode = 0, 0, _LineDecoder(encoding, name)
-    begun: list[bytes] = []  # of the line that has not ended
+    number, begun, decode = 0, bytearray(), _LineDecoder(encoding, name)
     while block := read(_BLOCK):
         first, *others = block.split(b"\n")
-        size += len(first)
-        if size <= MAX_LINE:
-            begun.append(first)
+        begun += first[: max(0, MAX_LINE + 1 - len(begun))]  # one more tells that it is too long
         if not others:
             continue
-        line = b"".join(begun)
-        arrived = [decode(line, number + 1) if size <= MAX_LINE else _too_long(name, number + 1)]
-        for place, line in enumerate(others[:-1], start=number + 2):
-            arrived.append(decode(line, place) if len(line) <= MAX_LINE else _too_long(name, place))
-        number += len(others)
-        yield arrived
-        begun, size = [others[-1]], len(others[-1])
-    if size:
-        yield [decode(b"".join(begun), number + 1) if size <= MAX_LINE else _too_long(name, number + 1)]
-
-
-def _too_long(name: str, number: int) -> UserError:
-    return UserError(
-        f"{name} の {number} 行目が長すぎます（{MAX_LINE:,} バイトまで）。",
-        "1 行に 1 文ずつ渡してください。",
-        code="line-too-long",
-        line=number,
-        limit=MAX_LINE,
-    )
+        ended = [bytes(begun), *others[:-1]]
+        yield [decode(line, place) for place, line in enumerate(ended, start=number + 1)]
+        number, begun = number + len(ended), bytearray(others[-1])
+    if begun:
+        yield [decode(bytes(begun), number + 1)]
 
 
 class _LineDecoder:
@@ -74,11 +57,13 @@ class _LineDecoder:
         self._decided = False
 
     def __call__(self, line: bytes, number: int) -> Line:
-        """A line without its end; an error if it is not in the encoding of those before it.
+        """A line without its end; an error if it is too long, or not in the encoding of those before it.
 
         Raises:
             UserError: all lines before are ASCII, and this one is in no encoding that is possible.
         """
+        if len(line) > MAX_LINE:
+            return line_too_long(self._name, number)
         line = line.rstrip(b"\r")
         if number == 1:
             line = line.removeprefix(codecs.BOM_UTF8)
@@ -90,14 +75,8 @@ class _LineDecoder:
             if not line.isascii():
                 self._possible, self._decided = [encoding], True
             return text
-        guess, encoding = likely_encoding(line, first=number == 1)
-        error = UserError(
-            f"{self._name} の {number} 行目が UTF-8 ではありません。{guess}",
-            "UTF-8 に変えてから渡してください。",
-            code="not-utf8",
-            path=self._name,
-            line=number,
-            encoding=encoding,
+        error = not_utf8(
+            f"{self._name} の {number} 行目", line, first=number == 1, path=self._name, line=number
         )
         if not self._decided:
             raise error
