@@ -175,6 +175,7 @@ _ENDINGS: list[tuple[str, str]] = [
     (r"て\|いく\|", "GO"),
     (r"て(?:く|ける)\|", "GO"),
     (r"て\|から\|に\|する\|", "後 VERB"),
+    (r"て\|から\|で\|(?:は\|)?ない\|(?:と\||ば\|)", "NEG LINK:場合"),
     (r"て\|から\|(?:は\||も\|)?", "LINK:後"),
     (r"て\|以来\|", "LINK:から"),
     (r"て\|も\|", "LINK:しかし"),
@@ -184,7 +185,7 @@ _ENDINGS: list[tuple[str, str]] = [
     (r"て\|(?:仕方|しかた|しょう|しよう)\|(?:が\|)?(?:ない\||ある\|ます\|ぬ\|)", "とても PLAIN"),
     (r"て\|(?:仕方ない|しょうがない)\|", "とても PLAIN"),
     (r"て\|(?:参る|まいる)\|", ""),
-    (r"て\|たまる\|(?:ない\||ます\|ぬ\|)", "とても PLAIN"),
+    (r"て\|(?:、\|)?たまる\|(?:ない\||ます\|ぬ\|)", "とても PLAIN"),
     (rf"て\|{_END}", "TEREQ"),
     (r"て\|の\|", ""),
     (r"て\|(?:は\||ね\||さ\||よ\|)?", "JUNC"),
@@ -212,6 +213,7 @@ _ENDINGS: list[tuple[str, str]] = [
     (r"そう\|(?:に\|(?:は\||も\|)?|も\||じゃ\||で\|は\|)(?:ない\||ある\|ます\|ぬ\|)", "NEG らしい"),
     (r"みたい\|(?:な\|(?!の\|)|に\|)", "LIKE STOP"),
     (r"(?:そう|みたい|らしい|っぽい)\|(?:な\|(?!の\|))?", "らしい PLAIN"),
+    (r"よう\|(?:なら\||だ\|たら\|)", "LINK:場合"),
     (r"よう\|に\|なる\|", "なる VERB"),
     (r"よう\|に\|(?:する|心がける|努める)\|", "VERB"),
     (rf"よう\|に\|{_END}", "WISH"),
@@ -272,6 +274,7 @@ _ENDINGS: list[tuple[str, str]] = [
     (r"ところ\|(?=(?:だ!?|です!?|で|なら|な|みたい|らしい|か)\|(?!は\|))", "JUSTNOW"),
     (r"最中\|(?=(?:だ|です|な|に|で)\|)", ""),
     (r"ところ\|(?=(?:が|は|も)\|(?:ある|ない|見つかる|みつかる|ほしい|いい|たくさん))", "場所 NOMINAL"),
+    (r"ところ\|(?:に\||へ\|)", "LINK:とき"),
     (r"ところ\|(?:が\||、\|)", "JUNC"),
     (r"ところ\|", "場所 NOMINAL"),
     (r"もの\|(?:だ|です)\|", ""),
@@ -324,6 +327,10 @@ _ENDINGS: list[tuple[str, str]] = [
     (r"と\|の\|こと\|(?:だ\||です\|)?", "らしい"),
     (r"と\|か\|", "JUNC"),
     (rf"って\|{_END}", "らしい"),
+    (r"と\|いう\|より\|(?:は\||も\|)?", "LINK:より"),
+    (r"きり\|", "LINK:まま"),
+    (r"あげく\|(?:に\|)?", "LINK:後"),
+    (r"に\|する\|て\|も\|", "LINK:しかし"),
     (r"(?:と|って)\|", "THAT"),
     # forms of だ, and what is only politeness
     (r"(?:じゃ\||で\|は\|)だめ\|", "ダメ"),
@@ -473,7 +480,7 @@ _MAX_CHARACTERS = 400
 _NUMERAL = ("名詞", "数詞", "*", "*", "*", "*")
 _COUNTER = ("接尾辞", "名詞的", "助数詞", "*", "*", "*")
 _NUMERALS = re.compile(
-    r"[一二三四五六七八九〇十百千万億]{2,}|十(?=分(?:以内|くらい|ぐらい|ほど|前|後|かか|おき|ごと|歩|遅|待|間|も|だけ))|一(?=時(?:[半頃にからまのですごを、。？]|[一二三四五六七八九十0-9]+分|$))"
+    r"[一二三四五六七八九〇十百千万億]{2,}|十(?=分(?:以内|くらい|ぐらい|ほど|前|後|かか|おき|ごと|歩|遅|待|間|も|だけ))|[二三四五六七八九](?=軒目)|一(?=時(?:[半頃にからまのですごを、。？]|[一二三四五六七八九十0-9]+分|$))"
 )
 _AFTER_NUMERAL = re.compile(
     r"[人個円年月日時分回階番度枚冊本匹台歳才つ週秒メキ名か杯点倍代軒頭羽件割ページヶカ便校社部文錠滴問席膳畳坪段列組通皿箱袋着曲話票歩口]|[ぁ-ん、。！？]|$"
@@ -616,8 +623,8 @@ def _kanji_value(text: str) -> int | None:
     """二千五百 -> 2500, 一九九八 -> 1998; None for what is no well-formed number (二三, 万一)."""
     if not text or not all(character in "〇一二三四五六七八九十百千万億" for character in text):
         return None
-    if text == "一":
-        return 1
+    if len(text) == 1 and text in _KANJI_DIGITS:
+        return _KANJI_DIGITS[text]
     if not any(character in "十百千万億" for character in text):
         return int("".join(str(_KANJI_DIGITS[c]) for c in text)) if len(text) >= 3 or "〇" in text else None
     total = group = digit = 0
@@ -683,6 +690,36 @@ _DONE_VERB = ("動詞", "非自立可能", "*", "*", "五段-ラ行", "連用形
 def _retold(token: _Token, base: str, pos: tuple[str, ...]) -> _Token:
     """The morpheme as a form of another word."""
     return _Token(token.surface, base, base, token.reading, pos, token.start, token.end, False, token.raw)
+
+
+def _divided(token: _Token, length: int, verb: str) -> list[_Token]:
+    """A noun that the dictionary made of a noun and the last ``length`` characters, a form of the verb."""
+    noun, form = token.surface[:-length], token.surface[-length:]
+    middle = token.end - length
+    return [
+        _Token(
+            noun,
+            noun,
+            noun,
+            "",
+            ("名詞", "普通名詞", "一般", "*", "*", "*"),
+            token.start,
+            middle,
+            False,
+            token.raw,
+        ),
+        _Token(
+            form,
+            verb,
+            verb,
+            "",
+            ("動詞", "一般", "*", "*", "五段-サ行", "連用形-一般"),
+            middle,
+            token.end,
+            False,
+            token.raw,
+        ),
+    ]
 
 
 @lru_cache(maxsize=50000)
@@ -1037,6 +1074,38 @@ class _Reader:
                 and self.tokens[position - 2].surface.endswith(("事故", "被害", "災害", "詐欺", "盗難", "目"))
             ):
                 self.tokens[position] = _retold(token, "遭う", token.pos)
+            elif (
+                token.name == "て"
+                and len(before.surface) > 2
+                and before.pos[0] == "名詞"
+                and before.surface.endswith("し")
+                and f"{before.surface[-2]}す" in self.words.predicate
+            ):  # 手出して is 手 and 出して
+                self.tokens[position - 1 : position] = _divided(before, 2, f"{before.surface[-2]}す")
+            elif (
+                token.base in ("する", "為る")
+                and token.surface == "し"
+                and len(before.surface) > 1
+                and before.pos[0] == "名詞"
+                and not before.pos[2].startswith("サ変")
+                and f"{before.surface[-1]}す" in self.words.predicate
+                and before.surface[:-1] in self.words.nominal
+                and before.surface not in self.words.nominal
+            ):  # 金貸して
+                whole = _retold(before, before.surface + "し", before.pos)
+                whole.surface, whole.end = before.surface + "し", token.end
+                self.tokens[position - 1 : position + 1] = _divided(whole, 2, f"{before.surface[-1]}す")
+            elif (
+                token.base == "かなう"
+                and before.surface == "と"
+                and position > 1
+                and self.tokens[position - 2].surface in ("何", "なん")
+            ):  # 何とかなる
+                become = _retold(token, "なる", token.pos)
+                become.surface, become.start = token.surface[1:], token.start + 1
+                somehow = _retold(self.tokens[position - 2], "なんとか", ("副詞", "*", "*", "*", "*", "*"))
+                somehow.surface, somehow.end = "なんとか", token.start + 1
+                self.tokens[position - 2 : position + 1] = [somehow, become]
             elif token.base in ("存ずる", "存じる") and before.surface == "と" and before.pos[0] == "助詞":
                 self.tokens[position] = _retold(token, "思う", token.pos)
         self.names = [token.name for token in self.tokens]
@@ -1322,6 +1391,8 @@ class _Reader:
             and after.pos[1] == "数詞"
         ):
             return index + 1
+        if token.surface == "あっ" and self.name(index + 1) == "と" and self.name(index + 2) == "いう":
+            return 0  # あっという間
         if token.surface in ("あっ", "もし") and self.longest(index, self.words.nominal)[1] > index + 1:
             return 0
         if token.pos[1] == "フィラー":
@@ -1611,8 +1682,9 @@ class _Reader:
     def noun_like(self, end: int) -> bool:
         """Whether the 連用形 that ends here is a noun (曇り, 休み): a particle or a form of だ follows."""
         token, after = self.tokens[end - 1], self.name(end)
-        return token.form.startswith("連用形-一般") and after in _of(
-            "が を の は だ です らしい でしょう です! だ! も"
+        described = end > 1 and self.name(end - 2) == "の" and after == "、"  # 次の休み、
+        return token.form.startswith("連用形-一般") and (
+            described or after in _of("が を の は だ です らしい でしょう です! だ! も")
         )
 
     @staticmethod
@@ -1661,6 +1733,14 @@ class _Reader:
             noun, noun_end = None, index  # 急いでいる
             if verb is None:
                 return 0
+        if (
+            noun is not None
+            and noun.word_class == "名"
+            and noun_end == verb_end
+            and self.name(index - 1) == "の"
+            and self.name(noun_end) == "、"
+        ):
+            return self.noun(index, noun_end, noun)  # 次の休み、
         if (
             verb is not None
             and verb_end >= noun_end
@@ -1784,6 +1864,8 @@ class _Reader:
             or any("雨" in tag or "雪" in tag for tag, _ in item.marks)
             for item in self.items
         )
+        from_it = any(item.particle in ("を", "から", "で") for item in self.items)
+        falling = falling or (last.surface == "降り" and self.name(end) == "そう" and not from_it)
         if last.base == "降る" and last.surface == "降り" and not falling:
             word = next(iter(self.words.predicate.get("降りる", ())), word)
         if word.tags == ("降りる",) and any(
@@ -1804,7 +1886,6 @@ class _Reader:
         if (
             by_itself is not None
             and not any(item.particle == "を" for item in self.items)
-            and self.items
             and not self.questions
             and (self.negated_after(end) or re.match(r"ます\|(?!た|ば)|の\||か\||$|。", self.rest(end)))
             and (
@@ -2026,7 +2107,11 @@ class _Reader:
             return self.predicate(index + 3, _Predicate(before, "n", None, verbal=False))
         if token.base in ("伺う", "うかがう") and (
             (self.items and self.items[-1].kind == "time")
-            or (self.name(index - 1) in ("に", "へ", "まで") and self.items and not self.items[-1].live)
+            or (
+                self.name(index - 1) in ("に", "へ", "まで", "から")
+                and self.items
+                and not self.items[-1].live
+            )
         ):
             item = self.push(self.emit("行く", index, index + 1), "verb", base="行く")
             return self.predicate(index + 1, _Predicate(item, "v", None))
@@ -2041,7 +2126,12 @@ class _Reader:
             word = next((w for w in self.words.predicate.get("いる", ()) if w.tags == ("いる",)), None)
             item = self.push(self.emit("いる", index, index + 1), "verb", word=word, base="いる")
             return self.predicate(index + 1, _Predicate(item, "v", word))
-        if token.base == "なれる" and self.name(index - 1) == "に" and token.norm != "慣れる":
+        changed = (
+            index > 0
+            and self.tokens[index - 1].pos[0] in ("形容詞", "副詞")
+            and self.tokens[index - 1].surface.endswith("く")
+        )
+        if token.base == "なれる" and ((self.name(index - 1) == "に" and token.norm != "慣れる") or changed):
             item = self.push(self.emit("なる", index, index + 1), "verb", base="なる")
             return self.predicate(
                 index + 1, _Predicate(item, "v", None, self.emit("できる", index, index + 1))
@@ -2625,6 +2715,10 @@ class _Reader:
             if re.match(r"に\|も\|(?:かかわる|関わる|拘わる)\|ず\|", rest):
                 self.close(self.emit("しかし", end, end + 4))
                 return end + 4
+            if re.match(r"と\|いう\|より\|", rest):
+                item.marks += self.emit("より", end, end + 3)
+                item.particle = "より"
+                return end + 3
             match = re.match(r"と\|する\|て\|(?:は\||も\||の\|)?", rest)
             if match and item.kind in ("noun", "number"):
                 item.particle = "と"
@@ -2951,6 +3045,8 @@ class _Reader:
             return False
         if first == "ところ" and actions == ("JUNC",) and (predicate.kind == "a" or token.surface == "所"):
             return False
+        if first == "ところ" and actions == ("LINK:とき",):
+            return predicate.state and predicate.item.base not in ("住む", "働く", "ある", "いる")
         if first == "うち" and (
             token.pos[0] == "代名詞" or ("は" in matched and predicate.kind == "v" and "に" not in matched)
         ):
@@ -3017,6 +3113,10 @@ class _Reader:
             return 0
         if token.base in _of("くる 来る 行く いく できる"):
             return 0
+        if head.base in ("する", "為る") and predicate.item.marks:  # 計算し直す, 連絡し合う
+            tag = _AFTER_SHI.get(token.base, token.base)
+            predicate.added += self.emit(tag, index, index + 1)
+            return self.predicate(index + 1, predicate)
         base = head.surface + token.base
         known = self.words.predicate.get(base)
         span = (predicate.item.marks[0][1] or self.span(index - 1, index))[0]
@@ -3317,7 +3417,7 @@ class _Reader:
         ):
             self.doubt("「…れる・られる」を敬語としました。")
             return
-        if respected and not agent and not self.negated_soon(end):
+        if respected and not agent and not self.negated_soon(end) and head.base != "知る":
             self.doubt("「…れる・られる」を敬語としました。")
             return
         ichidan = verb != "する" and (token.surface.startswith("られ") or "一段" in head.pos[4])
@@ -3343,7 +3443,7 @@ class _Reader:
             token.surface == "方" for token in self.tokens[end : end + 4]
         ):
             return  # 車で来られた方 is polite
-        told = re.match(r"(?:ます\|)?た\|", self.rest(end)) is not None
+        told = re.match(r"(?:ます\||て\|いる\|(?:ます\|)?)?た\|", self.rest(end)) is not None
         managed = any(item.kind == "adverb" for item in self.items) or any(
             token.surface in ("やっと", "ついに", "ようやく", "よく", "なんとか", "無事", "すぐ")
             for token in self.tokens
@@ -3355,8 +3455,7 @@ class _Reader:
             not in _of(
                 "寝る 食べる 起きる 来る くる 着る 出る いる 覚える 続ける 降りる 借りる 乗り換える 決める"
             )
-            and predicate.word is not None
-            and predicate.word.case("を") is not None
+            and (predicate.word is None or predicate.word.case("を") is not None)
         ):
             predicate.added += self.emit("される", index, end)
             self.doubt("「…られる」を受け身としました。")
@@ -3402,7 +3501,16 @@ class _Reader:
             and self.name(end) == "、"
             and not _unwilled(predicate.word)
         )
-        if asks and not any(item.particle in ("が", "は") for item in self.items):
+        waits = (
+            predicate.item.base == "待つ"
+            and not predicate.added
+            and self.name(index) == "て"
+            and self.name(end) == "、"
+            and all(
+                item is predicate.item or item.kind in ("adverb", "opener", "time") for item in self.items
+            )
+        )
+        if (asks or waits) and not any(item.particle in ("が", "は") for item in self.items):
             predicate.added += self.emit("お願い", index, end)
         self.link("", index, end, predicate)
         return end
@@ -3590,6 +3698,9 @@ class _Reader:
         if self.questions:
             predicate.item.marks = predicate.item.marks + self.questions
             self.questions = []
+        elif self.choice:  # 買うか借りるか迷う
+            self.choice = False
+            predicate.item.marks = predicate.item.marks + self.emit("どちら", index, end)
         else:
             predicate.item.marks = [*predicate.item.marks, ("?", self.span(index, end))]
         self.settle()
@@ -3706,6 +3817,10 @@ class _Reader:
                     return self.adverb_word(known + "でも", index, span_end + 1)
             item = self.push(self.emit(tags, index, span_end + 1), "noun", base=tags)
             return self.after_noun(span_end + 1, item)
+        anywhere = re.match(r"(?:へ|に|と)\|(?:で\|も|でも)\|", self.rest(end))
+        if anywhere and best in ("どこ", "誰", "だれ", "何"):
+            known = "誰" if best == "だれ" else best
+            return self.adverb_word(known + "でも", index, end + anywhere.group().count("|"))
         if best == "いつ" and self.name(end) == "で" and self.name(end + 1) == "も":
             item = self.push(self.open_word("いつでも", index, end + 2), "adverb", base="いつでも")
             return end + 2
@@ -4162,7 +4277,9 @@ class _Reader:
             if special:
                 return special
             marks, word, extra = self.verb_marks(index)
-            if token.base == "取れる" and not re.match(r"(?:ます\|)?(?:た|て|たら)\|", self.rest(index + 1)):
+            if token.base == "取れる" and not re.match(
+                r"(?:ます\|)?(?:た|て|たら|てる|ちゃう|かける|そう)\|", self.rest(index + 1)
+            ):
                 word = next(iter(self.words.predicate.get("取る", ())), None)
                 marks, extra = self.emit("取る", index, index + 1), self.emit("できる", index, index + 1)
             if token.base == "来す" and token.surface == "来そう":
@@ -4427,6 +4544,9 @@ class _Reader:
             and verb.pos[1] == "非自立可能"
             and verb.base not in _of("する いる ある なる くる 来る 行く いく できる くださる なさる いたす")
         ):
+            if verb.name in ENDINGS:  # 笑いすぎる
+                item = self.push(self.marks(stem.tags, index, index + 1), "verb", word=stem)
+                return self.predicate(index + 1, _Predicate(item, "v", stem))
             written = OPEN + token.surface + verb.base
             item = self.push(self.marks([written], index, index + 2), "verb", base=verb.base)
             return self.predicate(index + 2, _Predicate(item, "v", None))
@@ -4633,8 +4753,17 @@ _DOING_ON = {
     "し続ける": "続ける",
     "し過ぎる": "過ぎる",
     "しすぎる": "過ぎる",
+    "し直す": "もう一度",
+    "しなおす": "もう一度",
+    "し忘れる": "忘れる",
 }
 """する with a verb of phase, which the dictionary has as one morpheme."""
+
+_AFTER_SHI = {
+    "直す": "もう一度", "なおす": "もう一度", "合う": "お互い", "あう": "お互い", "切る": "", "きる": "", "かける": "",
+    "つくす": "全部", "尽くす": "全部",
+}  # fmt: skip
+"""Verbs after the し of a noun that is an action, and their tags."""
 
 _ACTIONS = {
     "NEG": "negate", "NEGA": "negate_after_topic", "MUST": "must", "NOTDO": "not_do", "INVITE": "invite",
