@@ -133,6 +133,7 @@ _ENDINGS: list[tuple[str, str]] = [
     (r"ない\|わけ\|に\|は\|(?:いく|いける)\|(?:ない\||ます\|ぬ\|)", "必要"),
     (rf"ない\|で\|{_REQUEST}", "NEG お願い ASKED"),
     (rf"ない\|で\|{_END}", "NOTDO"),
+    (r"ない\|て\|も\|(?:済む|すむ)\|", "必要 ない VERB"),
     (r"ない\|(?:て|で)\|も\|", "NEG LINK:しかし"),
     (r"ない\|(?:て|で)\|いる\|", "NEG"),
     (r"ない\|(?:て|で)\|(?:は\|)?", "NEG JUNC"),
@@ -280,7 +281,7 @@ _ENDINGS: list[tuple[str, str]] = [
     (r"もの\|(?:だ|です)\|", ""),
     (r"もの\|(?=な\|の\|(?:です|だ|か|？))", ""),
     (r"もの\|の\|", "LINK:しかし"),
-    (r"ばかり\|(?:だ\||です\|)?", "ばかり PLAIN"),
+    (r"ばかり\|(?:だ\||です\||の\|(?=(?:とき|ころ)\|))?", "ばかり PLAIN"),
     (r"だけ\|", "だけ PLAIN"),
     (r"しか\|(?:ない\||ある\|ます\|ぬ\|)", "ONLY"),
     (r"まま\|(?:で\||に\|)?", "LINK:まま"),
@@ -303,7 +304,7 @@ _ENDINGS: list[tuple[str, str]] = [
     (r"(?:うえ|上)\|(?:で\|(?:は\|)?|、\|)", "LINK:後"),
     (r"(?:せい|おかげ)\|(?=じゃ\||だ\||です\||で\|は\|)", "原因 PLAIN"),
     (r"(?:せい|おかげ)\|(?:で\||か\|)?", "LINK:原因"),
-    (r"たび\|に\|", "LINK:たび"),
+    (r"たび\|に\|", "LINK:毎回"),
     (r"場合\|(?:に\|)?(?:は\||も\|)?", "LINK:場合"),
     (r"(?:とたん|途端)\|(?:に\|)?", "LINK:すぐ"),
     (r"(?:すぐ|直後)\|(?:に\|)?(?=、\|)", "LINK:すぐ"),
@@ -328,6 +329,7 @@ _ENDINGS: list[tuple[str, str]] = [
     (r"と\|か\|", "JUNC"),
     (rf"って\|{_END}", "らしい"),
     (r"と\|いう\|より\|(?:は\||も\|)?", "LINK:より"),
+    (r"と\|いう\|(?:。\|)?$", "らしい"),
     (r"きり\|", "LINK:まま"),
     (r"あげく\|(?:に\|)?", "LINK:後"),
     (r"に\|する\|て\|も\|", "LINK:しかし"),
@@ -546,7 +548,7 @@ _CRIED = re.compile(
 
 _FILLERS = re.compile(
     r"(?:^|(?<=[、。！？!?\n…\.]))(?:えっと|えーっと|えーと|ええと|えと|あのう?|あのー|そのー|うーんと?|なんか|何か|まあ|まぁ|ねえねえ|ねえ|ねぇ"
-    r"|ほら|えー|えーっと|あー|さあ|いやー|あのですね|そうですね)ー*ね?(?:、|…+|\.{2,}|。{2,}|・{2,})"
+    r"|ほら|えー|えーっと|あー|さあ|いやー|なあ?んだ|あのですね|そうですね)ー*ね?(?:、|…+|\.{2,}|。{2,}|・{2,})"
     r"|(?:…|\.{2,}|。{2,}|・{2,})[…。.・]*(?=\s*(?:$|\n))"
     r"|[¥￥]\d[\d,]*"
 )
@@ -583,7 +585,7 @@ def _arabic(text: _Text) -> _Text:
             max(0, match.start() - 1) : match.start()
         ] in ("数", "何", "第", "同"):
             continue
-        value = _kanji_value(match.group())
+        value = None if match.group() in ("五七五", "七五三") else _kanji_value(match.group())
         following = text.text[match.end() : match.end() + 1]
         if (
             value is None
@@ -1314,6 +1316,7 @@ class _Reader:
         if kind == "補助記号" or kind == "空白" or token.surface in ("~", "〜"):
             return self.punctuation(index)
         for reader in (
+            self.cry,
             self.filler,
             self.opener,
             self.greeting,
@@ -1422,6 +1425,11 @@ class _Reader:
         if token.name == "なん" and self.name(index + 1) == "か" and self.name(index + 2) == "、":
             return index + 2
         return 0
+
+    def cry(self, index: int) -> int:
+        """やった、 and しまった、 before what is meant."""
+        cries = self.tokens[index].surface in ("やっ", "しまっ") and self.name(index + 1) == "た"
+        return index + 3 if cries and index == 0 and self.name(2) == "、" and self.at(3) is not None else 0
 
     def at_opening(self, index: int) -> bool:
         return not self.items or (index > 0 and self.name(index - 1) in ("、", "」") and self.seen_predicate)
@@ -1539,7 +1547,11 @@ class _Reader:
             ):
                 return self.adverb_word("とても", index, index + length)
         first, second = self.tokens[index], self.at(index + 1)
-        if first.surface == "あと" and second is not None and second.pos[1] == "数詞":
+        if (
+            first.surface == "あと"
+            and second is not None
+            and (second.pos[1] == "数詞" or second.surface in ("少し", "ちょっと", "何"))
+        ):
             return self.adverb_word("後", index, index + 1)  # あと二十分で着く
         if (
             first.surface in ("別に", "べつに") or (first.surface == "別" and self.name(index + 1) == "に")
@@ -1737,10 +1749,17 @@ class _Reader:
             noun is not None
             and noun.word_class == "名"
             and noun_end == verb_end
-            and self.name(index - 1) == "の"
-            and self.name(noun_end) == "、"
+            and (
+                (self.name(index - 1) == "の" and self.name(noun_end) == "、")
+                or (
+                    token.is_verb
+                    and self.name(noun_end) == "に"
+                    and self.name(noun_end + 1) in ("する", "なる")
+                )
+            )
+            and self.name(index - 1) not in ("お", "ご")
         ):
-            return self.noun(index, noun_end, noun)  # 次の休み、
+            return self.noun(index, noun_end, noun)  # 次の休み、 休みにする
         if (
             verb is not None
             and verb_end >= noun_end
@@ -1882,16 +1901,18 @@ class _Reader:
         ):
             word = lit  # 電気がつく
         subject = next((item for item in self.items if item.particle in ("が", "は", "も")), None)
+        if subject is None and self.items and self.items[-1].particle == "の":
+            subject = self.items[-1]
         by_itself = _INTRANSITIVE.get(word.tags[0]) if word.tags and end == index + 1 else None
         if (
             by_itself is not None
-            and not any(item.particle == "を" for item in self.items)
+            and not any(item.particle == "を" for item in self.arguments())
             and not self.questions
             and (self.negated_after(end) or re.match(r"ます\|(?!た|ば)|の\||か\||$|。", self.rest(end)))
             and (
                 (self.name(index - 1) in ("が", "に", "へ", "まで") and self.negated_after(end))
                 or (self.name(index - 1) == "は" and self.name(index - 2) in ("に", "へ"))
-                or (by_itself == "入る" and not any(self.may_be_put(item) for item in self.items))
+                or (by_itself == "入る" and not any(self.may_be_put(item) for item in self.arguments()))
             )
         ):  # 車が入れない, ファイルが開けない
             able = next(iter(self.words.predicate.get(by_itself, ())), None)
@@ -1910,6 +1931,23 @@ class _Reader:
             works = next(iter(self.words.predicate.get("効く", ())), None)
             item = self.push(self.emit("効く", index, end), "verb", word=works)
             return self.predicate(end, _Predicate(item, "v", works))
+        span = self.items[-1] if self.items else None
+        if (
+            last.base == "たつ"
+            and span is not None
+            and (span.kind == "number" or span.base in ("時間", "月日"))
+        ):
+            passed = next(iter(self.words.predicate.get("経つ", ())), None)
+            item = self.push(self.emit("経つ", index, end), "verb", word=passed, base=last.base)
+            return self.predicate(end, _Predicate(item, "v", passed))
+        if last.base == "のぞく":
+            word = next(iter(self.words.predicate.get("覗く", ())), word)
+        if (
+            last.surface == "つい"
+            and word.tags == ("着く",)
+            and re.match(r"て\|(?:いく|いける|くる)\|", self.rest(end))
+        ):
+            word = next(iter(self.words.predicate.get("付く", ())), word)  # ついていけない
         if (
             last.surface.startswith("つ")
             and word.tags == ("着く",)
@@ -1920,7 +1958,7 @@ class _Reader:
             )
             and subject.base != "名前"
             and not (subject.word is not None and subject.word.senses & {"乗り物", "公共", "送る物"})
-            and (self.name(index - 1) in ("が", "は", "も", "に") or self.items[-1].kind == "number")
+            and (self.name(index - 1) in ("が", "は", "も", "に", "の") or self.items[-1].kind == "number")
         ):  # 字幕がつく
             stuck = next(iter(self.words.predicate.get("付く", ())), None)
             item = self.push(self.open_word("付く", index, end), "verb", word=stuck, base=last.base)
@@ -1948,6 +1986,11 @@ class _Reader:
             return self.predicate(end, _Predicate(item, "v", None))
         item = self.push(self.marks(word.tags, index, end), "verb", word=word, base=last.base)
         return self.predicate(end, _Predicate(item, "v", word))
+
+    def arguments(self) -> list[_Item]:
+        """The items since the last verb."""
+        verbs = [position for position, item in enumerate(self.items) if item.kind == "verb"]
+        return self.items[verbs[-1] + 1 if verbs else 0 :]
 
     @staticmethod
     def may_be_put(item: _Item) -> bool:
@@ -2012,6 +2055,8 @@ class _Reader:
             and self.tokens[index - 1].form.startswith("連用")
         ):
             return self.predicate(end, _Predicate(before, "v", None))  # お待たせする
+        if before is not None and before.kind == "number" and before.marks[-1][0] == "円":
+            return self.predicate(end, _Predicate(before, "n", None, verbal=False))  # 五百円もする
         if self.questions and self.questions[-1][0] == "いくら" and previous == "いくら":
             return self.predicate(end, _Predicate(_Item([], "verb"), "v", None))
         if (
@@ -2085,6 +2130,9 @@ class _Reader:
             match = re.match(_POLITE_ASK, self.rest(index + 1))
             skip = match.group().count("|") if match and name != "くださる^" else 0
             return self.predicate(min(index + 1 + skip, len(self.tokens)), predicate)
+        if token.base == "いらしゃる" and self.name(index + 1) == "て":
+            item = self.push(self.emit("来る", index, index + 1), "verb", base="来る")
+            return self.predicate(index + 1, _Predicate(item, "v", None))
         if token.base == "いらっしゃる" and self.questions and self.questions[-1][0] in ("どこ", "どちら"):
             self.questions[-1] = ("どこ", self.questions[-1][1])
             if self.name(index - 1) in ("へ", "に") and not any(
@@ -2526,8 +2574,25 @@ class _Reader:
             end += 1
             name = self.name(end)
         limit = self.at(end)
-        if limit is not None and limit.surface in _of("以降 以後 以前 過ぎ すぎ"):
-            tag = "過ぎる" if limit.surface in ("過ぎ", "すぎ") else limit.surface
+        late = (
+            limit is not None
+            and limit.surface in ("遅く", "早く")
+            and self.name(end + 1) in _of("まで から に")
+        )
+        early = (
+            limit is not None
+            and limit.surface in ("前", "まえ")
+            and self.name(end + 1) in _of("に から の は で まで")
+        )
+        if limit is not None and (late or early or limit.surface in _of("以降 以後 以前 過ぎ すぎ いっぱい")):
+            tag = {
+                "過ぎ": "過ぎる",
+                "すぎ": "過ぎる",
+                "遅く": "遅い",
+                "早く": "早い",
+                "いっぱい": "まで",
+                "まえ": "前",
+            }.get(limit.surface, limit.surface)
             item.marks += self.emit(tag, end, end + 1)
             end += 1
             name = self.name(end)
@@ -2976,6 +3041,8 @@ class _Reader:
             and matched != "て|くれる|"
         ):
             return False
+        if actions == ("らしい",) and matched.startswith("と|いう|"):
+            return self.tokens[index + 1].surface == "いう" and not self.questions
         if self.questions and matched.startswith(("て|もらえる|", "て|いただける|")) and "お願い" in actions:
             return False  # 何時まで預かってもらえますか
         if actions == ("SURELY",):
@@ -3417,6 +3484,15 @@ class _Reader:
         ):
             self.doubt("「…れる・られる」を敬語としました。")
             return
+        if (
+            verb == "する"
+            and self.name(end) in ("場合", "とき", "ほう")
+            and not agent
+            and not any(item.particle in ("を", "が", "は") for item in near)
+            and predicate.word is not None
+            and "動作" in predicate.word.senses
+        ):
+            return  # 欠席される場合
         if respected and not agent and not self.negated_soon(end) and head.base != "知る":
             self.doubt("「…れる・られる」を敬語としました。")
             return
@@ -3432,9 +3508,16 @@ class _Reader:
                 predicate.added += self.emit("させる", index, end)
             predicate.added += self.emit("される", index, end)
             return
+        told = (
+            re.match(r"(?:(?:ます\||て\|いる\|(?:ます\|)?)?た\||て\|(?:も|、)\|)", self.rest(end)) is not None
+        )
         if (
             agent
-            or (tag in _PASSIVE and not self.negated_soon(end))
+            or (
+                tag in _PASSIVE
+                and not self.negated_soon(end)
+                and (told or not any(item.particle == "を" for item in near))
+            )
             or (head.name == "くる" and not self.negated_soon(end) and agent)
         ):
             predicate.added += self.emit("される", index, end)
@@ -3443,7 +3526,6 @@ class _Reader:
             token.surface == "方" for token in self.tokens[end : end + 4]
         ):
             return  # 車で来られた方 is polite
-        told = re.match(r"(?:ます\||て\|いる\|(?:ます\|)?)?た\|", self.rest(end)) is not None
         managed = any(item.kind == "adverb" for item in self.items) or any(
             token.surface in ("やっと", "ついに", "ようやく", "よく", "なんとか", "無事", "すぐ")
             for token in self.tokens
@@ -3564,7 +3646,8 @@ class _Reader:
         if not predicate.past and predicate.kind == "v" and not predicate.added:
             following = self.at(end)
             if following is not None and following.base in _of(
-                "気づく 気付く 慣れる 驚く 飽きる 成功 失敗 反対 賛成 苦労 似る 気 決める 夢中 忙しい"
+                "替える 変える 代える 取り替える 交換 する 気づく 気付く 慣れる 驚く 飽きる "
+                "成功 失敗 反対 賛成 苦労 似る 気 決める 夢中 忙しい"
             ):
                 return self.do_nominal(index, end, predicate)
             for token in self.tokens[end : end + 8]:
@@ -3691,7 +3774,13 @@ class _Reader:
     def do_embed(self, index: int, end: int, predicate: _Predicate) -> int:
         """か inside a sentence: an indirect question, or a choice of clauses."""
         self.finish(predicate)
-        if self.name(end) == "、" and not re.match(r"、\|" + _KNOWING, self.rest(end)) and not self.questions:
+        again = "か" in self.names[end + 1 :]
+        if (
+            again
+            and self.name(end) == "、"
+            and not re.match(r"、\|" + _KNOWING, self.rest(end))
+            and not self.questions
+        ):
             self.choice = True
             return end
         self.order(self.embedded_start(False, asked=True))
@@ -4108,6 +4197,15 @@ class _Reader:
             self.ranged = False
             item = self.push(marks, "time", base="数")
             return self.after_time(end, item)
+        before = self.items[-1] if self.items else None
+        if (
+            before is not None
+            and before.marks
+            and before.marks[0][0] == "もう"
+            and marks[0][0] == "1"
+            and not duration
+        ):
+            marks = self.items.pop().marks + marks  # もう一曲
         item = self.push(marks, "number", base="数")
         while self.name(end) in _of("くらい ほど ころ 程度 余り あまり ずつ ちょうど"):
             end += 1
@@ -4524,6 +4622,16 @@ class _Reader:
                 )
                 return self.suru(index, index + 1, item, self.words.suru[token.norm])
             return self.noun(index, index + 1, by_norm[0])
+        no_way = re.fullmatch(r"(.+)よう", token.surface)
+        if (
+            no_way
+            and no_way[1] in self.words.stems
+            and re.match(r"(?:が\||も\|)?(?:ない|ある\|ます\|ぬ)\|", self.rest(index + 1))
+        ):
+            stem = self.words.stems[no_way[1]]
+            end = index + 1 + (self.name(index + 1) in ("が", "も"))
+            item = self.push(self.marks((*stem.tags, "無理"), index, end), "verb", word=stem)
+            return self.predicate(end + (1 if self.name(end) == "ない" else 3), _Predicate(item, "v", stem))
         stem = self.words.stems.get(token.surface)
         verb = self.at(index + 1)
         if (
