@@ -166,6 +166,7 @@ _ENDINGS: list[tuple[str, str]] = [
     (r"(?:ちゃう|じゃう|ちまう|じまう)\|", "DONE"),
     (r"て\|みる\|", "試す VERB"),
     (r"て\|みたい\|", "試す たい VERB"),
+    (r"て\|(?:ごらん|ご覧)\|(?:なさる\^\|)?", "試す"),
     (r"て\|やる\|(?=て\|(?:みる|くる|いく|いる)|た\|こと)", "JUNC0"),
     (r"て\|(?:あげる|やる|さしあげる|差し上げる)\|", "あげる VERB"),
     (r"て\|(?:くれる|くださる)\|", "くれる VERB"),
@@ -1058,6 +1059,8 @@ class _Reader:
             elif (
                 token.base == "せる"
                 and token.pos[0] == "助動詞"
+                and before.base not in ("する", "為る")
+                and len(before.surface) > 1
                 and f"{before.surface}す" in self.words.predicate
                 and self.name_after(position) in ("ない", "ます")
             ):  # 動かせない is 動かす, not 動く
@@ -1108,7 +1111,10 @@ class _Reader:
                 somehow = _retold(self.tokens[position - 2], "なんとか", ("副詞", "*", "*", "*", "*", "*"))
                 somehow.surface, somehow.end = "なんとか", token.start + 1
                 self.tokens[position - 2 : position + 1] = [somehow, become]
-            elif token.base in ("存ずる", "存じる") and before.surface == "と" and before.pos[0] == "助詞":
+            elif token.base in ("存ずる", "存じる") and (
+                before.surface in ("と", "に")
+                or (before.pos[0] == "形容詞" and before.surface.endswith("く"))
+            ):
                 self.tokens[position] = _retold(token, "思う", token.pos)
         self.names = [token.name for token in self.tokens]
 
@@ -2634,7 +2640,10 @@ class _Reader:
             name = self.name(end)
             if (
                 item.particle == "の"
-                and name in _of("とき ころ あいだ ため あと まえ")
+                and (
+                    name in _of("とき ころ あいだ ため あと まえ")
+                    or (name == "うち" and self.name(end + 1) in ("に", "は"))
+                )
                 and self.tokens[end].pos[0] == "名詞"
             ):
                 return self.predicate(end, _Predicate(item, "n", None, verbal=False))
@@ -3149,7 +3158,12 @@ class _Reader:
             item.marks = self.open_word(head.surface + token.surface, index - 1, index + 1)
             item.kind, item.word, item.base = "noun", None, head.surface + token.surface
             return self.after_noun(index + 1, item)
-        if token is not None and token.surface in ("放題", "かけ") and head.form == "連用形-一般":
+        if (
+            token is not None
+            and token.surface in ("放題", "かけ")
+            and not token.is_verb
+            and head.form == "連用形-一般"
+        ):
             item = predicate.item
             item.marks = self.open_word(head.surface + token.surface, index - 1, index + 1)
             item.kind, item.word, item.base = "noun", None, head.surface + token.surface
@@ -3217,7 +3231,7 @@ class _Reader:
         predicate.closed = True
         if tag == "しかし" and self.questions and self.questions[-1][0] == "いくら":
             self.questions.pop()
-        if tag == "しかし" and self.questions and self.name(index) == "て":
+        if tag == "しかし" and self.questions and self.name(index) in ("て", "に", "たって"):
             tags = _table("疑問語ても").get(" ".join(tag for tag, _ in self.questions))
             if tags is None:
                 self.doubt("「疑問語…ても」を逆接としました。")
@@ -3897,8 +3911,9 @@ class _Reader:
         if self.name(span_end) == "も" and best not in ("いつ",):
             tags = _table("疑問語も").get(best)
             if best == "どう" or tags is None:
+                counted = _QUESTIONS[best].split()
                 if tags is None:
-                    tags = best + "も"
+                    tags = f"{counted[0]} たくさん" if len(counted) == 2 and best != "何色" else best + "も"
                 return self.adverb_word(tags, index, span_end + 1)
             if particle == "で" or self.name(span_end - 1) == "で" or self.name(end) == "で":
                 known = {"なん": "何", "なに": "何", "だれ": "誰"}.get(best, best)
@@ -4024,6 +4039,8 @@ class _Reader:
                 end += 1
         stop, unit = self.unit(end) if best == "何" else (end, "")
         if stop > end and self.words.counters.get(unit) and self.tokens[end].pos[0] in ("名詞", "接尾辞"):
+            if self.name(stop) == "も":  # 何マイルも
+                return self.adverb_word(self.words.counters[unit] + " たくさん", index, stop + 1)
             marks = self.emit(self.words.counters[unit] + " いくつ", index, stop)  # 何ページ
             end = stop
         while self.name(end) in ("から", "まで") or (self.name(end) == "に" and self.name(end - 1) == "まで"):
@@ -4375,7 +4392,7 @@ class _Reader:
             if special:
                 return special
             marks, word, extra = self.verb_marks(index)
-            if token.base == "取れる" and not re.match(
+            if token.base in ("取れる", "とれる") and not re.match(
                 r"(?:ます\|)?(?:た|て|たら|てる|ちゃう|かける|そう)\|", self.rest(index + 1)
             ):
                 word = next(iter(self.words.predicate.get("取る", ())), None)
@@ -4479,8 +4496,13 @@ class _Reader:
         ):
             end = index + 2
             written = token.surface + following.surface
-            verbal = following.pos[2].startswith("サ変") and self.is_doing(end)
-            item = self.push(self.open_word(written, index, end), "verb" if verbal else "noun", base=written)
+            action = following.pos[2].startswith("サ変")
+            verbal = action and self.is_doing(end)
+            item = self.push(
+                self.open_word(written, index, end),
+                "verb" if verbal else "noun",
+                base=OPEN + "サ変" if action else written,
+            )
             return self.suru(index, end, item, None) if verbal else self.after_noun(end, item)
         return self.open_noun(index)
 
@@ -4638,6 +4660,7 @@ class _Reader:
             stem is not None
             and len(token.surface) > 1
             and not token.is_kana
+            and token.surface not in _of("振り 余り 限り 当たり 通り 辺り")
             and token.pos[:2] == ("名詞", "普通名詞")
             and not self.is_doing(index + 1)
             and not (verb is not None and (verb.is_verb or self.continues(index + 1, verb, True)))
