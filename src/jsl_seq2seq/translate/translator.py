@@ -6,7 +6,7 @@ import difflib
 import gc
 import math
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import islice
 from pathlib import Path
@@ -375,9 +375,13 @@ class Translator:
         n_best: int = 1,
         length_penalty: float | None = None,
     ) -> list[Translation]:
-        """Translate sentences side by side; each comes out as it would alone. Arguments and errors as above."""
+        """Translate sentences side by side; each comes out as it would alone. Arguments and errors as above.
+
+        Args:
+            texts: a list or whatever else gives sentences in an order; a dict or a set is a TypeError.
+        """
         search = self.resolve_search(beam, n_best, length_penalty)
-        _require_several(texts, "translate_batch")
+        texts = _listed(texts, "translate_batch() takes a sequence of sentences", _ONE_SENTENCE)
         prepared = [self._prepared(text, self.dictionary) for text in texts]
         translations: list[Translation] = []
         for one in self._translated(prepared, attention, search):
@@ -406,9 +410,10 @@ class Translator:
             UserError: the search is impossible.
         """
         search = self.resolve_search(beam, n_best, length_penalty)
-        _require_several(texts, "translate_each")
+        texts = _listed(texts, "translate_each() takes a sequence of sentences", _ONE_SENTENCE)
         if dictionaries is None:
             dictionaries = [None] * len(texts)
+        dictionaries = _listed(dictionaries, "translate_each() takes a sequence of dictionaries")
         found = [
             text if isinstance(text, UserError) else self._readable(text, dictionary)
             for text, dictionary in zip(texts, dictionaries, strict=True)
@@ -426,8 +431,10 @@ class Translator:
     def _with_own(self, dictionary: Dictionary) -> Dictionary:
         """The translator's dictionary and these entries, which count where a word is in both.
 
-        Raises UserError if the model cannot be given a dictionary.
+        Raises UserError if the model cannot be given a dictionary, TypeError if it is none.
         """
+        if not isinstance(dictionary, Dictionary):
+            raise TypeError(f"a sentence's dictionary is a Dictionary, not {type(dictionary).__name__}")
         require_slots(self.tokenizers)
         return Dictionary([*self.dictionary.entries, *dictionary.entries]) if self.dictionary else dictionary
 
@@ -576,7 +583,7 @@ class Translator:
         return self.score_batch([(text, tags)])[0]
 
     def score_batch(self, pairs: Sequence[tuple[Sentence, Sequence[str]]]) -> list[Score]:
-        """Several at once. Errors as above; TypeError if the tags are one string instead of a sequence."""
+        """Several at once. Errors as above; TypeError if the tags are one string, a dict or a set."""
         found = self.score_each(pairs)
         for one in found:
             if isinstance(one, JslError):
@@ -585,14 +592,14 @@ class Translator:
 
     def score_each(self, pairs: Sequence[tuple[Sentence, Sequence[str]]]) -> list[Score | JslError]:
         """As :meth:`score_batch`, but a pair that cannot be scored gives its error in its place."""
-        if isinstance(pairs, str | bytes) or not isinstance(pairs, Iterable):
-            raise TypeError(f"score_batch() takes pairs of a sentence and its tags, not {pairs!r}")
-        for pair in pairs:
+        checked: list[tuple[Sentence, tuple[str, ...]]] = []
+        for pair in _listed(pairs, "score_batch() takes a sequence of pairs of a sentence and its tags"):
             if isinstance(pair, str | bytes) or not isinstance(pair, Sequence) or len(pair) != 2:
                 raise TypeError(
                     f"score_batch() takes pairs of a sentence and its tags; one of them is {pair!r}"
                 )
-            _require_tags(pair[1])
+            checked.append((pair[0], _tags(pair[1])))
+        pairs = checked
         encoded = [self._encode_pair(text, tags) for text, tags in pairs]
         known = [one for one in encoded if not isinstance(one, UserError)]
         found = iter(self._scored([source for source, _ in known], [target for _, target in known]))
@@ -600,7 +607,7 @@ class Translator:
         for encoding, (text, tags) in zip(encoded, pairs, strict=True):
             one = encoding if isinstance(encoding, UserError) else next(found)
             if not isinstance(one, JslError):
-                one = Score(self._written(text), tuple(tags), self._by_tag(one, tags))
+                one = Score(self._written(text), tags, self._by_tag(one, tags))
             results.append(one)
         return results
 
@@ -649,8 +656,7 @@ class Translator:
 
     def log_probs(self, text: Sentence, tags: Sequence[str]) -> np.ndarray:
         """Of every token at every place of a given translation, [T + 1, V]; the last row is for what follows it."""
-        _require_tags(tags)
-        return self.log_probs_of_ids(text, self._encode_tags(tags))
+        return self.log_probs_of_ids(text, self._encode_tags(_tags(tags)))
 
     def log_probs_of_ids(self, text: Sentence, ids: Sequence[int]) -> np.ndarray:
         """As :meth:`log_probs`, of a translation as the model writes it (:attr:`Translation.ids`)."""
@@ -893,7 +899,9 @@ def _settings_of(models: Sequence[SavedModel]) -> ModelConfig:
 def _paths(given: str | Path | Sequence[str | Path] | None) -> tuple[Path, ...]:
     if given is None:
         return ()
-    return (Path(given),) if isinstance(given, str | Path) else tuple(map(Path, given))
+    if isinstance(given, str | Path):
+        return (Path(given),)
+    return tuple(map(Path, _listed(given, "load() takes a path or a sequence of paths")))
 
 
 def tags_of(found: Translation | JslError) -> tuple[str, ...] | None:
@@ -942,8 +950,8 @@ def dictionary_of(
     beside = [path / DICTIONARY for path in _paths(directory) if (path / DICTIONARY).is_file()]
     if isinstance(given, Dictionary):
         return Dictionary([*Dictionary.read(*beside).entries, *given.entries])
-    paths = [given] if isinstance(given, str | Path) else given or []
-    return Dictionary.read(*beside, *map(Path, paths)) if beside or paths else None
+    paths = _paths(given)
+    return Dictionary.read(*beside, *paths) if beside or paths else None
 
 
 _PLAIN = TagDetail()
@@ -1033,21 +1041,28 @@ def _no_tags(tokenizers: Tokenizers) -> frozenset[int]:
     return frozenset(i for i in range(len(target)) if f"<{target.token_of(i)}>" not in source)
 
 
-def _require_several(texts: object, method: str) -> None:
-    """A string is a sequence of strings, too: its characters would be translated one by one."""
-    if isinstance(texts, str | bytes):
-        raise TypeError(f"{method}() takes a sequence of sentences; for one sentence call translate()")
-    if not isinstance(texts, Iterable):
-        raise TypeError(f"{method}() takes a sequence of sentences, not {type(texts).__name__}")
+_ONE_SENTENCE = "; for one sentence call translate()"
 
 
-def _require_tags(tags: object) -> None:
-    """A string is a sequence of strings here, too."""
-    if isinstance(tags, str | bytes) or not isinstance(tags, Iterable):
-        raise TypeError(f"score() takes the tags as a sequence such as ('私', '食べる'), not {tags!r}")
-    for tag in tags:
+def _listed(values: object, takes: str, otherwise: str = "") -> list[Any]:
+    """The values in their order.
+
+    Raises:
+        TypeError: there is no order (a set), or it is not plain what the values are: a string's are its characters, a
+            dict's are its keys. The message begins with ``takes`` and ends with ``otherwise``.
+    """
+    unclear = isinstance(values, str | bytes | Mapping | set | frozenset)
+    if unclear or not isinstance(values, Iterable):
+        raise TypeError(f"{takes}, not {type(values).__name__}{otherwise}")
+    return list(values)
+
+
+def _tags(tags: object) -> tuple[str, ...]:
+    listed = _listed(tags, "score() takes the tags as a sequence such as ('私', '食べる')")
+    for tag in listed:
         if not isinstance(tag, str):
             raise TypeError(f"a tag is a str, not {type(tag).__name__}")
+    return tuple(listed)
 
 
 def _require_length(text: str) -> None:
