@@ -100,6 +100,15 @@ def test_a_model_that_is_written_over_is_named(program: Program, data: Path, tmp
     assert "参考" not in program("verify", tmp_path / "m").err, "all that a training writes belongs there"
 
 
+def test_a_model_that_has_learnt_too_little_says_how_to_go_on(
+    program: Program, data: Path, tmp_path: Path
+) -> None:
+    done = program("train", *training(data, tmp_path / "m", epochs=1))
+    assert "例文 8 のうち 0 が" in done.out
+    assert "まだ 1 文も覚えていません" in done.err and f"--load {tmp_path / 'm'}" in done.err
+    assert "覚えていません" not in program("train", *training(data, tmp_path / "n", epochs=80)).err
+
+
 def test_resuming_nothing_is_said(program: Program, data: Path, tmp_path: Path) -> None:
     """The first run of a command that may be repeated; or the folder's name is mistyped."""
     first = program("train", *training(data, tmp_path / "m", epochs=1), "--resume")

@@ -309,13 +309,13 @@ def run_training(request: TrainingRequest, context: typer.Context, directory: Pa
         inform(f"設定を書きました: {options['save_config']}")
     with locked(place):  # from the start: hours of training must not end in "someone else saves there"
         inform(f"バックエンド: {job.backend.name}（{job.backend.reason}）")
-        inform(f"データ: {job.corpus.name}、{len(job.corpus.pairs)} 文")
+        inform(f"データ: {job.corpus.name}、{len(job.corpus.pairs):,} 文")
         for line in job.decisions:
             inform(line)
         if job.valid and job.validation:
             sample = len(job.validation.pairs)
             inform(
-                f"検証: {job.valid.name}、{len(job.valid.pairs)} 文（エポックごとに {sample} 文を訳します）"
+                f"検証: {job.valid.name}、{len(job.valid.pairs):,} 文（エポックごとに {sample:,} 文を訳します）"
             )
         for line in job.changes:
             inform(f"参考: {line}")
@@ -393,6 +393,12 @@ def _show(result: TrainingResult, directory: Path, quiet: bool, as_json: bool) -
         note(
             f"警告: 何も学習していません。でたらめに選んでも、損失は {result.uniform_loss:.1f} ほどです。\n"
             f"  → --learning-rate（いまは {model.training.learning_rate:g}）を小さくしてください。"
+        )
+
+    elif result.checked and not result.exact and not result.interrupted:
+        note(
+            "参考: まだ 1 文も覚えていません。"
+            f"--epochs を増やすか、--load {quoted(directory)} を付けて続きを学習してください。"
         )
 
     def written(tags: Sequence[str]) -> str:

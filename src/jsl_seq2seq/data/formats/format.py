@@ -186,6 +186,11 @@ def decoded(raw: bytes, encoding: str = "utf-8") -> str:
     return raw.decode(encoding)
 
 
+def _spaced(name: str) -> str:
+    """A name in front of kana: with a blank behind letters, without behind a bracket."""
+    return name + " " if name[-1].isascii() else name
+
+
 def _in_ascii(raw: bytes) -> tuple[str, str] | None:
     """What an encoding that writes Japanese in bytes of ASCII alone, so that it is UTF-8 by accident, is called, and
     the encoding's name; ``None`` if a line seems to be in none.
@@ -266,12 +271,12 @@ def likely_encoding(sample: bytes, first: bool) -> tuple[str, str | None]:
     if first and sample.startswith(_UTF16):
         return "UTF-16 のようです。", "utf-16"
     if found := _in_ascii(sample.partition(b"\n")[0]):
-        return f"{found[0]} のようです。", found[1]
+        return f"{_spaced(found[0])}のようです。", found[1]
     for name, encoding in (("Shift_JIS（cp932）", "cp932"), ("EUC-JP", "euc-jp")):
         text = _text_of(sample, encoding)
         # EUC-JP read as Shift_JIS is half-width kana nearly throughout, which nobody writes
         if 2 * len(_HALF_WIDTH.findall(text)) <= len(text) and _JAPANESE.search(text):
-            return f"{name} のようです。", encoding
+            return f"{_spaced(name)}のようです。", encoding
     for encoding in ("utf-16-le", "utf-16-be") if first else ():
         if _is_japanese(_text_of(sample, encoding)):
             return "UTF-16 のようです。", encoding
