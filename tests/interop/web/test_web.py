@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import hashlib
 import json
 import math
@@ -20,7 +21,7 @@ import pytest
 from jsl_seq2seq.errors import Failure, JslError, UserError
 from jsl_seq2seq.evaluation.diagnosis import diagnose
 from jsl_seq2seq.interop.formats import export_model
-from jsl_seq2seq.interop.web.export import MAGIC, Precision, model_file, quantize
+from jsl_seq2seq.interop.web.export import MAGIC, OUTPUT, STEPS, Precision, model_file, quantize
 from jsl_seq2seq.model.initialization import initial_parameters
 from jsl_seq2seq.store import SavedModel, load_model, shipped_model
 from jsl_seq2seq.tokenize import Tokenizers
@@ -397,29 +398,84 @@ def test_tags_in_pieces_are_refused(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("axis", [0, 1])
-def test_int8_is_at_most_half_a_scale_away(axis: int) -> None:
-    array = np.random.default_rng(0).normal(size=(7, 5)).astype(np.float32)
-    array[2], array[:, 3] = 0, 0
+@pytest.mark.parametrize("outlier", [1, 1e3, 1e30])
+def test_int8_is_at_most_half_a_scale_away(axis: int, outlier: float) -> None:
+    array = np.random.default_rng(0).normal(size=(70, 50)).astype(np.float32)
+    array[2], array[:, 3], array[4, 5] = 0, 0, outlier
     quantized, scales = quantize(array, axis)
     scale = scales[:, None] if axis == 0 else scales[None]
-    assert (np.abs(quantized * scale - array) <= scale * 0.5001).all()
-    assert np.abs(quantized).max() == 127
+    assert quantized.dtype == np.int8 and scales.dtype == np.float32
+    assert (np.abs(quantized.astype(np.float32) * scale - array) <= scale * 0.5001).all()
+    # the step of what has the outlier covers it; all others have one step
+    assert np.abs(quantized).max() == 127 or outlier == 1
+    assert len(set(scales.tolist()) - {scales[(4, 5)[axis]]}) == (outlier != 1)
 
 
-def test_a_column_of_large_constants_leaves_the_others_their_precision(tmp_path: Path) -> None:
-    """As the shipped model's embedding has one. Read back by the package, whose log-probabilities stay close."""
-    require_node()
+def test_int8_of_zeros_is_zeros() -> None:
+    quantized, scales = quantize(np.zeros((3, 2), np.float32), 0)
+    assert not quantized.any() and scales.tolist() == [1, 1, 1]
+
+
+def test_int8_has_the_entropy_of_its_steps_and_gzip_little_more() -> None:
+    """Of normally distributed values: log2(σ √(2πe) / step) bits (Gish & Pierce 1968)."""
     model = tied()
-    parameters = dict(model.parameters)
-    parameters["decoder.embedding.weight"] = parameters["decoder.embedding.weight"].copy()
-    parameters["decoder.embedding.weight"][:, 4] += 10
-    model = replace(model, parameters=parameters)
-    texts = ["コーヒーを飲みます", "本です。"]
-    found = translated(model, [(text, {}) for text in texts], tmp_path, "int8")
-    for text, one in zip(texts, found, strict=True):
-        exact = wanted(translator_of(model), text, {})
-        assert isinstance(exact, Translation)
-        assert one["written"] == str(exact) and abs(one["logProb"] - exact.log_prob) < 0.2
+    config = replace(model.config, d_model=144, d_ff=576)
+    model = replace(model, config=config, parameters=initial_parameters(config, seed=3))
+    rng = np.random.default_rng(0)
+    parameters = {
+        name: rng.normal(size=array.shape).astype(np.float32) if array.ndim == 2 else array
+        for name, array in model.parameters.items()
+    }
+    values = sum(array.size for array in parameters.values() if array.ndim == 2)
+    bits = math.log2(STEPS * math.sqrt(2 * math.pi * math.e))
+    constant = {name: np.zeros_like(array) for name, array in parameters.items()}
+    size, rest = (len(model_file(replace(model, parameters=one), "int8")) for one in (parameters, constant))
+    assert bits == pytest.approx(5.05, abs=0.01) and values > 400_000
+    assert 8 * (size - rest) / values == pytest.approx(bits, abs=0.1)
+
+
+def test_a_column_of_large_constants_leaves_the_others_their_precision() -> None:
+    """As the shipped model's embedding has one."""
+    model, name = tied(), "decoder.embedding.weight"
+    weight = model.parameters[name]
+    large = weight + 10 * (np.arange(weight.shape[1]) == 4).astype(np.float32)
+    for array in (weight, large):
+        read = stored(replace(model, parameters={**model.parameters, name: array})).parameters[name]
+        assert np.abs(read - array).max() <= 0.52 * weight.std(axis=1).max() / STEPS
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_int8_is_read_as_it_is_written(name: str, tmp_path: Path) -> None:
+    require_node()
+    model, texts = MODELS[name](), TEXTS.get(name, OPEN)
+    exact = translator_of(stored(model))
+    for text, one in zip(
+        texts, translated(model, [(text, {}) for text in texts], tmp_path, "int8"), strict=True
+    ):
+        _same(one, wanted(exact, text, {}), text)
+
+
+def stored(model: SavedModel) -> SavedModel:
+    """The model with the values that its int8 file stands for."""
+    content = gzip.decompress(model_file(model, "int8")[40:])
+    end = 4 + int.from_bytes(content[:4], "little")
+    start = -(-end // 16) * 16
+    parameters = {}
+    for one in json.loads(content[4:end])["tensors"]:
+        rows, *columns = shape = one["shape"]
+
+        def read(dtype: str, key: str, count: int, one: dict[str, Any] = one) -> np.ndarray:
+            return np.frombuffer(content, dtype, count, start + one[key]).astype(np.float32)
+
+        if not columns:
+            parameters[one["name"]] = read("<f2", "offset", rows)
+            continue
+        scales = read("<f4", "scales", shape[one["axis"]]).reshape((-1, 1) if one["axis"] == 0 else (1, -1))
+        mean = read("<f4", "mean", *columns) if "mean" in one else np.float32(0)
+        parameters[one["name"]] = read("i1", "offset", math.prod(shape)).reshape(shape) * scales + mean
+    if not model.config.tied_embeddings:
+        parameters[OUTPUT] = np.ascontiguousarray(parameters[OUTPUT].T)
+    return replace(model, parameters=parameters)
 
 
 # -- the model that ships -------------------------------------------------------------------------
