@@ -27,10 +27,10 @@ KINDS = ["char", "word", "subword"]
 
 @given(PAIRS)
 def test_a_sequence_like_any_other(pairs: list[tuple[tuple[int, ...], tuple[int, ...]]]) -> None:
-    found, expected = EncodedPairs.of(pairs), [EncodedPair(*pair) for pair in pairs]
-    assert list(found) == found[:] == expected
+    found, expected = EncodedPairs.of(pairs), tuple(EncodedPair(*pair) for pair in pairs)
+    assert tuple(found) == found[:] == expected
     assert found[1:-1] == expected[1:-1] and found[::-2] == expected[::-2]
-    assert [found[index] for index in reversed(range(len(pairs)))] == expected[::-1]
+    assert tuple(found[index] for index in reversed(range(len(pairs)))) == expected[::-1]
     assert bool(found) == bool(pairs)
     for index in (len(pairs), -len(pairs) - 1):
         with pytest.raises(IndexError):

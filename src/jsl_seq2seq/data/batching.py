@@ -5,7 +5,6 @@ from __future__ import annotations
 from array import array
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import overload
 
 import numpy as np
 
@@ -13,6 +12,7 @@ from ..backends.interface import pad_rows
 from ..backends.process_group import ProcessGroup
 from ..settings import EOS, PAD, SOS, UNK
 from .encoding import EncodedPair, EncodedPairs
+from .ragged import LazySequence
 
 _LENGTH_STEP = 8
 """Sentences whose lengths differ by less than this are as good as equally long."""
@@ -51,13 +51,13 @@ class Batch:
         return Batch(self.source[rows], self.target_in[rows], target_out, int((target_out != PAD).sum()))
 
 
-class BatchOrder(Sequence[list[int]]):
-    """Which pairs go into which batch, in the order in which one learns from them. Memory: 8 bytes a pair.
+class BatchOrder(LazySequence[list[int]]):
+    """The indices of each batch's pairs, in the order of training. Memory: 8 bytes a pair.
 
     Args:
         pairs: indices of all pairs, those of a batch side by side.
-        sizes: how many each batch has.
-        order: the batches' order.
+        sizes: how many pairs each of these batches has.
+        order: which of these batches is trained on first, second ...
     """
 
     def __init__(self, pairs: np.ndarray, sizes: np.ndarray, order: np.ndarray) -> None:
@@ -67,13 +67,7 @@ class BatchOrder(Sequence[list[int]]):
     def __len__(self) -> int:
         return len(self._order)
 
-    @overload
-    def __getitem__(self, index: int) -> list[int]: ...
-    @overload
-    def __getitem__(self, index: slice) -> list[list[int]]: ...
-    def __getitem__(self, index: int | slice) -> list[int] | list[list[int]]:
-        if isinstance(index, slice):
-            return [self[position] for position in range(*index.indices(len(self)))]
+    def _item(self, index: int) -> list[int]:
         batch = self._order[index]
         end = self._ends[batch]
         return self._pairs[end - self._sizes[batch] : end].tolist()
@@ -95,25 +89,25 @@ def make_batch(
     Args:
         source_length: sources are padded at least to this.
         multiple: S and T are multiples of this, so that shapes repeat.
-        rows: and B of this. Rows that are filled in repeat the first sentence, and want nothing to be written.
+        rows: B is a multiple of this. Rows that are filled in repeat the first sentence, with a ``target_out`` of
+            PAD alone.
     """
-    steps = [_teacher_forcing(pair.target) for pair in pairs]
-    fill = -len(pairs) % rows
+    filled = -len(pairs) % rows
     source = [pair.source for pair in pairs]
-    given, wanted = [given for given, _ in steps], [wanted for _, wanted in steps]
-    target_out = pad_rows(wanted + [()] * fill, PAD, multiple)
+    target_in, target_out = map(list, zip(*(_teacher_forcing(pair.target) for pair in pairs), strict=True))
+    padded_out = pad_rows(target_out + [()] * filled, PAD, multiple)
     return Batch(
-        source=pad_rows(source + source[:1] * fill, PAD, multiple, at_least=source_length),
-        target_in=pad_rows(given + given[:1] * fill, PAD, multiple),
-        target_out=target_out,
-        tokens=int(np.count_nonzero(target_out != PAD)),
+        source=pad_rows(source + source[:1] * filled, PAD, multiple, at_least=source_length),
+        target_in=pad_rows(target_in + target_in[:1] * filled, PAD, multiple),
+        target_out=padded_out,
+        tokens=int(np.count_nonzero(padded_out != PAD)),
     )
 
 
 def epoch_order(
     pairs: Sequence[EncodedPair], batch_size: int, seed: int, epoch: int, batch_tokens: int = 0
 ) -> BatchOrder:
-    """Which pairs go into which batch of an epoch (indices), shuffled, similar lengths together.
+    """Which pairs go into which batch of an epoch, shuffled, similar lengths together.
 
     Within a window of batches sentences are sorted by length, then the batches are shuffled too.
 
@@ -123,9 +117,8 @@ def epoch_order(
     """
     sources, longer = _lengths(pairs)
     if batch_tokens:
-        batch_size = max(
-            1, batch_tokens // int(longer.max())
-        )  # of the window; its batches have at least so many
+        # of the window; its batches have at least so many
+        batch_size = max(1, batch_tokens // int(longer.max()))
     generator = np.random.default_rng([seed, 1 + epoch])
     shuffled = generator.permutation(len(pairs))
     sizes = array("q")
@@ -142,20 +135,20 @@ def epoch_order(
 
 
 def _teacher_forcing(target: tuple[int, ...]) -> tuple[tuple[int, ...], tuple[int, ...]]:
-    """What the decoder reads, and what it has to produce at each step; PAD where that is UNK."""
+    """A row of ``target_in`` and of ``target_out``, as :func:`make_batch` describes them."""
     if UNK not in target:
         return (SOS, *target), (*target, EOS)
-    given, wanted, before = [SOS], [], SOS
+    target_in, target_out, before = [SOS], [], SOS
     for token in (*target, EOS):
         if token != UNK:
-            given.append(token)
-            wanted.append(PAD if before == UNK else token)
+            target_in.append(token)
+            target_out.append(PAD if before == UNK else token)
         before = token
-    return tuple(given[:-1]), tuple(wanted)
+    return tuple(target_in[:-1]), tuple(target_out)
 
 
 def _filled(lengths: Sequence[int], tokens: int) -> list[int]:
-    """Neighbours together, as many as ``tokens`` positions hold; one that is longer than that comes alone."""
+    """Sizes of batches of neighbours, as many as fit into ``tokens`` padded positions; a longer one is alone."""
     sizes = [0]
     longest = 0
     for length in lengths:
@@ -169,9 +162,6 @@ def _filled(lengths: Sequence[int], tokens: int) -> list[int]:
 
 def _lengths(pairs: Sequence[EncodedPair]) -> tuple[np.ndarray, np.ndarray]:
     """Of each pair, how long its source is, and how many positions its longer side has."""
-    if isinstance(pairs, EncodedPairs):
-        sources, targets = pairs.source_lengths, pairs.target_lengths
-    else:
-        sources = np.array([len(pair.source) for pair in pairs])
-        targets = np.array([len(pair.target) for pair in pairs])
-    return sources, np.maximum(sources, targets + 1)
+    if not isinstance(pairs, EncodedPairs):
+        pairs = EncodedPairs.of((pair.source, pair.target) for pair in pairs)
+    return pairs.source_lengths, pairs.positions

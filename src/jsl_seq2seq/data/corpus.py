@@ -13,7 +13,7 @@ from dataclasses import astuple, dataclass, field
 from functools import cached_property
 from importlib import resources
 from pathlib import Path
-from typing import Any, BinaryIO, overload
+from typing import Any, BinaryIO
 
 import numpy as np
 
@@ -24,7 +24,7 @@ from . import cache
 from .formats import FORMATS, OTHERWISE, Format, Lines
 from .formats.format import open_text
 from .pairs import SentencePair, pair_of
-from .ragged import Ragged, RaggedWriter
+from .ragged import LazySequence, Ragged, RaggedWriter
 
 IN_MEMORY = 8 << 20
 """Bytes. What was read from a larger file is kept in a file, too."""
@@ -90,7 +90,7 @@ class Corpus:
         return self.pairs.digest if isinstance(self.pairs, StoredPairs) else _digest(self.pairs)
 
 
-class StoredPairs(Sequence[SentencePair]):
+class StoredPairs(LazySequence[SentencePair]):
     """The pairs of a large file, put together from their units when they are asked for.
 
     Args:
@@ -113,13 +113,7 @@ class StoredPairs(Sequence[SentencePair]):
         """One pass over the units."""
         return map(self._pair, *(column.texts() for column in self._columns))
 
-    @overload
-    def __getitem__(self, index: int) -> SentencePair: ...
-    @overload
-    def __getitem__(self, index: slice) -> tuple[SentencePair, ...]: ...
-    def __getitem__(self, index: int | slice) -> SentencePair | tuple[SentencePair, ...]:
-        if isinstance(index, slice):
-            return tuple(self[position] for position in range(*index.indices(len(self))))
+    def _item(self, index: int) -> SentencePair:
         return self._pair(*(column.text(index) for column in self._columns))
 
     def _pair(self, source: list[str], target: list[str], phenomenon: list[str]) -> SentencePair:

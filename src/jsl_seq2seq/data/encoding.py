@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
-from typing import Any, overload
+from typing import Any
 
 import numpy as np
 
@@ -17,7 +17,7 @@ from ..tokenize.tokenizer import sample_of
 from . import cache
 from .corpus import Column, Corpus, StoredPairs
 from .pairs import SentencePair
-from .ragged import Ragged, RaggedWriter
+from .ragged import LazySequence, Ragged, RaggedWriter
 
 _SHOWN = 5
 
@@ -30,7 +30,7 @@ class EncodedPair:
     target: tuple[int, ...]
 
 
-class EncodedPairs(Sequence[EncodedPair]):
+class EncodedPairs(LazySequence[EncodedPair]):
     """Pairs as ids, looked up when they are asked for. Memory: 40 bytes a pair, and the units unless those are
     in a file.
 
@@ -73,13 +73,12 @@ class EncodedPairs(Sequence[EncodedPair]):
     def __len__(self) -> int:
         return len(self._source)
 
-    @overload
-    def __getitem__(self, index: int) -> EncodedPair: ...
-    @overload
-    def __getitem__(self, index: slice) -> list[EncodedPair]: ...
-    def __getitem__(self, index: int | slice) -> EncodedPair | list[EncodedPair]:
-        if isinstance(index, slice):
-            return [self[position] for position in range(*index.indices(len(self)))]
+    @property
+    def positions(self) -> np.ndarray:
+        """Of each pair, how many positions its longer side has: source ids, or target ids and EOS."""
+        return np.maximum(self.source_lengths, self.target_lengths + 1)
+
+    def _item(self, index: int) -> EncodedPair:
         source, target = self._source[index], self._target[index]
         if self._source_ids is not None:
             source = self._source_ids[source]
@@ -230,7 +229,7 @@ def _known(rows: Ragged, ids: np.ndarray) -> np.ndarray:
 
 
 def _encoded_sources(corpus: Corpus, tokenizers: Tokenizers) -> tuple[Ragged, tuple[str, ...]]:
-    """The ids of each sentence, where they cannot be told from single units; and what they leave out."""
+    """The ids of each sentence, where they cannot be told from single units; and the units that have none."""
     unknown: dict[str, None] = {}
 
     def rows() -> Iterator[Iterable[int]]:
@@ -239,8 +238,8 @@ def _encoded_sources(corpus: Corpus, tokenizers: Tokenizers) -> tuple[Ragged, tu
             unknown.update(dict.fromkeys(encoding.unknown_texts))
             yield encoding.ids
 
-    found, left_out = _kept(corpus, tokenizers, "source", rows, unknown)
-    return found, tuple(left_out)
+    found, names = _kept(corpus, tokenizers, "source", rows, unknown)
+    return found, tuple(names)
 
 
 def _encoded_targets(corpus: Corpus, tokenizers: Tokenizers) -> Ragged:
@@ -259,9 +258,15 @@ def _kept(
     tokenizers: Tokenizers,
     side: str,
     rows: Callable[[], Iterator[Iterable[int]]],
-    told: Iterable[str],
+    unknown: Iterable[str],
 ) -> tuple[Ragged, list[str]]:
-    """Rows of ids, in a cache if the corpus is in one, and what is known of them once they are made."""
+    """Rows of ids, and the units that have none; both from the cache if the corpus is in it.
+
+    Args:
+        side: whose ids they are, ``source`` or ``target``.
+        rows: computes them, one sentence after the other.
+        unknown: the units that have no id; complete when the last row has been computed.
+    """
 
     def write(writer: RaggedWriter) -> Ragged:
         for row in rows():
@@ -271,13 +276,13 @@ def _kept(
     def build(directory: Path) -> dict[str, Any]:
         with (directory / "ids").open("w+b") as file:
             write(RaggedWriter(file)).lengths.astype(np.int32).tofile(directory / "lengths")
-        return {"told": list(told)}
+        return {"told": list(unknown)}
 
     def load(directory: Path, record: dict[str, Any]) -> tuple[Ragged, list[str]]:
         lengths = np.fromfile(directory / "lengths", np.int32)
         return Ragged((directory / "ids").open("rb"), lengths), record["told"]
 
     if not isinstance(corpus.pairs, StoredPairs):
-        return write(RaggedWriter()), list(told)
+        return write(RaggedWriter()), list(unknown)
     key = hashlib.sha256(f"{corpus.digest} {tokenizers.hash} {side}".encode("ascii")).hexdigest()[:32]
     return cache.entry(key, lambda record: True, build, load)

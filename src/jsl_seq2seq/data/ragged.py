@@ -1,12 +1,13 @@
-"""Sequences of different lengths, one after the other in one flat array, in memory or in a file."""
+"""Sequences that make an item when it is asked for; rows of different lengths in one flat array or file."""
 
 from __future__ import annotations
 
 import os
 import weakref
+from abc import abstractmethod
 from array import array
 from collections.abc import Iterable, Iterator, Sequence
-from typing import BinaryIO, overload
+from typing import BinaryIO, TypeVar, overload
 
 import numpy as np
 
@@ -14,7 +15,27 @@ _BLOCK = 1 << 16
 """Ids (four bytes each) that are read or written at a time."""
 
 
-class Ragged(Sequence[np.ndarray]):
+Item = TypeVar("Item", covariant=True)
+
+
+class LazySequence(Sequence[Item]):
+    """A sequence that makes each item when it is asked for; a slice of it is a tuple of items."""
+
+    @overload
+    def __getitem__(self, index: int) -> Item: ...
+    @overload
+    def __getitem__(self, index: slice) -> tuple[Item, ...]: ...
+    def __getitem__(self, index: int | slice) -> Item | tuple[Item, ...]:
+        if isinstance(index, slice):
+            return tuple(self._item(position) for position in range(*index.indices(len(self))))
+        return self._item(index)
+
+    @abstractmethod
+    def _item(self, index: int) -> Item:
+        """The item at an index, which may be negative."""
+
+
+class Ragged(LazySequence[np.ndarray]):
     """Rows of int32 ids. Memory: 12 bytes a row, and the ids unless they are in a file.
 
     A file is read and not mapped. Both share one copy among all processes, the system's; but every page that was
@@ -40,13 +61,7 @@ class Ragged(Sequence[np.ndarray]):
     def __len__(self) -> int:
         return len(self.lengths)
 
-    @overload
-    def __getitem__(self, index: int) -> np.ndarray: ...
-    @overload
-    def __getitem__(self, index: slice) -> list[np.ndarray]: ...
-    def __getitem__(self, index: int | slice) -> np.ndarray | list[np.ndarray]:
-        if isinstance(index, slice):
-            return [self[position] for position in range(*index.indices(len(self)))]
+    def _item(self, index: int) -> np.ndarray:
         return self._read(int(self._starts[index]), int(self.lengths[index]))
 
     def blocks(self) -> Iterator[tuple[int, np.ndarray, np.ndarray]]:

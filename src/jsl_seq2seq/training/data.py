@@ -159,11 +159,11 @@ def check_encoded(encoded: EncodedCorpus, refuse_unknown: bool, limit: int | Non
 
 def longest(pairs: EncodedPairs) -> int:
     """Positions that the longest pair needs: its source units, or its tags and EOS."""
-    return int(_positions(pairs).max())
+    return int(pairs.positions.max())
 
 
 def _check_lengths(encoded: EncodedCorpus, limit: int) -> None:
-    positions = _positions(encoded.pairs)
+    positions = encoded.pairs.positions
     too_long = np.flatnonzero(positions > limit)
     if len(too_long):
         first = int(too_long[0])
@@ -178,7 +178,3 @@ def _check_lengths(encoded: EncodedCorpus, limit: int) -> None:
             limit=limit,
             longest=int(positions.max()),
         )
-
-
-def _positions(pairs: EncodedPairs) -> np.ndarray:
-    return np.maximum(pairs.source_lengths, pairs.target_lengths + 1)
