@@ -687,6 +687,8 @@ class _Token:
         return all("ぁ" <= c <= "ヿ" or c == "ー" for c in self.surface)
 
 
+_LATIN = re.compile(r"[A-Za-z][A-Za-z0-9.]*")
+
 _DONE_VERB = ("動詞", "非自立可能", "*", "*", "五段-ラ行", "連用形-促音便")
 
 
@@ -1048,6 +1050,20 @@ class _Reader:
                 and before.pos[:2] in (("名詞", "普通名詞"), ("名詞", "固有名詞"))
             ):
                 self.tokens[position] = _retold(token, "やる", _DONE_VERB)
+            elif (
+                before.surface == "."
+                and position > 1
+                and _LATIN.fullmatch(token.surface)
+                and _LATIN.fullmatch(self.tokens[position - 2].surface)
+                and self.tokens[position - 2].end == before.start
+                and before.end == token.start
+            ):  # Next.js
+                first = self.tokens[position - 2]
+                written = f"{first.surface}.{token.surface}"
+                joined = _Token(
+                    written, written, written, "", first.pos, first.start, token.end, False, first.raw
+                )
+                self.tokens[position - 2 : position + 1] = [joined]
             elif token.base in ("いる", "く") and before.surface == "ど" and before.pos[1] == "接続助詞":
                 joined = _retold(
                     token, "どく", ("動詞", "非自立可能", "*", "*", "五段-カ行", "連用形-イ音便")
@@ -1111,6 +1127,16 @@ class _Reader:
                 somehow = _retold(self.tokens[position - 2], "なんとか", ("副詞", "*", "*", "*", "*", "*"))
                 somehow.surface, somehow.end = "なんとか", token.start + 1
                 self.tokens[position - 2 : position + 1] = [somehow, become]
+            elif (
+                token.surface == "そう"
+                and before.surface == "出"
+                and before.base == "出る"
+                and position > 1
+                and self.tokens[position - 2].surface == "を"
+            ):  # こたつを出そう
+                out = _retold(token, "出す", ("動詞", "一般", "*", "*", "五段-サ行", "意志推量形"))
+                out.surface, out.start = "出そう", before.start
+                self.tokens[position - 1 : position + 1] = [out]
             elif token.base in ("存ずる", "存じる") and (
                 before.surface in ("と", "に")
                 or (before.pos[0] == "形容詞" and before.surface.endswith("く"))
@@ -1590,7 +1616,9 @@ class _Reader:
                 return 0
         if text in self.words.nominal or (self.tokens[index].pos[0] in ("助詞", "助動詞")):
             return 0
-        if text.endswith("て") and self.name(best) in _of("いる くる いく ください くださる^"):
+        if text.endswith("て") and self.name(best) in _of(
+            "いる おる いらっしゃる くる いく ください くださる^ しまう"
+        ):
             return 0
         item = self.push(self.emit(_PHRASES[text], index, best), "adverb", base=text)
         return self.after_noun(best, item) if self.name(best) in _of("だ です の を が は") else best
@@ -2007,7 +2035,7 @@ class _Reader:
         return (
             not place
             and item.particle not in ("に", "で", "へ", "から", "まで", "の")
-            and item.base != "風呂"
+            and item.base not in ("風呂", "ない")
         )
 
     def negated_after(self, end: int) -> bool:
@@ -2697,6 +2725,10 @@ class _Reader:
     def after_noun(self, end: int, item: _Item) -> int:
         """What follows a noun: titles, a form of だ, or particles."""
         token = self.at(end)
+        if token is not None and token.surface in ("付き", "つき") and token.pos[0] == "接尾辞":
+            item.marks = item.marks + self.emit("付く", end, end + 1)  # 字幕付き
+            end += 1
+            token = self.at(end)
         while (
             token is not None
             and token.surface in _TITLES
@@ -3661,7 +3693,7 @@ class _Reader:
             following = self.at(end)
             if following is not None and following.base in _of(
                 "替える 変える 代える 取り替える 交換 する 気づく 気付く 慣れる 驚く 飽きる "
-                "成功 失敗 反対 賛成 苦労 似る 気 決める 夢中 忙しい"
+                "成功 失敗 反対 賛成 苦労 似る 気 決める 夢中 忙しい 疲れる"
             ):
                 return self.do_nominal(index, end, predicate)
             for token in self.tokens[end : end + 8]:
@@ -4849,6 +4881,8 @@ class _Reader:
                     marks += _marks(fingerspell(katakana(reading)), (piece.start, piece.end))
                 elif position and piece.surface in ("人", "語") and self.is_name(pieces[0]):
                     marks.append(("人" if piece.surface == "人" else "言葉", (piece.start, piece.end)))
+                elif position and piece.surface == "付き":
+                    marks.append((self.words.emit("付く"), (piece.start, piece.end)))
                 elif position and piece.surface == "屋":
                     marks.append(("店", (piece.start, piece.end)))
                 elif (
