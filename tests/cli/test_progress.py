@@ -9,9 +9,10 @@ import pytest
 from rich.cells import cell_len
 
 from jsl_seq2seq.cli.progress import duration, named_figure
+from jsl_seq2seq.store import save_model
 
 from ..processes import POSIX, run_program
-from ..small_models import EIGHT_LINES
+from ..small_models import EIGHT_LINES, trained_small
 from .options import training
 
 VALID = "わたしはたべます\t<駅> <駅>\nありがとう\t<ありがとう>\n"
@@ -197,3 +198,20 @@ def test_durations(seconds: float, shown: str) -> None:
 )  # fmt: skip
 def test_figures(metric: str, value: float | None, shown: str) -> None:
     assert named_figure(metric, value) == shown
+
+
+@POSIX
+def test_a_file_that_is_translated_shows_how_far_it_is(folder: Path) -> None:
+    """While the results go into another file, which has what it has without a terminal."""
+    from ..terminal import Terminal  # noqa: PLC0415
+
+    save_model(trained_small(), folder / "m")
+    texts = [line.split("\t")[0] for line in EIGHT_LINES.splitlines()] * 150
+    (folder / "in.txt").write_text("\n".join(texts), encoding="utf-8")
+    arguments = ["predict", "--load", "m", "--input", "in.txt", "--output"]
+    with Terminal([*arguments, "shown.txt"], folder, 80, 24) as terminal:
+        last = terminal.until()
+    assert terminal.process.wait() == 0
+    assert any(line.startswith("訳しています ") and " 1200/1200 行" in line for line in last), last
+    assert run_program([*arguments, "silent.txt"], folder).stderr.decode().count("訳しています") == 0
+    assert (folder / "shown.txt").read_bytes() == (folder / "silent.txt").read_bytes() != b""

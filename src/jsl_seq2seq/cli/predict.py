@@ -196,9 +196,16 @@ def run_prediction(
     if file is not None:
         if want_attention:
             note("--input の文のアテンションは書き出しません。1 文ずつ --predict で渡してください。")
-        with _reading(file) as read:
+        from .progress import counted  # noqa: PLC0415  imports training, which a sentence need not wait for
+
+        # on a terminal, where the lines go elsewhere, nothing else shows that anything happens
+        silent = quiet or sys.stdout.isatty()
+        with (
+            _reading(file) as read,
+            counted("訳しています", "行", lambda: _lines_of(file), silent) as progress,
+        ):
             lines = line_blocks(read, str(file), "utf-8")
-            certain &= _translate_lines(translator, lines, str(file), printer)
+            certain &= _translate_lines(translator, lines, str(file), printer, progress)
     if export_to is not None:
         _export(exported, export_to, force_export, quiet)
     printer.finish()
@@ -225,6 +232,12 @@ def _export(translations: Sequence[Translation | None], directory: Path, force: 
     written = export_attention(translations, directory, force)
     if written and not quiet:
         note(f"アテンションを書き出しました: {directory}（{len(written)} ファイル、まとめは attention.html）")
+
+
+def _lines_of(path: Path) -> int:
+    """How many lines a file has."""
+    with open_text(path, _INPUT) as content:
+        return sum(1 for _ in content)
 
 
 @contextmanager
@@ -278,12 +291,17 @@ def _results_to(path: Path | None) -> Iterator[None]:
 
 
 def _translate_lines(
-    translator: Translator, lines: Iterator[list[Line]], name: str, printer: _Printer
+    translator: Translator,
+    lines: Iterator[list[Line]],
+    name: str,
+    printer: _Printer,
+    progress: Callable[[int], object] = lambda count: None,
 ) -> bool:
     """Translate and print lines as they arrive; whether all were translated and none is uncertain.
 
     Args:
         name: where they come from, in Japanese.
+        progress: called with the number of lines that were translated since it was called before.
     """
     number, certain = 0, True
     unreadable: list[int] = []
@@ -305,6 +323,7 @@ def _translate_lines(
                     certain &= not translation.uncertain
                     printer.translation(translation, f"{number} 行目: ")
             sys.stdout.flush()
+            progress(len(together))
     if not number and not printer.quiet:
         note(f"{name} に文がありませんでした。")
     if unreadable:

@@ -65,19 +65,26 @@ def _bar(label: str, *columns: Any) -> Any:
     from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
     shown = (TextColumn(label), BarColumn(), *columns, TextColumn("残り"), TimeRemainingColumn())
-    return Progress(*shown, console=_console(), refresh_per_second=5)
+    # what is printed as a result must not go where the bar is drawn
+    return Progress(*shown, console=_console(), refresh_per_second=5, redirect_stdout=False)
 
 
 @contextmanager
-def counted(label: str, unit: str, total: int, quiet: bool) -> Iterator[Callable[[int], object]]:
-    """A bar that counts to ``total``; a function that advances it. Without a terminal nothing is shown."""
+def counted(
+    label: str, unit: str, total: int | Callable[[], int], quiet: bool
+) -> Iterator[Callable[[int], object]]:
+    """A bar that counts to ``total``; a function that advances it. Without a terminal nothing is shown.
+
+    Args:
+        total: or what counts it, which is called where the bar is shown.
+    """
     if quiet or not is_terminal():
         yield lambda count: None
         return
     from rich.progress import MofNCompleteColumn, TextColumn
 
     with _bar(label, MofNCompleteColumn(), TextColumn(unit)) as progress:
-        task = progress.add_task("", total=total)
+        task = progress.add_task("", total=total if isinstance(total, int) else total())
         yield lambda count: progress.advance(task, count)
 
 
