@@ -4465,6 +4465,12 @@ class _Reader:
         if kind in ("感動詞",):
             self.push(self.open_word(token.surface, index, index + 1), "other")
             return index + 1
+        if token.surface in ("結構", "けっこう") and kind in ("形状詞", "名詞", "副詞"):
+            if self.name(index + 1) in ("です", "だ") and self.name(index - 1) in ("は", "、", "もう", ""):
+                item = self.push(self.emit("要らない", index, index + 1), "adjective", base="結構")
+                return self.after_noun(index + 1, item)  # 袋は結構です
+            if kind == "副詞":
+                return self.adverb_word("とても", index, index + 1)
         if kind == "副詞":
             if token.surface in ("どうも",):
                 return index + 1
