@@ -424,7 +424,18 @@ def test_broken_grammar_is_labelled(text: str) -> None:
 
 @needs_sudachi
 def test_long_and_odd_text(analyser: Analyser) -> None:
-    for text in ("あ" * 30_000, "「" * 50, "\ud800", "3" * 400, "\0", "？！。", "一" * 300, "🙂を見る"):
+    for text in (
+        "A.A",
+        "Next.js.js",
+        "あ" * 30_000,
+        "「" * 50,
+        "\ud800",
+        "3" * 400,
+        "\0",
+        "？！。",
+        "一" * 300,
+        "🙂を見る",
+    ):
         analyser.label(text)
 
 

@@ -1043,6 +1043,8 @@ class _Reader:
     def mend_contractions(self) -> None:
         """Colloquial forms that the dictionary cuts wrongly: 宿題やった, 飲んどいて; 存じます after と thinks."""
         for position in range(len(self.tokens) - 1, 0, -1):
+            if position >= len(self.tokens):
+                continue  # joined to the morphemes before
             token, before = self.tokens[position], self.tokens[position - 1]
             if (
                 token.surface == "やっ"
