@@ -17,6 +17,8 @@ from .console import say, say_json
 
 _SHOWN = 10
 _SENTENCES = 512
+_LONGEST = 120
+"""Characters of a translation that are printed."""
 
 
 def compare(
@@ -91,4 +93,7 @@ def _listed(words: Sequence[str]) -> str:
 
 
 def _translation(written: str | None) -> str:
-    return "（読めない文）" if written is None else written or "（訳なし）"
+    if written is None:
+        return "（読めない文）"
+    # a model that has learnt little repeats a tag to the limit
+    return (written[:_LONGEST] + " …" if len(written) > _LONGEST else written) or "（訳なし）"
