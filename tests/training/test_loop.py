@@ -23,7 +23,7 @@ class Recorded(Reporter):
     """A reporter that writes everything down."""
 
     def __init__(self) -> None:
-        self.run = Run(0, 0)
+        self.run = Run()
         self.validated = 0
         self.tokens: list[int] = []
         self.losses: list[float] = []

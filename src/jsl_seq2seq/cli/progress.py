@@ -113,7 +113,7 @@ class BarReporter(Reporter):
         )
         self._bar = Progress(*columns, expand=True)
         self._task = self._bar.add_task("", total=None, left="-")
-        self._run, self._epoch, self._state = Run(0, 0), 0, ""
+        self._run, self._epoch, self._state = Run(), 0, ""
         self._loss, self._speed = "-", "-"
         self._tokens, self._asked, self._pace = 0, 0.0, _Pace()
         self._measured: list[EpochMetrics] = []
@@ -210,7 +210,7 @@ class LineReporter(Reporter):
     """About ten lines in all, for logs and pipes. A context manager like :class:`BarReporter`."""
 
     def __init__(self) -> None:
-        self._done, self._next, self._run, self._pace = 0, 0.0, Run(0, 0), _Pace()
+        self._done, self._next, self._run, self._pace = 0, 0.0, Run(), _Pace()
 
     def __enter__(self) -> LineReporter:
         return self

@@ -300,10 +300,8 @@ class TrainingJob:
             reporter or Reporter(),
             should_stop,
             after_epoch,
-            self._translating(trainer, should_stop),
-            Run(
-                done=0,
-                total=0,
+            translate=self._translating(trainer, should_stop),
+            run=Run(
                 start=start.progress.start,
                 epoch=start.progress.epoch,
                 until=start.progress.until,

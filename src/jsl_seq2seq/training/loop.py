@@ -33,15 +33,15 @@ class Run:
     """A run as it begins, or begins again.
 
     Attributes:
-        done, total: batches from the epoch at which it begins to its last; of these finished before.
+        total: batches from the epoch at which it begins to its last. done: of these, finished before.
         start, epoch, until: epochs that were finished when the run first began, that are finished now, and its last.
         metric: of ``TrainingConfig``: what the best epoch is the best by.
         history: all epochs so far, those of earlier runs included.
         translated: validation sentences that are translated after each epoch; 0 without validation data.
     """
 
-    done: int
-    total: int
+    done: int = 0
+    total: int = 0
     start: int = 0
     epoch: int = 0
     until: int = 0
@@ -189,9 +189,9 @@ def fit(
     selector: CheckpointSelector,
     reporter: Reporter,
     should_stop: Callable[[], bool],
-    after_epoch: Callable[[Progress, tuple[EpochMetrics, ...]], None] = lambda *_: None,
-    translate: Callable[[], Figures] = Figures,
-    run: Run | None = None,
+    after_epoch: Callable[[Progress, tuple[EpochMetrics, ...]], None],
+    translate: Callable[[], Figures],
+    run: Run,
 ) -> Outcome:
     """Train until epoch ``progress.until``, from the middle of an epoch if ``progress`` lies there.
 
@@ -207,48 +207,31 @@ def fit(
         Failure: the loss is NaN or infinite; or memory did not suffice for a sentence before anything was updated.
     """
     first_step = trainer.step
-    training, epochs = trainer.training, progress.until - progress.epoch
+    training = trainer.training
     stopping = _agreed(trainer.processes, should_stop)
 
     def order_of(epoch: int) -> BatchOrder:
         return epoch_order(pairs, training.batch_size, training.seed, epoch, training.batch_tokens)
 
-    per_epoch = len(order_of(progress.epoch))
+    batches = (progress.until - progress.epoch) * len(order_of(progress.epoch))
     history: list[EpochMetrics] = []
-    reporter.start(replace(run or Run(0, 0), done=progress.batch, total=epochs * per_epoch))
+    reporter.start(replace(run, done=progress.batch, total=batches))
     while progress.epoch < progress.until and not selector.finished:
-        order, begun = order_of(progress.epoch), progress
-        losses: list[tuple[Array, int]] = []
-        started = time.perf_counter()
-        for number in range(progress.batch, len(order), training.accumulate):
-            group = order[number : number + training.accumulate]
-            batches = [trainer.batch([pairs[index] for index in indices]) for indices in group]
-            try:
-                found = trainer.update_accumulated(batches)
-            except Failure as error:
-                if error.code != "training-out-of-memory" or trainer.step == first_step:
-                    raise
-                progress = _summed(trainer, losses, begun, progress, time.perf_counter() - started)
-                return Outcome(progress, tuple(history), interrupted=True, failure=error)
-            losses += found
-            progress = replace(progress, step=trainer.step, batch=number + len(group))
-            for batch, (loss, _) in zip(batches, found, strict=True):
-                reporter.batch(batch.tokens, lambda loss=loss: float(trainer.ops.to_host(loss)))
-            if stopping() and progress.batch < len(order):
-                progress = _summed(trainer, losses, begun, progress, time.perf_counter() - started)
-                return Outcome(progress, tuple(history), interrupted=True)
-        ended = _summed(trainer, losses, begun, progress, time.perf_counter() - started)
+        order = order_of(progress.epoch)
+        progress, failure = _train_epoch(trainer, pairs, order, progress, reporter, stopping, first_step)
+        if progress.batch < len(order):
+            return Outcome(progress, tuple(history), interrupted=True, failure=failure)
         valid_loss, figures = None, Figures()
         try:
             if valid:
                 reporter.validating()
                 valid_loss, figures = _valid_loss(trainer, valid, stopping), translate()
         except Stopped:
-            return Outcome(ended, tuple(history), interrupted=True)
+            return Outcome(progress, tuple(history), interrupted=True)
         # out of memory on a device has many types, and the epoch's updates are made
         except Exception as error:
-            return Outcome(ended, tuple(history), interrupted=True, failure=error)
-        history.append(_metrics(ended, valid_loss, figures))
+            return Outcome(progress, tuple(history), interrupted=True, failure=error)
+        history.append(_metrics(progress, valid_loss, figures))
         progress = replace(
             progress,
             step=trainer.step,
@@ -266,6 +249,49 @@ def fit(
             return Outcome(progress, tuple(history), interrupted=True)
         after_epoch(progress, tuple(history))
     return Outcome(progress, tuple(history), interrupted=False)
+
+
+def _train_epoch(
+    trainer: Trainer,
+    pairs: Sequence[EncodedPair],
+    order: BatchOrder,
+    begun: Progress,
+    reporter: Reporter,
+    stopping: Callable[[], bool],
+    first_step: int,
+) -> tuple[Progress, Failure | None]:
+    """Train on an epoch's batches from ``begun.batch`` on, to the last one or until ``stopping()``.
+
+    Args:
+        first_step: ``trainer.step`` when the run began.
+
+    Returns:
+        The progress with the sums over the epoch's batches so far; and the failure that ended it, if memory did not
+        suffice for a sentence.
+
+    Raises:
+        Failure: the loss is NaN or infinite; or memory did not suffice, and the run has updated nothing.
+    """
+    progress, failure = begun, None
+    losses: list[tuple[Array, int]] = []
+    started = time.perf_counter()
+    for number in range(begun.batch, len(order), trainer.training.accumulate):
+        group = order[number : number + trainer.training.accumulate]
+        batches = [trainer.batch([pairs[index] for index in indices]) for indices in group]
+        try:
+            found = trainer.update_accumulated(batches)
+        except Failure as error:
+            if error.code != "training-out-of-memory" or trainer.step == first_step:
+                raise
+            failure = error
+            break
+        losses += found
+        progress = replace(progress, step=trainer.step, batch=number + len(group))
+        for batch, (loss, _) in zip(batches, found, strict=True):
+            reporter.batch(batch.tokens, lambda loss=loss: float(trainer.ops.to_host(loss)))
+        if stopping():
+            break
+    return _summed(trainer, losses, begun, progress, time.perf_counter() - started), failure
 
 
 def _agreed(processes: ProcessGroup, should_stop: Callable[[], bool]) -> Callable[[], bool]:
