@@ -95,6 +95,9 @@ def test_a_model_that_is_written_over_is_named(program: Program, data: Path, tmp
     again = program("--train", *training(data, tmp_path / "m", epochs=1))
     assert again.code == 0
     assert "上書きします" in again.err and "--load" in again.err and "--resume" not in again.err
+    assert "Ctrl-C を 2 回" in again.err, "once saves what there is"
+    outside = program("--load", tmp_path, "--predict", "ありがとう")
+    assert outside.code == 2 and f"指定してください: {tmp_path / 'm'}\n" in outside.err
     further = program("--train", "--load", tmp_path / "m", *training(data, tmp_path / "m", epochs=1))
     assert "上書き" not in further.err
     assert "参考" not in program("verify", tmp_path / "m").err, "all that a training writes belongs there"

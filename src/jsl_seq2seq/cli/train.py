@@ -324,6 +324,7 @@ def run_training(request: TrainingRequest, context: typer.Context, directory: Pa
         if replaces:  # said with --quiet, too: it is the last moment to stop it
             note(
                 f"警告: {directory} にあるモデルを、新しいモデルで上書きします（{_instead_of_replacing(directory)}）。"
+                "残しておくなら、いま Ctrl-C を 2 回押してください。"
             )
         if options["save"] is None:
             inform(f"保存先: {directory}（--save で変えられます）")

@@ -466,9 +466,13 @@ def _no_model(directory: Path) -> JslError:
             code="model-not-a-directory",
             path=directory,
         )
+    hint = "保存が終わる前に止まったか、別のフォルダーです。名前を確かめてください。"
+    inside = sorted(path.parent for path in directory.glob(f"*/{WEIGHTS}"))
+    if inside:  # those of train --seeds, or of models/
+        hint = f"中にあるモデルを指定してください: {inside[0]}{' など' if len(inside) > 1 else ''}"
     return UserError(
         f"モデルがありません: {directory}（{CONFIG} がありません）",
-        "保存が終わる前に止まったか、別のフォルダーです。名前を確かめてください。",
+        hint,
         code="model-not-found",
         path=directory,
     )
