@@ -8,11 +8,13 @@
 from __future__ import annotations
 
 from importlib import import_module
-from typing import TYPE_CHECKING, Any
 
 from .version import __version__
 
+TYPE_CHECKING = False  # typing's, whose import takes longer than all that is here
 if TYPE_CHECKING:
+    from typing import Any
+
     from .errors import Failure, JslError, UserError
     from .translate import Attention, Candidate, Score, Translation, Translator
 
