@@ -473,21 +473,13 @@ class TrainingJob:
         return model
 
     def _continued(self, loaded: SavedModel, request: TrainingRequest) -> SavedModel:
+        """The loaded model with the settings and the progress of the run that begins, or goes on if resumed."""
         search = {name: request.options[name] for name in _SEARCH_OPTIONS if name in request.options}
         loaded = replace(loaded, config=replace(loaded.config, **search))
-        for name in _SHAPE_OPTIONS:
-            wanted, fixed = request.options.get(name), getattr(loaded.config, name)
-            if wanted is not None and wanted != fixed:
-                raise UserError(
-                    f"続きの学習では {name} を変えられません（このモデルは {fixed} です）。",
-                    f"{name} を指定しないか、新しいモデルを学習してください。",
-                    code="setting-fixed-by-model",
-                    setting=name,
-                    value=wanted,
-                    fixed=fixed,
-                )
-        training, progress = loaded.training, loaded.progress
-        if self._digest != loaded.data_digest and not request.resume:
+        _require_shape(loaded.config, request.options)
+        same_data = self._digest == loaded.data_digest
+        training = loaded.training
+        if not same_data and not request.resume:
             training = _overridden(training, fine_tuning_settings(training, self._pairs))
         training = _overridden(training, request.options)
         self._add_variants(loaded.tokenizers, training)
@@ -498,27 +490,12 @@ class TrainingJob:
                 "取り込んだモデルなので、元のプロジェクトと同じくマスクなしで続けます。"
                 "損失は実力より小さく出ます（正解の続きが見えるため）。"
             )
-        if loaded.moments is None:
-            self.changes.append(
-                "このモデルには学習の途中経過が保存されていないので、Adam は最初から始めます。"
-            )
-            progress = Progress(epoch=progress.epoch, start=progress.start)
-        other_batches = self._digest != loaded.data_digest or any(
-            getattr(training, name) != getattr(loaded.training, name) for name in _BATCH_OPTIONS
+        same_batches = same_data and all(
+            getattr(training, name) == getattr(loaded.training, name) for name in _BATCH_OPTIONS
         )
-        if progress.batch and other_batches:
-            self.changes.append(
-                "データかバッチの大きさが変わったので、途中だったエポックは最初からやり直します。"
-            )
-            progress = replace(progress, batch=0, loss_sum=0.0, tokens=0, seconds=0.0)
-        if self._digest != loaded.data_digest:
-            told = self.notes if request.resume else self.changes  # --resume means the same data
-            told.append(f"前回とは違うデータで続けます（前回: {loaded.data_name}）。")
-            if not request.resume:
-                self.changes.append(
-                    f"学習率は {training.learning_rate:g}（{training.schedule}）、{training.epochs} エポック、"
-                    f"1 回の更新に {training.batch_size} 文で学習します。"
-                )
+        progress = self._progress_of(loaded, same_batches)
+        if not same_data:
+            self._note_other_data(loaded, training, request.resume)
         goal = loaded.progress.until or loaded.training.epochs
         if request.resume:
             until = request.options.get("epochs", goal)
@@ -535,12 +512,38 @@ class TrainingJob:
             request.resume
             and loaded.training.schedule == "cosine"
             and loaded.moments is not None
-            and not other_batches
+            and same_batches
             and until == goal
         )
         if training.schedule == "cosine" and "decay_steps" not in request.options and not goes_on:
             training = self._rescheduled(training, progress)
         return replace(start, training=training)
+
+    def _progress_of(self, loaded: SavedModel, same_batches: bool) -> Progress:
+        """Where the loaded model stands: at no step without Adam's moments, and between two epochs unless the epoch
+        goes on with the ``same_batches``."""
+        progress = loaded.progress
+        if loaded.moments is None:
+            self.changes.append(
+                "このモデルには学習の途中経過が保存されていないので、Adam は最初から始めます。"
+            )
+            progress = Progress(epoch=progress.epoch, start=progress.start)
+        if progress.batch and not same_batches:
+            self.changes.append(
+                "データかバッチの大きさが変わったので、途中だったエポックは最初からやり直します。"
+            )
+            progress = replace(progress, batch=0, loss_sum=0.0, tokens=0, seconds=0.0)
+        return progress
+
+    def _note_other_data(self, loaded: SavedModel, training: TrainingConfig, resume: bool) -> None:
+        """Say that these are not the data that the model was trained with, and how it is trained on them."""
+        told = self.notes if resume else self.changes  # --resume means the same data
+        told.append(f"前回とは違うデータで続けます（前回: {loaded.data_name}）。")
+        if not resume:
+            self.changes.append(
+                f"学習率は {training.learning_rate:g}（{training.schedule}）、{training.epochs} エポック、"
+                f"1 回の更新に {training.batch_size} 文で学習します。"
+            )
 
     def _resumed(self, start: SavedModel, loaded: SavedModel, training: TrainingConfig) -> SavedModel:
         """``start`` with the parameters of the last update, whichever ``keep`` selected to be saved."""
@@ -663,6 +666,21 @@ def _computed_in_parts(trainer: Trainer) -> tuple[str, ...]:
         "いくつかに分けて計算しました。更新は同じ平均ですが、足りる機械とは最後の桁や dropout が違います。"
         "batch_size を小さくすると、分けずに計算できます。",
     )
+
+
+def _require_shape(config: ModelConfig, options: Mapping[str, Any]) -> None:
+    """Raise UserError if the options ask for another shape than that of the model to go on from."""
+    for name in _SHAPE_OPTIONS:
+        wanted, fixed = options.get(name), getattr(config, name)
+        if wanted is not None and wanted != fixed:
+            raise UserError(
+                f"続きの学習では {name} を変えられません（このモデルは {fixed} です）。",
+                f"{name} を指定しないか、新しいモデルを学習してください。",
+                code="setting-fixed-by-model",
+                setting=name,
+                value=wanted,
+                fixed=fixed,
+            )
 
 
 def _overridden(training: TrainingConfig, options: Mapping[str, Any]) -> TrainingConfig:
