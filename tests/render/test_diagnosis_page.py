@@ -63,3 +63,7 @@ def test_words_outside_of_the_tags_have_their_brackets() -> None:
     page = diagnosis_page(replace(found, deletions=(changed, *found.deletions[1:])))
     check_page(page)
     assert "&lt;+龍&gt;</span>" in page and "タグの根拠" in page
+    assert "語彙にない言葉の始まり" in page
+    assert "語彙にない言葉" not in diagnosis_page(
+        diagnose(translator_of(trained_small()), "わたしはたべます")
+    )

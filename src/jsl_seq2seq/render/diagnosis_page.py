@@ -8,6 +8,7 @@ import numpy as np
 
 from ..evaluation.diagnosis import LOST_EVIDENCE, Diagnosis
 from ..evaluation.metrics import align
+from ..tokenize.tokenizer import OpenTagTokenizer
 from .heatmap import heatmap_svg
 from .pages import render
 
@@ -34,6 +35,7 @@ def diagnosis_page(diagnosis: Diagnosis) -> str:
         diagnosis=diagnosis,
         deletions=[(one, align(diagnosis.translation.tags, one.tags)) for one in diagnosis.deletions],
         lost_evidence=LOST_EVIDENCE if diagnosis.loses_evidence else "",
+        open_words=isinstance(diagnosis.tokenizers.target, OpenTagTokenizer),
         written=lambda tag: diagnosis.tokenizers.target.join([tag]),
         unit=unit,
         target=target,
