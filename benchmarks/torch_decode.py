@@ -30,7 +30,7 @@ stand_in("safetensors", "safetensors.numpy", "filelock")  # nothing is read or s
 
 from jsl_seq2seq.backends.interface import GraphDecodingOps
 from jsl_seq2seq.backends.torch import open_ops
-from jsl_seq2seq.model import Transformer, parameter_specs
+from jsl_seq2seq.model import Transformer, flatten, parameter_shapes
 from jsl_seq2seq.model.initialization import initial_parameters
 from jsl_seq2seq.search import GraphGreedy, greedy
 from jsl_seq2seq.settings import EOS, ModelConfig, VocabSize
@@ -119,10 +119,8 @@ def _ours(setting: Setting, source: np.ndarray) -> Write:
     config, ops = setting.config, open_ops(None, DEVICE)
     values = initial_parameters(config, seed=0)
     values["decoder.output_projection.bias"][EOS] = -1e3  # as generate's min_new_tokens
-    flat = ops.array(np.concatenate([values[name].reshape(-1) for name in parameter_specs(config)]))
-    model = Transformer(
-        ops, ops.named_views(flat, {name: value.shape for name, value in values.items()}), config
-    )
+    shapes = parameter_shapes(config)
+    model = Transformer(ops, ops.named_views(ops.array(flatten(values, shapes)), shapes), config)
     graph = GraphGreedy(ops, model) if isinstance(ops, GraphDecodingOps) else None
     sentences = source.tolist()
 

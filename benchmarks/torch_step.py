@@ -34,7 +34,7 @@ stand_in("safetensors", "safetensors.numpy", "filelock")  # nothing is read or s
 from jsl_seq2seq.backends.registry import Backend
 from jsl_seq2seq.backends.torch import CudaOps, open_ops
 from jsl_seq2seq.data.batching import Batch
-from jsl_seq2seq.model import parameter_specs
+from jsl_seq2seq.model import count_parameters
 from jsl_seq2seq.model.attention import attention
 from jsl_seq2seq.model.initialization import initial_parameters
 from jsl_seq2seq.settings import PAD, SOS, ModelConfig, TrainingConfig, VocabSize
@@ -105,7 +105,7 @@ def _measure(name: str, arguments: argparse.Namespace, rate: float, until: float
     """All contenders at one setting."""
     setting = SETTINGS[name]
     config = setting.config
-    parameters = sum(spec.size for spec in parameter_specs(config).values())
+    parameters = count_parameters(config)
     print(
         f"\n{name}: d_model {config.d_model}, {config.n_heads} heads, {config.n_layers}+{config.n_layers} layers, "
         f"d_ff {config.d_ff}, batch {setting.batch}, {setting.source}/{setting.target} tokens, "

@@ -33,7 +33,8 @@ from jsl_seq2seq.backends.wgpu import WgpuOps
 from jsl_seq2seq.backends.wgpu.capture import CapturedStep, CommandRecording, HostArray
 from jsl_seq2seq.backends.wgpu.engine import Commands
 from jsl_seq2seq.errors import JslError
-from jsl_seq2seq.model import Dropout, Transformer, parameter_specs
+from jsl_seq2seq.model import Dropout, Transformer, flatten, parameter_shapes
+from jsl_seq2seq.model.initialization import initial_parameters
 from jsl_seq2seq.settings import ModelConfig, VocabSize
 from timing import Contender, race_workers, ratio, show, write_json
 
@@ -67,12 +68,11 @@ class OurStep:
 
     def __init__(self, ops: Any, size: Size, dropout: float) -> None:
         self.ops = ops
-        specs = parameter_specs(size.config)
-        generator = np.random.default_rng(0)
-        flat = np.concatenate([_draw(spec, generator) for spec in specs.values()])
+        shapes = parameter_shapes(size.config)
+        flat = flatten(initial_parameters(size.config, seed=0), shapes)
         self.parameters = ops.array(flat)
         m, v = ops.zeros(flat.shape), ops.zeros(flat.shape)
-        named = ops.named_views(self.parameters, {name: spec.shape for name, spec in specs.items()})
+        named = ops.named_views(self.parameters, shapes)
         model = Transformer(ops, named, size.config)
 
         def step(source: Array, target_in: Array, target_out: Array, rates: Array, key: Array) -> Array:
@@ -346,16 +346,6 @@ def _batch(size: Size, generator: np.random.Generator) -> list[np.ndarray]:
         generator.integers(3, entries, (size.batch, length), np.int32) for entries, length in shapes
     )
     return [source, target, np.roll(target, -1, axis=1)]
-
-
-def _draw(spec: Any, generator: np.random.Generator) -> np.ndarray:
-    if spec.distribution == "uniform":
-        values = generator.uniform(-spec.spread, spec.spread, spec.size)
-    elif spec.distribution == "normal":
-        values = generator.normal(0, spec.spread, spec.size)
-    else:
-        values = np.full(spec.size, spec.spread)
-    return values.astype(np.float32)
 
 
 if __name__ == "__main__":

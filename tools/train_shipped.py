@@ -107,7 +107,7 @@ def main() -> None:
 
 
 def prepare(arguments: argparse.Namespace) -> None:
-    """Write the generated corpus and the data of both stages."""
+    """Write the generated corpus, and the data that all stages train on and are measured on."""
     output, random = arguments.output, Random(arguments.seed)
     started = time.monotonic()
     corpus, data = output / "corpus", output / "data"

@@ -251,7 +251,7 @@ def _add_operations(app: FastAPI, service: Service) -> None:
     )
     async def metrics() -> Response:
         """Prometheus の形の数。文も住所も入りません。"""
-        return Response(service.metrics.text(lambda: service.waiting), headers={"Content-Type": CONTENT_TYPE})
+        return Response(service.metrics.text(service.waiting), headers={"Content-Type": CONTENT_TYPE})
 
 
 def _add_errors(app: FastAPI) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
 _SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
 _ITEMS = (1, 2, 4, 8, 16, 32, 64)
@@ -53,8 +53,12 @@ class Metrics:
         """Count a batch."""
         self._batches.add(items)
 
-    def text(self, waiting: Callable[[], int]) -> str:
-        """All of it."""
+    def text(self, waiting: int) -> str:
+        """All counters as Prometheus reads them.
+
+        Args:
+            waiting: texts that wait to be translated.
+        """
         lines = ["# TYPE jsl_requests_total counter"]
         lines += [
             f'jsl_requests_total{{route="{route}",status="{status}"}} {count}'
@@ -62,5 +66,5 @@ class Metrics:
         ]
         lines += self._seconds.lines("jsl_request_duration_seconds")
         lines += self._batches.lines("jsl_batch_items")
-        lines += ["# TYPE jsl_queue_items gauge", f"jsl_queue_items {waiting()}"]
+        lines += ["# TYPE jsl_queue_items gauge", f"jsl_queue_items {waiting}"]
         return "\n".join(lines) + "\n"
