@@ -8,6 +8,7 @@ import socket
 import subprocess
 import sys
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -117,13 +118,18 @@ def test_shares_are_the_batch() -> None:
 
 
 def start(
-    data: Path, save: Path, count: int, *more: str, folders: list[Path] | None = None
+    data: Path,
+    save: Path,
+    count: int,
+    *more: str,
+    folders: list[Path] | None = None,
+    program: Sequence[str] = ("-m", "jsl_seq2seq"),
 ) -> list[subprocess.Popen[str]]:
     """``count`` processes with the environment that torchrun would give them."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    command = [sys.executable, "-m", "jsl_seq2seq", "--train", "--backend", "torch", "--device", "cpu"]
+    command = [sys.executable, *program, "--train", "--backend", "torch", "--device", "cpu"]
     shape = ["--d-model", "8", "--n-layers", "1", "--d-ff", "16", "--batch-size", "3"]
     return [
         subprocess.Popen(
@@ -192,6 +198,49 @@ def test_when_one_dies_the_other_says_so_and_the_checkpoint_is_whole(data: Path,
     outputs = [process.communicate(timeout=120) for process in again]
     assert [process.returncode for process in again] == [0, 0], outputs
     assert load_model(save).progress.epoch == model.progress.epoch + 2
+
+
+LACKING_MEMORY = """
+import os
+from jsl_seq2seq.backends.torch.ops import TorchOps
+from jsl_seq2seq.cli import main
+rank, operation, honest, calls = os.environ["RANK"], "{operation}", TorchOps.{operation}, 0
+def lacking(*args, **kwargs):
+    global calls
+    calls += rank == "{rank}"
+    if calls > 30:
+        raise MemoryError
+    return honest(*args, **kwargs)
+setattr(TorchOps, operation, lacking)
+main()
+"""
+
+
+@pytest.mark.parametrize(
+    ("rank", "operation"),
+    [
+        (1, "adam_update"),
+        *(
+            pytest.param(rank, operation, marks=pytest.mark.slow)
+            for rank in (0, 1)
+            for operation in ("adam_update", "linear", "dropout")
+        ),
+    ],
+)
+def test_when_one_lacks_memory_it_says_so_and_the_checkpoint_is_whole(
+    data: Path, tmp_path: Path, rank: int, operation: str
+) -> None:
+    """Nor does it take part in what the others compute next."""
+    program = ("-c", LACKING_MEMORY.format(rank=rank, operation=operation))
+    more = ["--epochs", "100000", "--checkpoint-every", "1", "--dropout", "0.1"]
+    started = start(data, tmp_path / "m", 2, *more, program=program)
+    outputs = [process.communicate(timeout=120) for process in started]
+    assert [process.returncode for process in started] == [1, 1], outputs
+    assert "メモリーが足りません" in outputs[rank][1] and "ndarray" not in outputs[rank][1]
+    assert "別のプロセスが止まった" in outputs[1 - rank][1]
+    assert not any("Traceback" in err or "terminate" in err for _, err in outputs)
+    if operation == "adam_update":
+        assert load_model(tmp_path / "m", training_state=True).progress.epoch >= 1
 
 
 def test_processes_with_other_data_do_not_start(data: Path, tmp_path: Path) -> None:

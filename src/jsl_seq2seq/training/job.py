@@ -350,6 +350,7 @@ class TrainingJob:
             raise lacking_memory(
                 f"この大きさのモデル（パラメーター {count:,} 個）を学習するためのメモリーが足りません。",
                 self.backend.name,
+                self.backend.processes,
                 parameters=count,
             ) from error
 

@@ -204,7 +204,8 @@ def fit(
         run: what the reporter receives, but for its batches, which are counted here.
 
     Raises:
-        Failure: the loss is NaN or infinite; or memory did not suffice for a sentence before anything was updated.
+        Failure: the loss is NaN or infinite; or memory did not suffice for a sentence before anything was updated,
+            or in one of several processes.
     """
     first_step = trainer.step
     training = trainer.training
@@ -270,7 +271,8 @@ def _train_epoch(
         suffice for a sentence.
 
     Raises:
-        Failure: the loss is NaN or infinite; or memory did not suffice, and the run has updated nothing.
+        Failure: the loss is NaN or infinite; or memory did not suffice, and the run has updated nothing or is one of
+            several processes.
     """
     progress, failure = begun, None
     losses: list[tuple[Array, int]] = []
@@ -281,7 +283,9 @@ def _train_epoch(
         try:
             found = trainer.update_accumulated(batches)
         except Failure as error:
-            if error.code != "training-out-of-memory" or trainer.step == first_step:
+            # among several processes the others wait for this one's gradient, and for no sum of losses
+            alone = trainer.processes.world_size == 1
+            if error.code != "training-out-of-memory" or trainer.step == first_step or not alone:
                 raise
             failure = error
             break

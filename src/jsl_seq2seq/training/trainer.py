@@ -12,6 +12,7 @@ import numpy as np
 
 from ..backends.interface import Array
 from ..backends.out_of_memory import in_halves, is_out_of_memory
+from ..backends.process_group import ProcessGroup
 from ..backends.registry import Backend
 from ..backends.tape import Tape
 from ..data.batching import Batch, EncodedPair, make_batch
@@ -130,7 +131,7 @@ class Trainer:
                 if retried:
                     count = self._flat.shape[0]
                     what = f"{count:,} 個のパラメーターを更新するためのメモリーが足りません。"
-                    raise lacking_memory(what, self.ops.name, parameters=count) from error
+                    raise lacking_memory(what, self.ops.name, self.processes, parameters=count) from error
             self._release()  # outside of the handler, whose traceback keeps the arrays
         raise AssertionError
 
@@ -204,6 +205,7 @@ class Trainer:
         raise lacking_memory(
             f"1 文だけでも、学習するためのメモリーが足りません（{source} と {target} トークンまでの文）。",
             self.ops.name,
+            self.processes,
             source=source,
             target=target,
         ) from error
@@ -341,9 +343,9 @@ class Trainer:
         return unflatten(np.array(self.ops.to_host(flat)), self._shapes)
 
 
-def lacking_memory(what: str, backend: str, **facts: int) -> Failure:
+def lacking_memory(what: str, backend: str, processes: ProcessGroup, **facts: int) -> Failure:
     """The failure where memory does not suffice for training, however small its parts."""
-    other = "" if backend == "ndarray" else "、ndarray バックエンドを使う"
+    other = "" if backend == "ndarray" or processes.world_size > 1 else "、ndarray バックエンドを使う"
     return Failure(
         what,
         f"長い文を分ける、モデルを小さくする（d_model や n_layers を減らす）{other}と、計算できるかもしれません。",
