@@ -9,7 +9,7 @@ import pytest
 
 from jsl_seq2seq.render.curve import MARK
 from jsl_seq2seq.store import save_model
-from jsl_seq2seq.training.record import METRICS_LINES, MetricsFile
+from jsl_seq2seq.training.record import METRICS_LINES, MetricsLines
 
 from ..small_models import small_job, trained_small
 from .conftest import Program
@@ -48,7 +48,7 @@ def test_a_training_that_goes_on_has_no_model_yet(
 ) -> None:
     going_on = tmp_path / "going-on"
     going_on.mkdir()
-    MetricsFile(going_on).write(trained_small().history)
+    MetricsLines(going_on).write(trained_small().history)
     found = json.loads(program("runs", str(going_on), "--json").out)
     assert found["epochs"] == len(trained_small().history)
     # what is ahead of the saved model counts

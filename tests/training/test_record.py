@@ -15,7 +15,7 @@ import pytest
 from jsl_seq2seq.errors import UserError
 from jsl_seq2seq.store import EpochMetrics, load_model, save_model
 from jsl_seq2seq.training import Run
-from jsl_seq2seq.training.record import MetricsFile, TensorBoard, read_lines
+from jsl_seq2seq.training.record import MetricsLines, TensorBoard, read_lines
 
 from ..processes import POSIX, environment, program, run_program
 from ..refusals import refused
@@ -25,7 +25,7 @@ POINTS = tuple(EpochMetrics(number, 1 / number, 0.5, 100.0, 2.0, 0.25) for numbe
 
 
 def test_a_line_for_each_epoch_as_soon_as_it_is_finished(tmp_path: Path) -> None:
-    file = MetricsFile(tmp_path)
+    file = MetricsLines(tmp_path)
     file.start(Run(0, 9, history=POINTS[:2]))
     assert read_lines(tmp_path) == POINTS[:2]
     for number in (2, 3, 4):
@@ -35,7 +35,7 @@ def test_a_line_for_each_epoch_as_soon_as_it_is_finished(tmp_path: Path) -> None
 
 @pytest.mark.parametrize("cut", [1, 5, 40])
 def test_a_line_that_is_being_written_is_not_read(tmp_path: Path, cut: int) -> None:
-    file = MetricsFile(tmp_path)
+    file = MetricsLines(tmp_path)
     file.start(Run(0, 9, history=POINTS))
     path = tmp_path / "metrics.jsonl"
     path.write_bytes(path.read_bytes()[:-cut])
@@ -43,8 +43,8 @@ def test_a_line_that_is_being_written_is_not_read(tmp_path: Path, cut: int) -> N
 
 
 def test_a_resumed_run_has_no_epoch_twice_and_misses_none(tmp_path: Path) -> None:
-    MetricsFile(tmp_path).write(POINTS)
-    again = MetricsFile(tmp_path)
+    MetricsLines(tmp_path).write(POINTS)
+    again = MetricsLines(tmp_path)
     again.start(Run(0, 9, history=POINTS[:3]))  # the last checkpoint
     again.epoch(replace(POINTS[3], seconds=9.0))
     assert read_lines(tmp_path) == (*POINTS[:3], replace(POINTS[3], seconds=9.0))
@@ -56,7 +56,7 @@ def test_a_resumed_run_has_no_epoch_twice_and_misses_none(tmp_path: Path) -> Non
 def test_other_peoples_files_stay(tmp_path: Path, content: str) -> None:
     (tmp_path / "metrics.jsonl").write_text(content, encoding="utf-8")
     with refused(UserError, "metrics.jsonl", code="would-overwrite", path=tmp_path / "metrics.jsonl"):
-        MetricsFile(tmp_path)
+        MetricsLines(tmp_path)
     assert (tmp_path / "metrics.jsonl").read_text(encoding="utf-8") == content
 
 
@@ -64,7 +64,7 @@ def test_what_cannot_be_written_is_said_once_and_made_up_for(tmp_path: Path) -> 
     said: list[str] = []
     folder = tmp_path / "m"
     folder.mkdir()
-    file = MetricsFile(folder, said.append)
+    file = MetricsLines(folder, said.append)
     file.start(Run(0, 9))
     (folder / "metrics.jsonl").unlink()
     for point in POINTS:

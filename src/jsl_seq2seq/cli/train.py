@@ -31,7 +31,7 @@ from ..store.card import in_quotes, quoted
 from ..store.directory import CONFIG
 from ..store.metadata import published
 from ..training import Checkpoints, Reporter, Reporters, TrainingJob, TrainingRequest, TrainingResult
-from ..training.record import MetricsFile, TensorBoard
+from ..training.record import MetricsLines, TensorBoard
 from ..translate import Translator
 from . import options as opt
 from .config_file import TRAIN_CONFIG, ConfigFile, key_of, plain, recorded, require_place, write_config_file
@@ -294,7 +294,7 @@ def run_training(request: TrainingRequest, context: typer.Context, directory: Pa
     together = job.backend.processes.world_size > 1
     place = _absolute(directory)  # the working directory may be gone by the end
     warn = lambda text: inform(f"警告: {text}")  # noqa: E731
-    lines, curve = MetricsFile(place, warn), CurveFile(place, warn)
+    lines, curve = MetricsLines(place, warn), CurveFile(place, warn)
     if tensorboard is not None and repeated:
         tensorboard = tensorboard / directory.name
     board = None if tensorboard is None else TensorBoard(_absolute(tensorboard))

@@ -21,7 +21,7 @@ METRICS_LINES = "metrics.jsonl"
 _LONGEST_LINE = 10_000
 
 
-class MetricsFile(Reporter):
+class MetricsLines(Reporter):
     """Writes ``metrics.jsonl`` in a directory that exists: all epochs so far, then each one when it is finished.
 
     Args:
