@@ -8,6 +8,7 @@ import pytest
 
 from jsl_seq2seq.corpus.augment import (
     Copied,
+    Nouns,
     copied_pieces,
     kanji,
     sprinkle,
@@ -15,6 +16,7 @@ from jsl_seq2seq.corpus.augment import (
     with_number,
     with_slots,
 )
+from jsl_seq2seq.corpus.lexicon import read_lexicon
 from jsl_seq2seq.corpus.numbers import number_tags
 from jsl_seq2seq.tokenize.tokenizer import SLOTS
 
@@ -88,6 +90,60 @@ def test_numbers_of_every_length() -> None:
 @pytest.mark.parametrize("text", ["3時です", "1.5キロ", "電話は03-1234回", "駅です", "3人と3人"])
 def test_no_other_number_where_it_is_not_clear(text: str) -> None:
     assert with_number(text, ("3", "人", "3", "人"), Random(0)) is None
+
+
+@pytest.fixture(scope="module")
+def nouns() -> Nouns:
+    return Nouns(read_lexicon(), ["百葉箱", "ミトン"])
+
+
+def test_a_noun_gives_way_in_sentence_and_tags(nouns: Nouns) -> None:
+    random, put = Random(5), set()
+    for _ in range(300):
+        found = nouns.swapped("弟が牛乳を買った", ("弟", "牛乳", "買う"), random, share=1)
+        assert found is not None
+        text, tags = found
+        assert text.endswith("を買った") and "が" in text and "牛乳" not in text and tags[-1] == "買う"
+        put.add(tags)
+    assert len(put) > 200
+
+
+def test_nouns_outside_the_lexicon_stand_for_things_alone(nouns: Nouns) -> None:
+    random = Random(6)
+    thing: set[str] = set()
+    person: set[str] = set()
+    for _ in range(300):
+        for text, tags, found in (
+            ("牛乳を買う", ("牛乳", "買う"), thing),
+            ("弟を待つ", ("弟", "待つ"), person),
+        ):
+            variant = nouns.swapped(text, tags, random)
+            assert variant is not None
+            found.update(variant[1])
+    assert {"+百葉箱", "+ミトン"} <= thing and not {"+百葉箱", "+ミトン"} & person
+    assert len(thing) > 100 and len(person) > 50
+
+
+def test_open_words_give_way_too(nouns: Nouns) -> None:
+    found = nouns.swapped("賽銭箱を見た", ("+賽銭箱", "見る"), Random(7))
+    assert found is not None
+    text, tags = found
+    assert "賽銭箱" not in text and text.endswith("を見た") and "+賽銭箱" not in tags
+
+
+@pytest.mark.parametrize(
+    ("text", "tags"),
+    [
+        ("日本手話を学ぶ", ("手話", "学ぶ")),  # a part of a longer word
+        ("お茶を飲む", ("茶", "飲む")),
+        ("牛乳と牛乳", ("牛乳", "牛乳")),  # twice
+        ("電話する", ("電話",)),  # a verb
+        ("弟は", ("する",)),
+        ("食べる", ("食べる",)),
+    ],
+)
+def test_no_other_noun_where_it_is_not_clear(nouns: Nouns, text: str, tags: tuple[str, ...]) -> None:
+    assert nouns.swapped(text, tags, Random(0)) is None
 
 
 def test_all_kanji_of_the_standard() -> None:

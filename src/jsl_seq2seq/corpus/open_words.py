@@ -58,6 +58,10 @@ class OpenWords:
         """Number of words per class."""
         return {word_class: len(words) for word_class, words in self._by_class.items()}
 
+    def surfaces(self, word_class: str) -> tuple[str, ...]:
+        """How the words of a class are written."""
+        return tuple(word.surface for word in self._by_class.get(word_class, ()))
+
     def stand_in(self, word: Word, pool: Sequence[Word], rng: Rng) -> Word:
         """A word outside the lexicon with the senses and cases of ``word``; ``word`` itself where none fits.
 
