@@ -1,7 +1,8 @@
-"""How well the rule-based analyser agrees with reference tags.
+"""How well the rule-based analyser, or a model, agrees with reference tags.
 
-    python tools/measure_analyser.py everyday-dev.tsv …        # reference files
-    python tools/measure_analyser.py --grammar 3000            # pairs that the grammar generates
+    python tools/measure_sentences.py everyday-dev.tsv …           # the analyser, on reference files
+    python tools/measure_sentences.py everyday-dev.tsv --model     # the shipped model; or --model DIRECTORY
+    python tools/measure_sentences.py --grammar 3000               # the analyser, on what the grammar generates
 
 A reference file has a sentence, its tags, and optionally a group and other right tags (``reference=other``). The
 mark ``+`` of open words is ignored, because the lexicon grows; so are the borders between words ("text" below).
@@ -11,10 +12,12 @@ from __future__ import annotations
 
 import argparse
 import itertools
-import time
 from collections import Counter
+from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 
+from jsl_seq2seq import Translator
 from jsl_seq2seq.corpus.analyser import Analyser
 from jsl_seq2seq.corpus.generate import generate_pairs
 
@@ -41,27 +44,51 @@ def variants(tags: list[str], others: dict[str, str]) -> set[str]:
     return {"".join(choice) for choice in itertools.islice(itertools.product(*choices), 4096)}
 
 
-def measure_file(analyser: Analyser, path: Path, quiet: bool) -> None:
+Labels = Callable[[list[str]], list[tuple[Sequence[str], bool]]]
+"""Sentences -> their tags, and whether they are marked as uncertain."""
+
+
+def by_analyser(analyser: Analyser, sentences: list[str]) -> list[tuple[Sequence[str], bool]]:
+    return [(found.tags, not found.certain) for found in map(analyser.label, sentences)]
+
+
+def by_model(translator: Translator, sentences: list[str]) -> list[tuple[Sequence[str], bool]]:
+    return [(found.tags, found.uncertain) for found in translator.translate_batch(sentences)]
+
+
+def measure_file(labels: Labels, path: Path, quiet: bool) -> None:
     rows = read_reference(path)
-    exact = text = kept = unknown = 0
-    groups: dict[str, list[int]] = {}
-    for sentence, tags, others, group in rows:
-        got = [tag.lstrip("+") for tag in analyser.label(sentence).tags]
+    exact = kept = unknown = 0
+    rights: list[bool] = []
+    marks: list[bool] = []
+    groups: dict[str, list[bool]] = {}
+    for (sentence, tags, others, group), (found, marked) in zip(
+        rows, labels([row[0] for row in rows]), strict=True
+    ):
+        got = [tag.lstrip("+") for tag in found]
         right = "".join(got) in variants(tags, others)
         exact += got == [tag.lstrip("+") for tag in tags]
-        text += right
+        rights.append(right)
+        marks.append(marked)
         groups.setdefault(group, []).append(right)
         for tag in tags:
             if tag.startswith("+"):
                 unknown += 1
-                kept += tag[1:] in got or others.get(tag[1:], "\0") in "".join(got) or tag[1:] in "".join(got)
+                kept += tag[1:] in "".join(got) or others.get(tag[1:], "\0") in "".join(got)
         if not right and not quiet:
-            print(f"- {sentence}\n    wanted {' '.join(tags)}\n    got    {analyser.label(sentence).line()}")
+            print(
+                f"- {sentence}\n    wanted {' '.join(tags)}\n    got    {' '.join(found)}{'  (?)' * marked}"
+            )
+    unmarked = [right for right, marked in zip(rights, marks, strict=True) if not marked]
     print(f"{path.name}: {len(rows)} sentences")
-    print(f"  exact tags {exact}/{len(rows)}  right (borders and alternatives allowed) {text}/{len(rows)}")
+    print(
+        f"  exact tags {exact}/{len(rows)}  right (borders and alternatives allowed) {sum(rights)}/{len(rows)}"
+    )
+    print(f"  unmarked ones right {sum(unmarked)}/{len(unmarked)}  right ones marked", end=" ")
+    print(f"{sum(rights) - sum(unmarked)}/{sum(rights)}")
     print(f"  unknown words kept {kept}/{unknown}")
-    for group, marks in groups.items():
-        print(f"  {group or '-'}: {sum(marks)}/{len(marks)}")
+    for group, found in groups.items():
+        print(f"  {group or '-'}: {sum(found)}/{len(found)}")
 
 
 def measure_grammar(analyser: Analyser, count: int, seed: int, show: int) -> None:
@@ -90,14 +117,18 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--show", type=int, default=0, help="print this many disagreements with the grammar")
     parser.add_argument("--quiet", action="store_true", help="print totals only")
+    parser.add_argument(
+        "--model", nargs="?", const="", metavar="DIRECTORY", help="measure a model, not the analyser"
+    )
     options = parser.parse_args()
-    started = time.perf_counter()
-    analyser = Analyser()
-    print(f"loaded in {time.perf_counter() - started:.1f} s")
+    if options.model is not None:
+        labels = partial(by_model, Translator.load(options.model or None, backend="ndarray"))
+    else:
+        labels = partial(by_analyser, Analyser())
     for path in options.files:
-        measure_file(analyser, path, options.quiet)
+        measure_file(labels, path, options.quiet)
     if options.grammar:
-        measure_grammar(analyser, options.grammar, options.seed, options.show)
+        measure_grammar(Analyser(), options.grammar, options.seed, options.show)
 
 
 if __name__ == "__main__":
