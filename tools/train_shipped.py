@@ -5,13 +5,15 @@
     python tools/train_shipped.py OUTPUT                               # the model, from the data that is in OUTPUT
     python tools/train_shipped.py OUTPUT --stage first                 # one stage: first, second or polish
 
-FILE holds plain Japanese sentences, one a line; docs/corpus.md says where anyone gets the ones that were used. Writes
+FILE holds plain Japanese sentences, one a line; docs/corpus.md says where anyone gets the ones that were used.
+tools/everyday.txt beside this program holds more, of the kind that is said at counters, at work and at home. Writes
 OUTPUT/corpus (generated sentences, split), OUTPUT/data (what is trained on, each sentence with its origin),
 OUTPUT/model (what goes to src/jsl_seq2seq/assets/model) and OUTPUT/figures.json. Hand-written sentences are only
 measured on.
 
-The data come from three sources: sentences of the grammar, some of whose words are outside the lexicon; real
-sentences, labelled by the rule-based analyser; and variants of both, which teach copying (corpus/augment.py). Training
+The data come from four sources: sentences of the grammar, some of whose words are outside the lexicon; real
+sentences, and everyday ones that a language model wrote, both labelled by the rule-based analyser; and variants of all
+of them, which teach copying (corpus/augment.py). Training
 has three stages: with label smoothing, the same again from a lower learning rate (a warm restart, Loshchilov and Hutter
 2017), then without smoothing, so that probabilities mean what they say, and with less dropout. Each stage leaves
 OUTPUT/STAGE; one that is there already is not repeated, so that the work can be cut where a machine's time ends.
@@ -24,19 +26,23 @@ import json
 import re
 import time
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import replace
+from functools import cache
 from importlib import resources
 from pathlib import Path
 from random import Random
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from jsl_seq2seq.backends.registry import choose_backend
 from jsl_seq2seq.cli.progress import LineReporter
 from jsl_seq2seq.corpus import read_lexicon, write_splits
-from jsl_seq2seq.corpus.augment import sprinkle, with_latin, with_number, with_slots
+from jsl_seq2seq.corpus.augment import Nouns, sprinkle, with_latin, with_number, with_slots
 from jsl_seq2seq.corpus.evidence import covered, evidence
+from jsl_seq2seq.corpus.open_words import read_open_words
 from jsl_seq2seq.data import Corpus, read_corpus
 from jsl_seq2seq.evaluation import evaluate
 from jsl_seq2seq.model import count_parameters
@@ -48,14 +54,20 @@ from jsl_seq2seq.tokenize.tokenizer import OpenTagTokenizer
 from jsl_seq2seq.training import TrainingJob, TrainingRequest
 from jsl_seq2seq.translate.translator import Translator
 
+if TYPE_CHECKING:
+    from jsl_seq2seq.corpus.analyser import Analyser
+
 STAGES = ("first", "second", "polish")
 TESTS = ("test-random", "test-composition", "test-spelling", "test-length")
 OPEN_WORDS, KATAKANA = 0.18, 0.06
 """Shares of words outside the lexicon, and of sentences in katakana, in the generated corpus."""
+EVERYDAY_TIMES = 4
+"""How often the everyday sentences are varied: there are fewer of them than real ones."""
 LONGEST = 72
 """Characters, and tokens of the target, of the longest pair that is trained on."""
-HELD_OUT = 2_000
-"""Real sentences that are kept for validation, and as many for a test."""
+EVERYDAY = Path(__file__).with_name("everyday.txt")
+HELD_OUT, HELD_OUT_EVERYDAY = 2_000, 500
+"""Real and everyday sentences that are kept for validation, and as many for a test."""
 FILLERS = ("えっと、", "あの、", "えー、", "その、", "まあ、", "えーと、", "あのー、", "うーん、")
 _MEANINGS = {
     "test-random": "合成文・無作為",
@@ -63,6 +75,7 @@ _MEANINGS = {
     "test-spelling": "合成文・別の書き方（漢字とかな）",
     "test-length": "合成文・学習より長い文（41〜50 文字）",
     "test-real": "実際の文（正解は規則による解析器のもので、人は確かめていない）",
+    "test-everyday": "言語モデルが書いた日常の文（正解は規則による解析器のもの）",
     "handwritten": "人が書いた文（405 文）",
 }
 
@@ -84,7 +97,7 @@ def main() -> None:
     parser.add_argument("--d-ff", type=int, default=576)
     parser.add_argument("--stage", choices=STAGES, help="stop after this one")
     parser.add_argument(
-        "--epochs", type=int, nargs=3, default=(30, 28, 28), metavar=("FIRST", "SECOND", "POLISH")
+        "--epochs", type=int, nargs=3, default=(22, 25, 24), metavar=("FIRST", "SECOND", "POLISH")
     )
     parser.add_argument("--batch-size", type=int, default=256)
     parser.add_argument("--learning-rate", type=float, default=0.0018)
@@ -120,43 +133,85 @@ def prepare(arguments: argparse.Namespace) -> None:
         katakana=KATAKANA,
     )
     print(f"corpus: {report.counts} in {time.monotonic() - started:.0f} s", flush=True)
-    real = list(labelled(arguments.sentences))
-    random.shuffle(real)
-    test, valid, real = real[:HELD_OUT], real[HELD_OUT : 2 * HELD_OUT], real[2 * HELD_OUT :]
+    real = labelled(arguments.sentences, "実文")
+    everyday = labelled(EVERYDAY, "日常文")
+    print(f"labelled: {len(real)} and {len(everyday)} in {time.monotonic() - started:.0f} s", flush=True)
+    test, valid, real = held_out(real, HELD_OUT, random)
+    test_everyday, valid_everyday, everyday = held_out(everyday, HELD_OUT_EVERYDAY, random)
     write(data / "test-real.tsv", test)
+    write(data / "test-everyday.tsv", test_everyday)
+    write(data / "valid-real.tsv", valid)
+    write(data / "valid-everyday.tsv", valid_everyday)
     kept_apart = {bare(row[0]) for name in TESTS for row in rows_of(corpus / f"{name}.tsv")}
-    kept_apart |= {bare(row[0]) for row in [*test, *valid]}
+    kept_apart |= {bare(row[0]) for row in [*test, *valid, *test_everyday, *valid_everyday]}
     kept_apart |= {bare(pair.source) for pair in handwritten().pairs}
     generated = list(rows_of(corpus / "train.tsv"))
     train = [
         row
-        for row in (*varied(generated, random), *joined(generated, real, random), *varied_real(real, random))
+        for row in (
+            *varied(generated, random),
+            *joined(generated, [*real, *everyday], random),
+            *varied_real(real, random),
+            *(row for _ in range(EVERYDAY_TIMES) for row in varied_real(everyday, random)),
+            *with_other_nouns([*real, *(everyday * EVERYDAY_TIMES)], random),
+        )
         if fits(row) and bare(row[0]) not in kept_apart
     ]
     random.shuffle(train)
     write(data / "train.tsv", train)
-    write(data / "valid-real.tsv", valid)
-    write(data / "valid.tsv", [*valid[:1_200], *list(rows_of(corpus / "valid.tsv"))[:800]])
-    pieces = covered(evidence(read_lexicon()), ((source, tags) for source, tags, _ in [*generated, *real]))
+    write(data / "valid.tsv", [*valid[:1_000], *valid_everyday, *list(rows_of(corpus / "valid.tsv"))[:600]])
+    seen = ((source, tags) for source, tags, _ in [*generated, *real, *everyday])
+    pieces = covered(evidence(read_lexicon()), seen)
     (data / "evidence.json").write_text(json.dumps(pieces, ensure_ascii=False), encoding="utf-8")
-    origins = Counter(origin if origin in ("実文", "連結") else "文法" for _, _, origin in train)
+    origins = Counter(origin if origin in ("実文", "日常文", "連結") else "文法" for _, _, origin in train)
     print(f"data: {dict(origins)} in {time.monotonic() - started:.0f} s", flush=True)
 
 
-def labelled(path: Path) -> Iterator[Row]:
+def labelled(path: Path, origin: str) -> list[Row]:
     """The sentences of a file that the analyser labels without a doubt, each once."""
+    sentences = dict.fromkeys(normalize(line) for line in path.read_text(encoding="utf-8").splitlines())
+    return [
+        (sentence, tags, origin) for sentence, tags in zip(sentences, labels(sentences), strict=True) if tags
+    ]
+
+
+def labels(sentences: Iterable[str]) -> Iterator[tuple[str, ...]]:
+    """The analyser's tags of each sentence; none where it is in doubt, or where the pair does not fit."""
+    with ProcessPoolExecutor() as processes:
+        yield from processes.map(_label, sentences, chunksize=500)
+
+
+def _label(sentence: str) -> tuple[str, ...]:
+    found = _analyser().label(sentence)
+    tags = tuple(normalize(tag) if tag.startswith("+") else tag for tag in found.tags)
+    return tags if found.certain and fits((sentence, tags, "")) else ()
+
+
+@cache
+def _analyser() -> Analyser:
     from jsl_seq2seq.corpus.analyser import Analyser  # noqa: PLC0415  an extra, needed for the data alone
 
-    analyser, seen = Analyser(), set()
-    for line in path.read_text(encoding="utf-8").splitlines():
-        sentence = normalize(line)
-        if sentence in seen:
-            continue
-        seen.add(sentence)
-        found = analyser.label(sentence)
-        row = (sentence, tuple(normalize(tag) if tag.startswith("+") else tag for tag in found.tags), "実文")
-        if found.certain and fits(row):
-            yield row
+    return Analyser()
+
+
+def held_out(rows: list[Row], count: int, random: Random) -> tuple[list[Row], list[Row], list[Row]]:
+    """Rows for a test, for validation (``count`` each) and the others, in random order."""
+    random.shuffle(rows)
+    return rows[:count], rows[count : 2 * count], rows[2 * count :]
+
+
+def with_other_nouns(rows: Sequence[Row], random: Random) -> Iterator[Row]:
+    """Variants of labelled sentences with other nouns, where the analyser has the same tags for them."""
+    lexicon = read_lexicon()
+    nouns = Nouns(lexicon, read_open_words(lexicon).surfaces("名"))
+    variants = {
+        normalize(variant[0]): (variant[1], origin)
+        for source, tags, origin in rows
+        if (variant := nouns.swapped(source, tags, random)) is not None
+    }
+    for (sentence, (tags, origin)), found in zip(variants.items(), labels(variants), strict=True):
+        if found == tags:
+            yield sentence, tags, origin
 
 
 def varied(rows: Sequence[Row], random: Random) -> Iterator[Row]:
@@ -302,12 +357,12 @@ def with_evidence(model: SavedModel, output: Path) -> SavedModel:
 
 
 def calibrated(model: SavedModel, output: Path) -> SavedModel:
-    """The model with the temperature and the threshold that suit real validation sentences.
+    """The model with the temperature and the threshold that suit everyday validation sentences.
 
     The temperature minimizes the expected calibration error of sentence probabilities (Guo et al. 2017, §4.2), among a
     few values; the threshold marks 15 % of the sentences that are right.
     """
-    pairs = read_corpus(output / "data" / "valid-real.tsv", model.tokenizers).pairs
+    pairs = read_corpus(output / "data" / "valid-everyday.tsv", model.tokenizers).pairs
     tried = []
     for temperature in (1.0, 1.2, 1.4, 1.6, 1.8, 2.1, 2.4):
         candidate = replace(model, config=replace(model.config, temperature=temperature))
@@ -344,7 +399,7 @@ def examples(translator: Translator, output: Path, count: int = 5) -> tuple[Exam
 
 
 def shippable(model: SavedModel, figures: Mapping[str, float], examples: tuple[Example, ...]) -> SavedModel:
-    """The model without its training state, with a card that says what it is and how good."""
+    """The model without its training state and its record of sentences, with a card that says how good it is."""
     card = {
         "evaluation": {_MEANINGS[name]: value for name, value in figures.items()},
         "made_by": "python tools/train_shipped.py OUTPUT --sentences FILE --backend torch --precision bf16",
@@ -352,16 +407,17 @@ def shippable(model: SavedModel, figures: Mapping[str, float], examples: tuple[E
     return replace(
         model,
         moments=None,
+        trained_on=np.zeros(0, np.uint64),  # as many bytes of JSON as a third of the weights
         examples=examples,
         metadata=model.metadata | card,
-        data_name="規則から作った文と、解析器がタグを付けた実際の文（ろう者による確認なし）",
+        data_name="規則から作った文と、解析器がタグを付けた実際の文・日常の文（ろう者による確認なし）",
     )
 
 
 def measure(translator: Translator, output: Path) -> dict[str, float]:
     """Exact match, greedy, of every test set and of the hand-written sentences, 0 to 1."""
     tests = {name: read_corpus(output / "corpus" / f"{name}.tsv") for name in TESTS}
-    tests["test-real"] = read_corpus(output / "data" / "test-real.tsv")
+    tests |= {name: read_corpus(output / "data" / f"{name}.tsv") for name in ("test-real", "test-everyday")}
     tests["handwritten"] = handwritten()
     figures = {}
     for name, corpus in tests.items():
