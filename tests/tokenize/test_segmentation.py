@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from jsl_seq2seq.data import SentencePair
 from jsl_seq2seq.errors import UserError
+from jsl_seq2seq.extras import LibraryError
 from jsl_seq2seq.settings import EOS
 from jsl_seq2seq.tokenize import Tokenizers
 from jsl_seq2seq.tokenize.segmentation import SEGMENTATIONS, Pieces, joined
@@ -184,7 +185,7 @@ def test_the_library_is_needed_for_learning_alone(monkeypatch: pytest.MonkeyPatc
     monkeypatch.setitem(sys.modules, "tokenizers", None)
     target = Tokenizers.from_json(values).target
     assert target.decode(target.ids_of(["食べる"])) == ("食べる",)
-    with refused(UserError, "pip install 'jsl-seq2seq[subword]'"):
+    with refused(LibraryError, "pip install 'jsl-seq2seq[subword]'"):
         Tokenizers.of("char", "tags", target_tokenizer="subword").learn([SentencePair("x", ("食",))])
 
 

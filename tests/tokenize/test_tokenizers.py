@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from jsl_seq2seq.data import SentencePair
 from jsl_seq2seq.errors import UserError
+from jsl_seq2seq.extras import LibraryError
 from jsl_seq2seq.settings import SPECIALS
 from jsl_seq2seq.tokenize import Tokenizers
 from jsl_seq2seq.tokenize.normalize import NFC
@@ -141,9 +142,9 @@ def test_a_missing_library_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
         "merges": [["▁", "a"]],
     }
     tokenizers = Tokenizers.from_json(values)  # a model can be looked at without it
-    with refused(UserError, "pip install 'jsl-seq2seq[subword]'"):
+    with refused(LibraryError, "pip install 'jsl-seq2seq[subword]'"):
         tokenizers.source.encode("a")
-    with refused(UserError, "pip install 'jsl-seq2seq[subword]'"):
+    with refused(LibraryError, "pip install 'jsl-seq2seq[subword]'"):
         Tokenizers.of("subword").learn(WEATHER)
     assert Tokenizers.of("word").learn(WEATHER).source.encode("Morgen").ids
 
