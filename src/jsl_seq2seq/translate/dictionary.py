@@ -28,8 +28,12 @@ _HAN, _KATAKANA = re.compile("[\u3400-\u9fff]"), re.compile("[ァ-ヶ]")
 _LINE_HINT = "1 行に「言葉<TAB><タグ> <タグ> …」と書きます（<TAB> はタブ文字）。"
 _TAGS_HINT = "タグは < と > で囲みます。例: <犬> <名前>"
 
-_ICHIDAN = (*"るなまてたよれらさろずそすちとぬ", "に行", "にい", "に来", "にき", "にく", "にこ")
-"""What can follow the stem of an ichidan verb."""
+_ICHIDAN = (
+    *"るなまてたよれらさろずそすちとぬ続始終過直切方",
+    *("に行", "にい", "に来", "にき", "にく", "にこ", "にな", "つづ", "はじ", "おわ", "かた"),
+)
+"""What can follow the stem of an ichidan verb: endings, purpose (食べに行く), お食べになる, and the second verbs of
+食べ続ける and its like."""
 _ADJECTIVE = "いくかけさそすみ"
 """What can follow the stem of an i-adjective."""
 _SURU = (

@@ -32,7 +32,10 @@ const GODAN: Readonly<Record<string, string>> = {
   る: "らりるれろっ",
 };
 /** What can follow the stem of an ichidan verb, of an i-adjective, and the noun of a verb in する. */
-const ICHIDAN = [..."るなまてたよれらさろずそすちとぬ", "に行", "にい", "に来", "にき", "にく", "にこ"];
+const ICHIDAN = [
+  ..."るなまてたよれらさろずそすちとぬ続始終過直切方",
+  ..."に行 にい に来 にき にく にこ にな つづ はじ おわ かた".split(" "),
+];
 const ADJECTIVE = [..."いくかけさそすみ"];
 const SURU = "する すれ して した しま しな しよ しろ しそ しち しと しつ さ せ でき".split(" ");
 
