@@ -66,6 +66,8 @@ EVERYDAY_TIMES = 4
 LONGEST = 72
 """Characters, and tokens of the target, of the longest pair that is trained on."""
 EVERYDAY = Path(__file__).with_name("everyday.txt")
+JUDGED = Path(__file__).with_name("judged.tsv")
+"""Sentences whose translations were judged, in the first column; kept out of what is trained on."""
 HELD_OUT, HELD_OUT_EVERYDAY = 2_000, 500
 """Real and everyday sentences that are kept for validation, and as many for a test."""
 FILLERS = ("えっと、", "あの、", "えー、", "その、", "まあ、", "えーと、", "あのー、", "うーん、")
@@ -145,6 +147,7 @@ def prepare(arguments: argparse.Namespace) -> None:
     kept_apart = {bare(row[0]) for name in TESTS for row in rows_of(corpus / f"{name}.tsv")}
     kept_apart |= {bare(row[0]) for row in [*test, *valid, *test_everyday, *valid_everyday]}
     kept_apart |= {bare(pair.source) for pair in handwritten().pairs}
+    kept_apart |= {bare(line.partition("\t")[0]) for line in JUDGED.read_text(encoding="utf-8").splitlines()}
     generated = list(rows_of(corpus / "train.tsv"))
     train = [
         row
