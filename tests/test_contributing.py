@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import ast
+import json
 import re
+import tomllib
 from importlib import import_module
 from inspect import isabstract, isfunction
 from pathlib import Path
@@ -178,3 +180,15 @@ def test_every_page_inherits_the_base_and_is_rendered() -> None:
     assert {name for name in pages if f'"{name}"' not in code} == set()
     parts = {found for text in texts.values() for found in re.findall(r'{% from "(.+?)"', text)}
     assert set(names) == pages | parts | {"base.html"}
+
+
+def test_the_repository_has_one_address() -> None:
+    """No address anywhere, or the same one in all four places."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    package = json.loads((ROOT / "web" / "package.json").read_text(encoding="utf-8"))
+    found = [project.get("urls", {}).get("Repository"), package.get("repository")]
+    found = [one["url"] if isinstance(one, dict) else one for one in found]
+    for readme in ("README.md", "README.en.md"):
+        cloned = re.search(r"git clone (\S+)", (ROOT / readme).read_text(encoding="utf-8"))
+        found.append(cloned and cloned.group(1))
+    assert len({one and re.sub(r"^git\+|\.git$|/$", "", one) for one in found}) == 1, found
