@@ -18,6 +18,7 @@ from typing import Any
 
 import pytest
 
+import jsl_seq2seq
 from jsl_seq2seq.backends import registry
 from jsl_seq2seq.corpus import analyser
 from jsl_seq2seq.errors import JslError, UserError
@@ -196,6 +197,13 @@ def test_an_error_of_ours_is_no_broken_library() -> None:
         with pytest.raises((IndexError, ValueError)) as raised:
             mistake()
         assert broken_requirement(raised.value) is None
+
+
+def test_another_error_of_an_import_is_raised_as_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(jsl_seq2seq._ROOMS, "Translator", "nothing")
+    with pytest.raises(ModuleNotFoundError) as raised:
+        _ = jsl_seq2seq.Translator
+    assert raised.value.name == "jsl_seq2seq.nothing" and raised.value.__cause__ is None
 
 
 def test_a_part_of_a_library_that_is_missing() -> None:

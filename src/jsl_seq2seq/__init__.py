@@ -43,5 +43,8 @@ def __getattr__(name: str) -> Any:
         except Exception as error:
             from .extras import broken_requirement  # noqa: PLC0415
 
-            raise broken_requirement(error) or error from error
+            broken = broken_requirement(error)
+            if broken is None:
+                raise
+            raise broken from error
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
