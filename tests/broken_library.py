@@ -9,14 +9,14 @@ for ``api`` what a Python program gets that imports the package.
 
 from __future__ import annotations
 
-import io
 import json
 import sys
-import traceback
 from collections.abc import Callable
 from importlib.abc import MetaPathFinder
 from importlib.machinery import PathFinder
 from typing import Any
+
+from .captured import captured
 
 COMMANDS = {
     "version": "--version",
@@ -48,25 +48,6 @@ class Instead(MetaPathFinder):
         return found
 
 
-def captured(call: Callable[[], None]) -> dict[str, Any]:
-    before = sys.stdin, sys.stdout, sys.stderr
-    buffers = [io.BytesIO() for _ in before]
-    sys.stdin, sys.stdout, sys.stderr = (io.TextIOWrapper(one, encoding="utf-8") for one in buffers)
-    code: object = 0
-    try:
-        call()
-    except SystemExit as end:
-        code = end.code
-    except BaseException:
-        code = traceback.format_exc()
-    finally:
-        sys.stdout.flush()
-        sys.stderr.flush()
-        out, err = (one.getvalue().decode("utf-8") for one in buffers[1:])
-        sys.stdin, sys.stdout, sys.stderr = before
-    return {"code": code, "out": out, "err": err}
-
-
 def api() -> None:
     """What a program's ``except ImportError`` catches, as JSON; nothing if all is well."""
     import jsl_seq2seq  # noqa: PLC0415
@@ -89,4 +70,4 @@ if __name__ == "__main__":
         words = [word.replace("MODEL", model).replace("DATA", data) for word in line.split()]
         calls[name] = lambda words=words: main(words)
     for name, call in calls.items():
-        print(json.dumps({"name": name} | captured(call)), flush=True)
+        print(json.dumps({"name": name} | captured(call, encoding="utf-8")), flush=True)

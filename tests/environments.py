@@ -10,14 +10,12 @@ NumPy raises whatever it may. For each command, one line of JSON goes to standar
 
 from __future__ import annotations
 
-import io
 import itertools
 import json
 import os
 import shutil
 import sys
 import time
-import traceback
 from collections.abc import Sequence
 from datetime import UTC, datetime, tzinfo
 from pathlib import Path
@@ -28,6 +26,7 @@ import numpy as np
 from jsl_seq2seq.cli import console, train
 from jsl_seq2seq.store import metadata
 
+from .captured import captured
 from .cli.options import training
 
 STDIN = "ありがとう\nだいじょうぶです\n"
@@ -103,25 +102,7 @@ def set_clocks(clock: str) -> None:
 def run(arguments: Sequence[str]) -> dict[str, Any]:
     """The program in this process, with streams in the encoding that Python found for it: its exit code and what it
     printed."""
-    buffers = [io.BytesIO(content) for content in (STDIN.encode("utf-8"), b"", b"")]
-    before = sys.stdin, sys.stdout, sys.stderr
-    sys.stdin, sys.stdout, sys.stderr = (
-        io.TextIOWrapper(buffer, encoding=one.encoding, errors=one.errors)
-        for buffer, one in zip(buffers, before, strict=True)
-    )
-    try:
-        console.main(arguments)
-        code: Any = None
-    except SystemExit as end:
-        code = end.code
-    except Exception:
-        code = traceback.format_exc()
-    finally:
-        sys.stdout.flush()
-        sys.stderr.flush()
-        out, err = (buffer.getvalue().decode("utf-8", "backslashreplace") for buffer in buffers[1:])
-        sys.stdin, sys.stdout, sys.stderr = before
-    return {"code": code, "out": out, "err": err}
+    return captured(lambda: console.main(arguments), STDIN.encode("utf-8"))
 
 
 def work(folder: Path, backends: Sequence[str], state: str) -> None:
