@@ -13,10 +13,10 @@ measured on.
 
 The data come from four sources: sentences of the grammar, some of whose words are outside the lexicon; real
 sentences, and everyday ones that a language model wrote, both labelled by the rule-based analyser; and variants of all
-of them, which teach copying (corpus/augment.py). Training
-has three stages: with label smoothing, the same again from a lower learning rate (a warm restart, Loshchilov and Hutter
-2017), then without smoothing, so that probabilities mean what they say, and with less dropout. Each stage leaves
-OUTPUT/STAGE; one that is there already is not repeated, so that the work can be cut where a machine's time ends.
+of them, which teach copying (corpus/augment.py). Training has three stages: with label smoothing, the same again from a
+lower learning rate (a warm restart, Loshchilov and Hutter 2017), then without smoothing, so that probabilities mean
+what they say, and with less dropout. Each stage leaves OUTPUT/STAGE; one that is there already is not repeated, so that
+the work can be cut where a machine's time ends.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ import numpy as np
 from jsl_seq2seq.backends.registry import choose_backend
 from jsl_seq2seq.cli.progress import LineReporter
 from jsl_seq2seq.corpus import read_lexicon, write_splits
-from jsl_seq2seq.corpus.augment import Nouns, sprinkle, with_latin, with_number, with_slots
+from jsl_seq2seq.corpus.augment import NounSwapper, sprinkle, with_latin, with_number, with_slots
 from jsl_seq2seq.corpus.evidence import covered, evidence
 from jsl_seq2seq.corpus.open_words import read_open_words
 from jsl_seq2seq.data import Corpus, read_corpus
@@ -142,7 +142,6 @@ def prepare(arguments: argparse.Namespace) -> None:
     test_everyday, valid_everyday, everyday = held_out(everyday, HELD_OUT_EVERYDAY, random)
     write(data / "test-real.tsv", test)
     write(data / "test-everyday.tsv", test_everyday)
-    write(data / "valid-real.tsv", valid)
     write(data / "valid-everyday.tsv", valid_everyday)
     kept_apart = {bare(row[0]) for name in TESTS for row in rows_of(corpus / f"{name}.tsv")}
     kept_apart |= {bare(row[0]) for row in [*test, *valid, *test_everyday, *valid_everyday]}
@@ -206,7 +205,7 @@ def held_out(rows: list[Row], count: int, random: Random) -> tuple[list[Row], li
 def with_other_nouns(rows: Sequence[Row], random: Random) -> Iterator[Row]:
     """Variants of labelled sentences with other nouns, where the analyser has the same tags for them."""
     lexicon = read_lexicon()
-    nouns = Nouns(lexicon, read_open_words(lexicon).surfaces("名"))
+    nouns = NounSwapper(lexicon, read_open_words(lexicon).surfaces("名"))
     variants = {
         normalize(variant[0]): (variant[1], origin)
         for source, tags, origin in rows

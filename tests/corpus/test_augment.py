@@ -8,7 +8,7 @@ import pytest
 
 from jsl_seq2seq.corpus.augment import (
     Copied,
-    Nouns,
+    NounSwapper,
     copied_pieces,
     kanji,
     sprinkle,
@@ -93,11 +93,11 @@ def test_no_other_number_where_it_is_not_clear(text: str) -> None:
 
 
 @pytest.fixture(scope="module")
-def nouns() -> Nouns:
-    return Nouns(read_lexicon(), ["百葉箱", "ミトン"])
+def nouns() -> NounSwapper:
+    return NounSwapper(read_lexicon(), ["百葉箱", "ミトン"])
 
 
-def test_a_noun_gives_way_in_sentence_and_tags(nouns: Nouns) -> None:
+def test_a_noun_gives_way_in_sentence_and_tags(nouns: NounSwapper) -> None:
     random, put = Random(5), set()
     for _ in range(300):
         found = nouns.swapped("弟が牛乳を買った", ("弟", "牛乳", "買う"), random, share=1)
@@ -108,7 +108,7 @@ def test_a_noun_gives_way_in_sentence_and_tags(nouns: Nouns) -> None:
     assert len(put) > 200
 
 
-def test_nouns_outside_the_lexicon_stand_for_things_alone(nouns: Nouns) -> None:
+def test_nouns_outside_the_lexicon_stand_for_things_alone(nouns: NounSwapper) -> None:
     random = Random(6)
     thing: set[str] = set()
     person: set[str] = set()
@@ -124,7 +124,7 @@ def test_nouns_outside_the_lexicon_stand_for_things_alone(nouns: Nouns) -> None:
     assert len(thing) > 100 and len(person) > 50
 
 
-def test_open_words_give_way_too(nouns: Nouns) -> None:
+def test_open_words_give_way_too(nouns: NounSwapper) -> None:
     found = nouns.swapped("賽銭箱を見た", ("+賽銭箱", "見る"), Random(7))
     assert found is not None
     text, tags = found
@@ -142,7 +142,7 @@ def test_open_words_give_way_too(nouns: Nouns) -> None:
         ("食べる", ("食べる",)),
     ],
 )
-def test_no_other_noun_where_it_is_not_clear(nouns: Nouns, text: str, tags: tuple[str, ...]) -> None:
+def test_no_other_noun_where_it_is_not_clear(nouns: NounSwapper, text: str, tags: tuple[str, ...]) -> None:
     assert nouns.swapped(text, tags, Random(0)) is None
 
 

@@ -6,7 +6,7 @@ An open word's tag is ``+`` and its dictionary form. What it shares with the sen
 - :func:`sprinkle` puts random kanji in place of some characters, so that each of them is copied sometimes;
 - :func:`with_latin` puts a word in Latin letters in place of a noun;
 - :func:`with_number` puts another number, of any length, in place of one before a unit;
-- :meth:`Nouns.swapped` puts other nouns, of the lexicon or not, in place of nouns;
+- :meth:`NounSwapper.swapped` puts other nouns, of the lexicon or not, in place of nouns;
 - :func:`with_slots` puts a slot in place of a piece. A slot is one token that stands for whatever a model's
   vocabulary lacks, and for what a user's dictionary translates (:data:`~jsl_seq2seq.tokenize.tokenizer.SLOTS`).
 """
@@ -17,6 +17,7 @@ import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cache
+from operator import itemgetter
 from random import Random
 
 from ..tokenize.tokenizer import SLOTS
@@ -234,7 +235,7 @@ def with_slots(text: str, tags: Sequence[str], random: Random) -> Pair | None:
     return "".join([*parts, text[position:]]), tuple(words)
 
 
-class Nouns:
+class NounSwapper:
     """Nouns that can stand in each other's places: people for people, places for places, things for things.
 
     Args:
@@ -244,6 +245,8 @@ class Nouns:
 
     _GROUPS = ("人", "場所", "建物", "動物")
     """Senses whose nouns only stand in for each other; every other noun is a thing."""
+    _WRITTEN = re.compile("[㐀-鿿々ァ-ヶー]+")
+    """Nouns that are replaced, and put in the place of others: in hiragana they could be a part of anything."""
     _PART_OF_A_WORD = re.compile("[㐀-鿿々ァ-ヶーA-Za-z0-9おご]")
     """What a noun does not begin behind: 手話 is a part of 日本手話, 茶 of お茶."""
     _BEHIND = re.compile(
@@ -253,17 +256,17 @@ class Nouns:
 
     def __init__(self, lexicon: Lexicon, others: Iterable[str]) -> None:
         verbs = {text for word in lexicon.words if word.word_class in VERB_CLASSES for text in word.spellings}
-        self._found: dict[str, list[tuple[str, str]]] = {}
+        self._nouns: dict[str, list[tuple[str, str]]] = {}
         self._groups: dict[str, list[tuple[str, tuple[str, ...]]]] = {}
         for word in lexicon.words:
             if word.word_class != "名" or not word.tags:
                 continue
             group = next((name for name in self._GROUPS if name in word.senses), "物")
             for text in word.spellings:
-                if re.fullmatch("[㐀-鿿々ァ-ヶー]+", text) and not {text, text + "する"} & verbs:
+                if self._WRITTEN.fullmatch(text) and not {text, text + "する"} & verbs:
                     self._groups.setdefault(group, []).append((text, word.tags))
                     if len(word.tags) == 1:
-                        self._found.setdefault(word.tags[0], []).append((text, group))
+                        self._nouns.setdefault(word.tags[0], []).append((text, group))
         self._others = [(text, (OPEN + text,)) for text in others]
 
     def swapped(self, text: str, tags: Sequence[str], random: Random, share: float = 0.7) -> Pair | None:
@@ -275,17 +278,16 @@ class Nouns:
             share: of the nouns that are replaced, on average; one is in any case.
         """
         places = [
-            (start, start + length, place, group)
+            (*found, place)
             for place, tag in enumerate(tags)
-            for start, length, group in self._places(text, tag)
-            if tags.count(tag) == 1
+            if tags.count(tag) == 1 and (found := self._found_in(text, tag)) is not None
         ]
         if not places:
             return None
         kept = [one for one in places if random.random() < share] or [random.choice(places)]
         put: list[tuple[str, ...]] = [(tag,) for tag in tags]
         replaced, at = list(text), len(text)
-        for start, end, place, group in sorted(kept, reverse=True):
+        for start, end, group, place in sorted(kept, key=itemgetter(0, 1, 3), reverse=True):
             if end > at:  # two tags in one piece
                 continue
             others = group == "物" and random.random() < 0.4 and self._others
@@ -293,21 +295,20 @@ class Nouns:
             replaced[start:end], at = written, start
         return "".join(replaced), tuple(tag for one in put for tag in one)
 
-    def _places(self, text: str, tag: str) -> list[tuple[int, int, str]]:
-        """Start, length and group of the noun that a tag stands for, where the sentence holds it once."""
-        candidates = [(tag.removeprefix(OPEN), "物")] if tag.startswith(OPEN) else self._found.get(tag, [])
-        found = []
+    def _found_in(self, text: str, tag: str) -> tuple[int, int, str] | None:
+        """[start, end) and group of the noun that a tag stands for, where the sentence holds it once."""
+        candidates = [(tag.removeprefix(OPEN), "物")] if tag.startswith(OPEN) else self._nouns.get(tag, [])
         for word, group in candidates:
             start = text.find(word)
             if (
                 start >= 0
-                and re.fullmatch("[㐀-鿿々ァ-ヶー]+", word)
+                and self._WRITTEN.fullmatch(word)
                 and text.count(word) == 1
                 and not (start and self._PART_OF_A_WORD.match(text[start - 1]))
                 and self._BEHIND.match(text, start + len(word))
             ):
-                found.append((start, len(word), group))
-        return found[:1]
+                return start, start + len(word), group
+        return None
 
 
 @cache
