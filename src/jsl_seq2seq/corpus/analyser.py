@@ -689,6 +689,8 @@ class _Token:
 
 _LATIN = re.compile(r"[A-Za-z][A-Za-z0-9.]*")
 
+_COMMON_NOUN = ("名詞", "普通名詞", "一般", "*", "*", "*")
+_CONTINUING = ("動詞", "一般", "*", "*", "五段-サ行", "連用形-一般")
 _DONE_VERB = ("動詞", "非自立可能", "*", "*", "五段-ラ行", "連用形-促音便")
 
 
@@ -702,28 +704,8 @@ def _divided(token: _Token, length: int, verb: str) -> list[_Token]:
     noun, form = token.surface[:-length], token.surface[-length:]
     middle = token.end - length
     return [
-        _Token(
-            noun,
-            noun,
-            noun,
-            "",
-            ("名詞", "普通名詞", "一般", "*", "*", "*"),
-            token.start,
-            middle,
-            False,
-            token.raw,
-        ),
-        _Token(
-            form,
-            verb,
-            verb,
-            "",
-            ("動詞", "一般", "*", "*", "五段-サ行", "連用形-一般"),
-            middle,
-            token.end,
-            False,
-            token.raw,
-        ),
+        _Token(noun, noun, noun, "", _COMMON_NOUN, token.start, middle, False, token.raw),
+        _Token(form, verb, verb, "", _CONTINUING, middle, token.end, False, token.raw),
     ]
 
 
